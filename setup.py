@@ -1,0 +1,50 @@
+"""Builds the machine with Cython where there is a C compiler, and installs without it where there is none.
+
+``WFE_PURE=1`` leaves the compiled machine out; ``WFE_DEBUG=1`` builds it with bounds checks and annotations.
+"""
+
+import os
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+COMPILED = ("wfe_vm.state", "wfe_vm.operators", "wfe_vm.rundata", "wfe_vm.lifecycle", "wfe_vm.machine")
+PURE = os.environ.get("WFE_PURE") == "1"
+DEBUG = os.environ.get("WFE_DEBUG") == "1"
+
+
+class BuildOrGoWithout(build_ext):
+    """A failed compilation leaves the interpreted machine, which is the same source, only slower."""
+
+    def run(self):
+        try:
+            super().run()
+        except Exception as error:  # any failure of a foreign tool chain
+            self.warn(f"the machine could not be compiled, so it will be interpreted: {error}")
+            self.extensions = []
+            for name in COMPILED:
+                for path in (f"{name.replace('.', '/')}.c",):
+                    if os.path.exists(path):
+                        os.remove(path)
+
+
+def extensions():
+    if PURE:
+        return []
+    from Cython.Build import cythonize
+
+    flags = ["-O2", "-g" if DEBUG else "-g0"]
+    modules = [
+        Extension(name, [f"{name.replace('.', '/')}.py"], extra_compile_args=flags, optional=True) for name in COMPILED
+    ]
+    directives = {
+        "language_level": "3",
+        "boundscheck": DEBUG,
+        "embedsignature": True,
+        # Annotations are for people and mypy; C types stand in the .pxd files.
+        "annotation_typing": False,
+    }
+    return cythonize(modules, compiler_directives=directives, annotate=DEBUG, nthreads=2)
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildOrGoWithout})

@@ -1,0 +1,99 @@
+"""What every test session knows: which build of the machine it tests, and what a missing service means.
+
+``--machine compiled`` (or ``interpreted``) ends the session at once where the other build would be tested;
+without it whatever is installed is tested, and the header says which that is. A test that needs a service
+asks the fixture ``service`` for its address: where there is none it is skipped, or fails under
+``WFE_REQUIRE_SERVICES=1``, so that a full check can't pass by leaving things out.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+from collections.abc import Callable
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+pytest_plugins = ["pytester"]
+
+SETUP = Path(__file__).resolve().parent.parent / "setup.py"
+SERVICES = {
+    "postgres": "WFE_TEST_POSTGRES_URL",
+    "redis": "WFE_TEST_REDIS_URL",
+    "opensearch": "WFE_TEST_OPENSEARCH_URL",
+    "docker": "WFE_TEST_DOCKER_HOST",
+}
+
+# A slow machine finds no mistakes: no example is judged by a clock. A check is repeatable; elsewhere every run looks
+# for new examples. `--hypothesis-profile quick` looks for few.
+settings.register_profile("developer", deadline=None)
+settings.register_profile("check", deadline=None, derandomize=True)
+settings.register_profile("quick", deadline=None, derandomize=True, max_examples=10)
+settings.load_profile("check" if os.environ.get("CI") else "developer")
+
+
+def machine_modules() -> tuple[str, ...]:
+    """Return the modules that are compiled where there is a compiler, as ``setup.py`` lists them."""
+    for node in ast.parse(SETUP.read_text()).body:
+        if isinstance(node, ast.Assign) and any(
+            isinstance(name, ast.Name) and name.id == "COMPILED" for name in node.targets
+        ):
+            return tuple(ast.literal_eval(node.value))
+    raise LookupError(f"{SETUP} assigns no COMPILED")
+
+
+def machine_build() -> str:
+    """Return ``compiled``, ``interpreted`` or, where an old build was left lying about, ``mixed``."""
+    found = set()
+    for name in machine_modules():
+        specification = importlib.util.find_spec(name)
+        origin = "" if specification is None else str(specification.origin)
+        found.add("compiled" if origin.endswith(tuple(EXTENSION_SUFFIXES)) else "interpreted")
+    return found.pop() if len(found) == 1 else "mixed"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--machine",
+        choices=("compiled", "interpreted", "any"),
+        default="any",
+        help="the build of the machine that has to be under test; the session fails if it is another one",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    wanted, found = config.getoption("--machine"), machine_build()
+    cure = {
+        "compiled": "build it with `python setup.py build_ext --inplace`",
+        "interpreted": "remove the compiled modules (wfe_vm/*.so), or test in a copy of the tree without them",
+    }
+    if wanted != "any" and wanted != found:
+        raise pytest.UsageError(f"the machine under test is {found}, not {wanted}: {cure[wanted]}")
+    if found == "mixed":
+        raise pytest.UsageError(f"some of the machine's modules are compiled and some are not: {cure['compiled']}")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    specification = importlib.util.find_spec("wfe_vm")
+    assert specification is not None
+    return f"machine: {machine_build()}, in {Path(str(specification.origin)).parent}"
+
+
+@pytest.fixture(scope="session")
+def service() -> Callable[[str], str]:
+    """Return the function from a service's name to its address. It skips or fails where there is none."""
+
+    def address(name: str) -> str:
+        variable = SERVICES[name]
+        found = os.environ.get(variable, "")
+        if found:
+            return found
+        if os.environ.get("WFE_REQUIRE_SERVICES") == "1":
+            pytest.fail(f"{variable} is not set, and WFE_REQUIRE_SERVICES=1 wants {name} to be here", pytrace=False)
+        pytest.skip(f"{variable} is not set: no {name} to test with")
+
+    return address

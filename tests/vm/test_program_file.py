@@ -1,0 +1,84 @@
+"""A compiled file is read whole or refused whole."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.oracle.programs import Seeded, build_program
+from wfe_vm.errors import ProgramError
+from wfe_vm.program import SourceMap, encode_program, hash_of
+from wfe_vm.program_file import FILE_FORMAT, FiledProgram, read_program_file, write_program_file
+
+PROGRAMS = [build_program(Seeded(seed), 4) for seed in range(3)]
+SOURCE_MAP = SourceMap(("flow.yaml",), ((0, 1, 1, 2, 1),), ((0, (0, 1, 1, 2, 1)),))
+CODES = {"file-magic", "file-format", "file-length", "file-damaged"}
+
+
+def written() -> bytes:
+    return write_program_file([(PROGRAMS[0], SOURCE_MAP), (PROGRAMS[1], None), (PROGRAMS[2], None)])
+
+
+@pytest.mark.acceptance("PRG-04")
+def test_what_was_written_is_read_in_its_order_with_hashes_and_source_maps() -> None:
+    hashes = [hash_of(encode_program(program)) for program in PROGRAMS]
+    assert read_program_file(written()) == [
+        FiledProgram(PROGRAMS[0], hashes[0], SOURCE_MAP),
+        FiledProgram(PROGRAMS[1], hashes[1]),
+        FiledProgram(PROGRAMS[2], hashes[2]),
+    ]
+
+
+def test_a_file_without_programs_is_read_as_such() -> None:
+    assert read_program_file(write_program_file([])) == []
+
+
+@pytest.mark.acceptance("PRG-03")
+def test_the_same_programs_give_the_same_bytes() -> None:
+    assert written() == written()
+
+
+@pytest.mark.acceptance("PRG-04")
+def test_a_file_cut_short_anywhere_is_refused() -> None:
+    data = written()
+    for length in range(len(data)):
+        with pytest.raises(ProgramError) as caught:
+            read_program_file(data[:length])
+        assert caught.value.code in ("file-magic", "file-length")
+
+
+@pytest.mark.acceptance("PRG-04")
+def test_an_extended_file_is_refused() -> None:
+    with pytest.raises(ProgramError) as caught:
+        read_program_file(written() + b"\n")
+    assert caught.value.code == "file-length"
+
+
+@pytest.mark.acceptance("PRG-04")
+def test_every_flipped_bit_is_refused() -> None:
+    data = written()
+    for bit in range(len(data) * 8):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(ProgramError) as caught:
+            read_program_file(bytes(flipped))
+        assert caught.value.code in CODES
+
+
+def test_other_bytes_are_told_to_be_no_compiled_file() -> None:
+    for data in (b"", b"workflow: {}\n", random.Random(2).randbytes(100)):
+        with pytest.raises(ProgramError) as caught:
+            read_program_file(data)
+        assert caught.value.code == "file-magic"
+
+
+@pytest.mark.acceptance("PRG-08")
+def test_a_file_of_a_newer_format_is_refused_naming_both() -> None:
+    data = bytearray(written())
+    data[8] = FILE_FORMAT + 4
+    with pytest.raises(ProgramError) as caught:
+        read_program_file(bytes(data))
+    assert caught.value.code == "file-format"
+    assert str(FILE_FORMAT + 4) in caught.value.message
+    assert str(FILE_FORMAT) in caught.value.message

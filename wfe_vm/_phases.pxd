@@ -1,0 +1,25 @@
+# Generated from wfe_vm/phases.py by `python -m wfe_vm.generate`; do not edit.
+
+cdef enum:
+    READY = 0
+    WAIT_STEP = 1
+    WAIT_CHILD = 2
+    WAIT_TIMER = 3
+    WAIT_FORK = 4
+    PARKED = 5
+    GONE = 6
+    SUCCESS = 1
+    FAILURE = 2
+    ERROR = 3
+    ABORT = 4
+    SKIPPED = 5
+    GUARDING = 0
+    BODY = 1
+    DELAY = 2
+    HOOK = 3
+    ENSURE = 4
+    STAYING = 0
+    RETURNING = 1
+    ABORTING = 2
+    TERMINATING = 3
+    ITEMS_INDEX = -1

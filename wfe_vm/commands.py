@@ -1,0 +1,73 @@
+"""What may go out: everything a run asks of its host, as data.
+
+A command is carried out only after the advance that gave it is durable.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from .outcome import Failure
+
+__all__ = ["Command", "EndRun", "RunStep", "StartChild", "StopChild", "StopStep"]
+
+
+class RunStep(msgspec.Struct, frozen=True, tag="run_step"):
+    """Run a task and report a StepEnded for the same activation and attempt.
+
+    ``step`` indexes the program's step table. ``data`` is what a script may see of the run besides
+    its own inputs: the run's inputs and flat outputs.
+    """
+
+    activation: int
+    attempt: int
+    step: int
+    path: str
+    config: dict[str, Any]
+    inputs: dict[str, Any] | None = None
+    data: dict[str, Any] | None = None
+
+
+class StopStep(msgspec.Struct, frozen=True, tag="stop_step"):
+    """Stop a running task; its end is still reported."""
+
+    activation: int
+    attempt: int
+
+
+class StartChild(msgspec.Struct, frozen=True, tag="start_child"):
+    """Start a run of another workflow and report a ChildEnded, unless detached. ``child`` is its id to be.
+
+    ``reopen`` asks to retry the existing child run instead of starting one.
+    """
+
+    activation: int
+    attempt: int
+    step: int
+    path: str
+    child: str
+    inputs: dict[str, Any]
+    implicit_inputs: bool = False  # inputs were not written: take of them what the child declares
+    reopen: bool = False
+
+
+class StopChild(msgspec.Struct, frozen=True, tag="stop_child"):
+    """Cancel a child run, or terminate it if ``hard``; its end is still reported."""
+
+    activation: int
+    attempt: int
+    child: str
+    hard: bool = False
+
+
+class EndRun(msgspec.Struct, frozen=True, tag="end_run"):
+    """The run has ended; tell whoever waits for it."""
+
+    status: str
+    outputs: dict[str, Any]
+    error: Failure | None = None
+
+
+Command = RunStep | StopStep | StartChild | StopChild | EndRun

@@ -1,0 +1,98 @@
+"""What may come in: everything a run can learn, as data. Times are epoch milliseconds.
+
+Rules: an event carries the time at which it happened for its host; the machine reads no clock. An
+event that fits nothing live (a late result, a finished pointer) is stale: it changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from .outcome import Failure
+
+__all__ = ["Cancel", "ChildEnded", "Event", "Resume", "Retry", "Started", "StepEnded", "Suspend", "Terminate", "Tick"]
+
+
+class Started(msgspec.Struct, frozen=True, tag="started", array_like=True):
+    """The run begins. ``inputs`` are checked and complete; ``host`` answers the program's host_names."""
+
+    time: int
+    inputs: dict[str, Any]
+    host: dict[str, bool] = {}
+
+
+class StepEnded(msgspec.Struct, frozen=True, tag="step", array_like=True):
+    """An attempt of a task ended. ``outcome`` is success, failure, error or abort.
+
+    ``stdout`` is the tail that expressions may read, given where the step asks for it.
+    """
+
+    time: int
+    activation: int
+    attempt: int
+    outcome: str
+    outputs: dict[str, Any] = {}
+    error: Failure | None = None
+    stdout: str | None = None
+
+
+class ChildEnded(msgspec.Struct, frozen=True, tag="child", array_like=True):
+    """A child run ended. ``status`` is succeeded, failed, aborted or terminated; ``error`` is the child's.
+
+    An empty ``child`` means that it could not be started.
+    """
+
+    time: int
+    activation: int
+    attempt: int
+    child: str
+    status: str
+    outputs: dict[str, Any] = {}
+    error: Failure | None = None
+
+
+class Tick(msgspec.Struct, frozen=True, tag="tick", array_like=True):
+    """It is that late now: every timer due by ``time`` fires, in order of due time, then of activation."""
+
+    time: int
+
+
+class Suspend(msgspec.Struct, frozen=True, tag="suspend", array_like=True):
+    """Running steps end and count, nothing new starts until Resume."""
+
+    time: int
+    reason: str = ""
+
+
+class Resume(msgspec.Struct, frozen=True, tag="resume", array_like=True):
+    """A suspended run goes on; a step that parked it is tried afresh."""
+
+    time: int
+    reason: str = ""
+
+
+class Cancel(msgspec.Struct, frozen=True, tag="cancel", array_like=True):
+    """The run is to end in order: abort hooks and ``ensure`` run. After ``deadline`` it ends hard (0: never)."""
+
+    time: int
+    reason: str = ""
+    deadline: int = 0
+
+
+class Terminate(msgspec.Struct, frozen=True, tag="terminate", array_like=True):
+    """The run ends at once; no hook runs."""
+
+    time: int
+    reason: str = ""
+
+
+class Retry(msgspec.Struct, frozen=True, tag="retry", array_like=True):
+    """A failed or aborted run is reopened at the steps that failed, and at those aborted with them."""
+
+    time: int
+    reason: str = ""
+
+
+Event = Started | StepEnded | ChildEnded | Tick | Suspend | Resume | Cancel | Terminate | Retry

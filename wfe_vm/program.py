@@ -1,0 +1,260 @@
+"""The program: what a workflow is compiled to, as immutable data.
+
+A program's identity is the sha256 of its canonical bytes. They hold all that the run depends on and
+nothing else: where the text stood in which file is in the ``SourceMap``, outside the hash.
+
+Rules:
+
+1. Structs here are arrays on the wire: fields are only ever added at the end, with a default.
+2. ``encode_program`` sorts the keys of every map, so equal programs are equal bytes.
+3. ``decode_program`` gives back a program only from canonical bytes; whether it is safe to run is
+   for ``wfe_vm.verify`` to say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from sys import byteorder
+from typing import Any, Final
+
+import msgspec
+
+from .errors import ProgramError
+from .isa import ISA_VERSION
+
+__all__ = [
+    "FORMAT_VERSION",
+    "Child",
+    "Collect",
+    "Output",
+    "Parameter",
+    "Program",
+    "Retry",
+    "SourceMap",
+    "Step",
+    "decode_program",
+    "encode_program",
+    "hash_of",
+    "pack_code",
+    "unpack_code",
+]
+
+FORMAT_VERSION: Final = 1
+"""Of the encoding below; raised when an old host could not read a new program."""
+
+NO_PC: Final = -1
+"""Where a step has no such code."""
+
+
+class Parameter(msgspec.Struct, frozen=True, array_like=True):
+    """A declared input or output of a workflow. ``type`` is the canonical text of a type term."""
+
+    name: str
+    type: str
+    optional: bool = False  # may be left out: it has a default or its type takes null
+    default: Any = None
+    enum: tuple[Any, ...] = ()
+    description: str = ""
+
+
+class Output(msgspec.Struct, frozen=True, array_like=True):
+    """An output that a step declares: ``slot`` holds its flat value (``outputs.name``) at the step's depth."""
+
+    name: str
+    type: str
+    slot: int
+    path: tuple[str, ...] = ()  # where in the task's result it lies; empty: under its own name
+
+
+class Retry(msgspec.Struct, frozen=True, array_like=True):
+    """When and how often a step is tried again. Times are milliseconds."""
+
+    attempts: int  # in total; 0: without end
+    interval_ms: int
+    backoff: float = 1.0
+    max_interval_ms: int = 0  # 0: no bound
+    jitter: float = 0.0  # fraction of the delay by which it may shrink or grow
+    outcomes: tuple[str, ...] = ("failure", "error", "timeout")
+    exit_codes: tuple[int, ...] = ()  # besides the outcomes
+    max_elapsed_ms: int = 0  # 0: no bound
+
+
+class Child(msgspec.Struct, frozen=True, array_like=True):
+    """The workflow that a step starts. ``program`` is pinned where the files hold the child, else empty.
+
+    ``implicit_inputs``: none were written, so of the map that is passed the child takes what it declares.
+    """
+
+    workflow: str
+    version: int = 0  # 0: the highest registered when the child starts
+    program: str = ""
+    detach: bool = False
+    implicit_inputs: bool = False
+
+
+class Collect(msgspec.Struct, frozen=True, array_like=True):
+    """The list that a for_each leaves: ``vars.name``, in a slot at the loop's own depth."""
+
+    name: str
+    slot: int
+
+
+class Step(msgspec.Struct, frozen=True, array_like=True):
+    """A row of the step table: all that the machine and the engine know of one named step.
+
+    ``depth`` counts the for_each iterations around the step; the run's own scope is depth 0. Slots
+    are of the scope at that depth. ``path`` is the step's path from the run, with ``[*]`` after
+    every loop whose pass number belongs there. Milliseconds of 0 mean no limit.
+    """
+
+    name: str
+    kind: str
+    path: str
+    parent: int = -1
+    depth: int = 0
+    slot: int = 0  # {"status", "output"[, "stdout"][, "error"]} of the last attempt
+    entry: int = NO_PC
+    exit: int = NO_PC
+    on_success: int = NO_PC
+    on_failure: int = NO_PC
+    on_error: int = NO_PC
+    on_abort: int = NO_PC
+    ensure: int = NO_PC
+    hook_slot: int = NO_PC  # {"outcome", "error", "attempt"} of what the hooks serve; NO_PC: no hook asks
+    outputs: tuple[Output, ...] = ()
+    retry: Retry | None = None
+    exhausted: str = "fail"  # fail, suspend, terminate or compensate, once retries are used up
+    timeout_ms: int = 0  # of an attempt
+    total_timeout_ms: int = 0  # of all attempts and delays
+    continue_on_failure: bool = False
+    on_crash: str = "rerun"  # or fail
+    type: str = ""  # of a task: which executor runs it
+    keep_stdout: bool = False  # an expression reads the step's stdout
+    child: Child | None = None
+    branches: tuple[int, ...] = ()  # pc of each branch; of a for_each: of its body
+    limit: int = 0  # branches at once; 0: all
+    fail_fast: str = "never"  # never, cancel or stop
+    item_slot: int = NO_PC  # in the iteration's scope, at depth + 1
+    index_slot: int = NO_PC
+    collect: Collect | None = None
+    max_passes: int = 0  # of a while or until; 0: no bound
+
+
+class Program(msgspec.Struct, frozen=True, array_like=True):
+    """A compiled workflow. Step 0 is the run itself; the run starts at pc 0.
+
+    ``scope_sizes[d]`` is the number of slots of every scope at depth d. At depth 0, slot 0 holds the
+    inputs, slot 1 ``{"id", "name", "workflow"}`` of the run, slot 2 the answers to ``host_names``.
+    """
+
+    format: int
+    isa: int
+    workflow: str
+    version: int
+    code: bytes
+    constants: tuple[Any, ...]
+    steps: tuple[Step, ...]
+    scope_sizes: tuple[int, ...]
+    max_stack: int
+    locals: int
+    inputs: tuple[Parameter, ...] = ()
+    outputs: tuple[Parameter, ...] = ()
+    open_inputs: bool = False  # declares none, so takes any object
+    host_names: tuple[str, ...] = ()  # what the program asks of host.has()
+    requires: tuple[str, ...] = ()
+    durability: str = ""
+    name: str = ""
+    description: str = ""
+
+
+INPUTS_SLOT: Final = 0
+RUN_SLOT: Final = 1
+HOST_SLOT: Final = 2
+RESERVED_SLOTS: Final = 3
+
+
+class SourceMap(msgspec.Struct, frozen=True, array_like=True):
+    """Where a program's parts stood. Positions are ``(file index, line, column, end line, end column)``, 1-based.
+
+    ``code`` pairs a pc with the position that holds from there to the next entry; ``steps`` has a
+    position for each row of the step table. File names are as the user gave them.
+    """
+
+    files: tuple[str, ...]
+    steps: tuple[tuple[int, int, int, int, int], ...]
+    code: tuple[tuple[int, tuple[int, int, int, int, int]], ...] = ()
+
+    def position_at(self, pc: int) -> tuple[int, int, int, int, int] | None:
+        """Return the position that the instruction at ``pc`` came from, or None where none is known."""
+        found = None
+        for start, position in self.code:
+            if start > pc:
+                break
+            found = position
+        return found
+
+
+_encoder = msgspec.msgpack.Encoder(order="deterministic")
+_decoder = msgspec.msgpack.Decoder(Program)
+
+
+def pack_code(words: list[int]) -> bytes:
+    """Return words as the bytes of ``Program.code``: 32 bits each, little end first."""
+    packed = array("i", words)
+    if byteorder == "big":
+        packed.byteswap()
+    return packed.tobytes()
+
+
+def unpack_code(code: bytes) -> array[int]:
+    """Return the words of ``Program.code``.
+
+    Raises ProgramError (``code-length``) unless the bytes are whole words.
+    """
+    if len(code) % 4:
+        raise ProgramError("code-length", f"the code is {len(code)} bytes long, which is no number of 32-bit words")
+    words = array("i")
+    words.frombytes(code)
+    if byteorder == "big":
+        words.byteswap()
+    return words
+
+
+def encode_program(program: Program) -> bytes:
+    """Return the program's canonical bytes: equal programs give equal bytes on every host."""
+    return _encoder.encode(program)
+
+
+def decode_program(data: bytes) -> Program:
+    """Return the program that canonical bytes hold.
+
+    Raises ProgramError: ``encoding`` for bytes that are no program or not canonical, ``format`` or
+    ``isa`` for a program of a newer release, naming both versions.
+    """
+    try:
+        head = msgspec.msgpack.decode(data)
+        if isinstance(head, list) and len(head) > 1 and isinstance(head[0], int) and isinstance(head[1], int):
+            _check_versions(head[0], head[1])
+        program = _decoder.decode(data)
+        canonical = encode_program(program)
+    except (msgspec.DecodeError, UnicodeError, RecursionError, TypeError, ValueError, OverflowError) as error:
+        # The last three are what a map with keys that are no texts, or an odd extension value, ends in.
+        raise ProgramError("encoding", f"these bytes are no program: {error}") from error
+    if canonical != data:
+        raise ProgramError("encoding", "these bytes are no canonical encoding of a program")
+    return program
+
+
+def hash_of(data: bytes) -> str:
+    """Return the identity of a program: the sha256 of its canonical bytes, as 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _check_versions(format_version: int, isa: int) -> None:
+    if format_version > FORMAT_VERSION:
+        raise ProgramError(
+            "format", f"the program has format {format_version}, this host reads up to {FORMAT_VERSION}: upgrade wfe"
+        )
+    if isa > ISA_VERSION:
+        raise ProgramError("isa", f"the program needs instruction set {isa}, this host has {ISA_VERSION}: upgrade wfe")

@@ -1,0 +1,21 @@
+cimport cython
+
+from wfe_vm._phases cimport *
+from wfe_vm.state cimport Frame, Pointer, State
+
+
+cdef class RunData:
+    cdef public object program
+    cdef public tuple steps
+    cdef public long long max_instructions, max_state_bytes
+    cdef public list output_types, run_outputs
+
+    cdef object _store(self, State state, Pointer pointer, int depth, int slot, object value)
+    cdef object _check_size(self, State state, object value, object what)
+    cdef dict _checked_outputs(self, State state, dict outputs)
+    cdef dict _declared_outputs(self, State state, Frame frame, dict outputs)
+    cdef object _keep_result(self, State state, Pointer pointer, Frame frame, object step, int outcome, dict outputs, object stdout, object error)
+    cdef object _fill_hook_slot(self, State state, Pointer pointer, Frame frame, object step)
+    cdef object _located(self, State state, Pointer pointer, Frame frame, object error)
+    @cython.locals(frame=Frame, enclosing=Frame, frames=list)
+    cdef str _path(self, State state, Pointer pointer)

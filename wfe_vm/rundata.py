@@ -1,0 +1,189 @@
+"""What steps leave behind in a run: slots, sizes, declared outputs, and the paths that name them.
+
+The ground floor of the machine: it reads the program's tables and writes the state's data, and knows
+nothing of how a step begins, ends or goes on.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import cython
+import msgspec
+
+from .errors import ExpressionError
+from .limits import MAX_INSTRUCTIONS, MAX_STATE_BYTES
+from .outcome import Failure
+from .program import Program, Step
+from .state import Frame, Pointer, State
+from .typeterms import check_value, coerce, is_optional, parse_type
+from .values import size_of
+
+if not cython.compiled:
+    from .phases import BODY, SUCCESS
+
+__all__ = ["RunData"]
+
+STATUS_OF: Final = ("", "succeeded", "failed", "error", "aborted", "skipped")
+"""Of an outcome's number: how a step's status reads."""
+
+
+class RunData:
+    """The tables of one program, and what its runs keep."""
+
+    def __init__(
+        self,
+        program: Program,
+        max_instructions: int = MAX_INSTRUCTIONS,
+        max_state_bytes: int = MAX_STATE_BYTES,
+    ) -> None:
+        """Take a verified program. The limits are instructions an advance, and bytes of a run's data."""
+        self.program: Program = program
+        self.steps = program.steps
+        self.max_instructions = max_instructions
+        self.max_state_bytes = max_state_bytes
+        self.output_types = [[(output, parse_type(output.type)) for output in step.outputs] for step in program.steps]
+        self.run_outputs = [(output, parse_type(output.type)) for output in program.outputs]
+
+    def _store(self, state: State, pointer: Pointer, depth: int, slot: int, value: Any) -> None:
+        """Put a value where a slot at that depth lies for this pointer."""
+        kind = type(value)
+        if kind is str or kind is list or kind is dict:
+            self._check_size(state, value, "a variable")
+        owner = pointer.owners[depth]
+        pointer.scopes[depth][slot] = value
+        state.changed_data[owner, slot] = value
+
+    def _check_size(self, state: State, value: Any, what: str) -> None:
+        """Count a value towards the limit on the run's data. Raises ExpressionError (``limit``) beyond it."""
+        size = size_of(value)
+        if state.size + size > self.max_state_bytes:
+            # What was overwritten is still counted: count again before refusing.
+            state.size = sum(size_of(slot) for slots in state.scopes.values() for slot in slots)
+            state.size += sum(size_of(part) for parts in state.collected.values() for part in parts.values())
+            if state.size + size > self.max_state_bytes:
+                raise ExpressionError(
+                    "limit",
+                    f"{what} of {size} bytes brings the run's data over its limit of {self.max_state_bytes} bytes; "
+                    "keep large data in files and pass their paths",
+                )
+        state.size += size
+
+    def _checked_outputs(self, state: State, outputs: dict[str, Any]) -> dict[str, Any]:
+        """Return the run's outputs as declared. Raises ExpressionError (``type``) for one of a wrong type."""
+        for output, declared in self.run_outputs:
+            value = outputs.get(output.name)
+            if value is None:
+                if not is_optional(declared):
+                    state.new_warnings.append(
+                        f"output {output.name} is declared {output.type}, and nothing gave it a value"
+                    )
+                continue
+            problems = check_value(value, declared)
+            if problems:
+                problem = problems[0]
+                raise ExpressionError("type", f"output {output.name}{problem.path} of the workflow: {problem.message}")
+            outputs[output.name] = coerce(value, declared)
+        return outputs
+
+    def _declared_outputs(self, state: State, frame: Frame, outputs: dict[str, Any]) -> dict[str, Any]:
+        """Return a step's outputs as declared. Raises ExpressionError for a wrong type or a size over the limit."""
+        if outputs:
+            self._check_size(state, outputs, f"the result of {self.steps[frame.step].name}")
+        declarations = self.output_types[frame.step]
+        if not declarations:
+            return outputs
+        value: Any
+        outputs = dict(outputs)
+        for output, declared in declarations:
+            if output.path:
+                value = outputs
+                for name in output.path:
+                    value = value.get(name) if type(value) is dict else None
+                outputs[output.name] = value
+            else:
+                value = outputs.get(output.name)
+            if value is None:
+                continue
+            problems = check_value(value, declared)
+            if problems:
+                problem = problems[0]
+                raise ExpressionError("type", f"output {output.name}{problem.path}: {problem.message}")
+            outputs[output.name] = coerce(value, declared)
+        return outputs
+
+    def _keep_result(
+        self,
+        state: State,
+        pointer: Pointer,
+        frame: Frame,
+        step: Step,
+        outcome: int,
+        outputs: dict[str, Any],
+        stdout: str | None,
+        error: Failure | None,
+    ) -> None:
+        """Put what the rest of the run may read of a step into its slots."""
+        if not frame.step:
+            return
+        depth = step.depth
+        owner = pointer.owners[depth]
+        result: dict[str, Any] = {"status": STATUS_OF[outcome], "output": outputs}
+        if step.keep_stdout:
+            result["stdout"] = stdout
+        if error is not None:
+            result["error"] = {"kind": error.kind, "message": error.message, "exit_code": error.exit_code}
+        state.store(owner, step.slot, result)
+        if outcome == SUCCESS:
+            for output in step.outputs:
+                state.store(owner, output.slot, outputs.get(output.name))
+
+    def _fill_hook_slot(self, state: State, pointer: Pointer, frame: Frame, step: Step) -> None:
+        error = frame.error
+        outcome = ("", "success", "failure", "error", "abort")[frame.outcome]
+        value = {
+            "outcome": outcome,
+            "attempt": frame.attempt,
+            "error": None
+            if error is None
+            else {
+                "kind": error.kind,
+                "message": error.message,
+                "exit_code": error.exit_code,
+                "step": error.step,
+            },
+        }
+        state.store(pointer.owners[step.depth], step.hook_slot, value)
+
+    def _located(self, state: State, pointer: Pointer, frame: Frame, error: Failure) -> Failure:
+        """Return the failure with where it happened filled in."""
+        return msgspec.structs.replace(
+            error, step=error.step or self._path(state, pointer), attempt=error.attempt or frame.attempt
+        )
+
+    def _path(self, state: State, pointer: Pointer) -> str:
+        """Return the path of the pointer's innermost frame, with the numbers of its iterations and passes."""
+        frame = pointer.frames[-1]
+        path = self.steps[frame.step].path
+        if "[*]" not in path:
+            return path
+        numbers: list[int] = []
+        frames = pointer.frames[:-1]
+        while True:
+            for enclosing in reversed(frames):
+                if enclosing.phase == BODY and self.steps[enclosing.step].kind in ("while", "until"):
+                    numbers.append(enclosing.passes - 1)
+            if pointer.parent < 0:
+                break
+            fork, number = pointer.fork, pointer.index
+            pointer = state.pointers[pointer.parent]
+            frames = pointer.frames
+            last = len(frames) - 1
+            while frames[last].id != fork:
+                last -= 1
+            if self.steps[frames[last].step].kind == "for_each":
+                numbers.append(number)
+            frames = frames[:last]
+        parts = path.split("[*]")
+        numbers.reverse()
+        return "".join(f"{part}[{number}]" for part, number in zip(parts[:-1], numbers, strict=True)) + parts[-1]

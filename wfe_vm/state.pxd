@@ -1,0 +1,64 @@
+# Layout of the state: what state.py's classes are in C. Fields are public: the rest of the package reads them.
+
+from wfe_vm._phases cimport *
+
+
+cdef class Frame:
+    cdef public long long id
+    cdef public int step, phase, outcome
+    cdef public long long attempt, tries, passes, opened, started
+    cdef public int mark
+    cdef public object error
+    cdef public int cause_outcome
+    cdef public object cause
+    cdef public bint final
+    cdef public str child
+    cdef public long long total, next, live
+    cdef public bint stopped
+    cdef public long long failed
+    cdef public list failures
+
+    cpdef tuple row(self)
+
+
+cpdef Frame frame_from(object row)
+
+
+cdef class Pointer:
+    cdef public long long id, parent, fork, index
+    cdef public int pc, wait, unwind, unwind_depth
+    cdef public tuple owners
+    cdef public list frames, scopes
+
+    cpdef tuple row(self)
+
+
+cpdef Pointer pointer_from(object row)
+
+
+cdef class State:
+    cdef public str run, name, program, status, stop_after
+    cdef public long long sequence, time, next_pointer, next_activation
+    cdef public bint suspended, cancelling, terminating
+    cdef public long long suspended_at, size, active
+    cdef public object outputs, end
+    cdef public dict pointers, scopes, collected, timers, reopen, located
+    cdef public list tolerated, warnings, heap
+    # Changes since the last delta
+    cdef public object ready
+    cdef public list commands, records, removed, new_scopes, dropped_scopes, new_collected, dropped_collected
+    cdef public list new_tolerated, new_warnings
+    cdef public dict changed, changed_data, changed_timers, changed_reopen
+    cdef public bint changed_end
+
+    cpdef Pointer add_pointer(self, long long parent, long long fork, long long index, int pc, tuple owners, long long slots)
+    cpdef remove_pointer(self, Pointer pointer)
+    cpdef drop_scope(self, long long owner)
+    cpdef store(self, long long owner, int slot, object value)
+    cpdef collect(self, long long activation, long long index, object value)
+    cpdef drop_collected(self, long long activation)
+    cpdef set_timer(self, long long activation, str kind, long long due)
+    cpdef drop_timer(self, long long activation, str kind)
+    cpdef keep_reopen(self, long long pointer_id, object row)
+    cpdef drop_reopen(self, long long pointer_id)
+    cpdef long long due(self)

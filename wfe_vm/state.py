@@ -1,0 +1,545 @@
+"""The whole state of a run, as data: live pointers, their frames, the run's data and its timers.
+
+A *pointer* is a thread of execution: a ``pc`` and a stack of frames. A *frame* is one activation of
+a named step; its ``id`` is what events and timers refer to. A *scope* is a row of slots: the run has
+one, and so has each iteration of a for_each, under the id of its pointer.
+
+Rules:
+
+1. Only what is live is kept. What ended is in the records of the deltas, which stores keep.
+2. All changes within an advance are noted here, so that ``take_delta`` can say what changed; old
+   state plus delta equals the new state.
+3. This file knows nothing of opcodes or of what a change means: that is the machine's.
+
+On the wire a pointer is the tuple of its fields in the order below, frames likewise. Fields are only
+ever added at the end; ``FORMAT_VERSION`` says what an old host can't read.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from heapq import heapify, heappop, heappush
+from typing import Any, Final
+
+import cython
+import msgspec
+
+from .errors import StateError
+from .outcome import Failure
+
+if not cython.compiled:
+    from .phases import READY, WAIT_CHILD, WAIT_STEP
+
+__all__ = ["FORMAT_VERSION", "Delta", "Frame", "Pointer", "Record", "State", "decode_delta", "encode_delta"]
+
+FORMAT_VERSION: Final = 1
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A line of the run's history. ``what`` is started, ended or changed (a hook failed a step that had succeeded)."""
+
+    what: str
+    step: int
+    path: str
+    activation: int
+    attempt: int
+    time: int
+    started: int = 0
+    status: str = ""
+    outputs: dict[str, Any] | None = None
+    error: Failure | None = None
+
+
+class Delta(msgspec.Struct, array_like=True):
+    """What one advance changed. ``sequence`` is the state's after it."""
+
+    format: int
+    sequence: int
+    time: int
+    status: str
+    header: tuple[Any, ...]  # State's scalar fields, in the order of State.header()
+    pointers: list[tuple[Any, ...]]
+    removed: list[int]
+    data: list[tuple[int, int, Any]]  # (scope, slot, value)
+    scopes: list[tuple[int, int]]  # (scope, its number of slots): new ones
+    dropped: list[int]  # scopes
+    collected: list[tuple[int, int, Any]]  # (activation, index, value)
+    uncollected: list[int]  # activations
+    timers: list[tuple[int, str, int]]  # (activation, kind, due); due 0: gone
+    reopen: list[tuple[int, tuple[Any, ...] | None]]  # (pointer, its row; None: gone)
+    records: list[Record]
+    tolerated: list[tuple[str, Failure | None]]
+    warnings: list[str]
+    end: tuple[str, dict[str, Any], Failure | None] | None  # (status, outputs, error)
+
+
+_encoder = msgspec.msgpack.Encoder()
+_delta_decoder = msgspec.msgpack.Decoder(Delta)
+_failure = msgspec.msgpack.Decoder(Failure | None)
+
+
+def encode_delta(delta: Delta) -> bytes:
+    """Return the delta as bytes for a store."""
+    return _encoder.encode(delta)
+
+
+def decode_delta(data: bytes) -> Delta:
+    """Return the delta that a store kept. Raises StateError for one of a newer format, or damaged."""
+    try:
+        return _delta_decoder.decode(data)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise StateError("state", f"a stored change can't be read: {error}") from error
+
+
+class Frame:
+    """One activation of a step."""
+
+    def __init__(self, id: int, step: int) -> None:
+        self.id: int = id
+        self.step: int = step
+        self.phase: int = 0
+        self.outcome: int = 0
+        self.attempt: int = 0  # counts up over resume and retry
+        self.tries: int = 0  # attempts since the last fresh start
+        self.passes: int = 0
+        self.opened: int = 0  # when the current series of attempts began
+        self.started: int = 0  # when the current attempt began
+        self.mark: int = 0  # pc of the condition, while it is not known
+        self.error: Failure | None = None
+        self.cause_outcome: int = 0  # what the frame is being stopped with; 0: it isn't
+        self.cause: Failure | None = None
+        self.final: bool = False  # no further attempt, whatever the policy says
+        self.child: str = ""
+        # Of a fork
+        self.total: int = 0
+        self.next: int = 0
+        self.live: int = 0
+        self.stopped: bool = False
+        self.failed: int = 0
+        self.failures: list[tuple[int, Failure | None]] = []
+
+    def row(self) -> tuple[Any, ...]:
+        """Return the frame as it is stored."""
+        return (
+            self.id,
+            self.step,
+            self.phase,
+            self.outcome,
+            self.attempt,
+            self.tries,
+            self.passes,
+            self.opened,
+            self.started,
+            self.mark,
+            self.error,
+            self.cause_outcome,
+            self.cause,
+            self.final,
+            self.child,
+            self.total,
+            self.next,
+            self.live,
+            self.stopped,
+            self.failed,
+            self.failures or None,
+        )
+
+
+def frame_from(row: Any) -> Frame:
+    """Return the frame that a row describes."""
+    frame = Frame(row[0], row[1])
+    frame.phase = row[2]
+    frame.outcome = row[3]
+    frame.attempt = row[4]
+    frame.tries = row[5]
+    frame.passes = row[6]
+    frame.opened = row[7]
+    frame.started = row[8]
+    frame.mark = row[9]
+    frame.error = _failure_from(row[10])
+    frame.cause_outcome = row[11]
+    frame.cause = _failure_from(row[12])
+    frame.final = row[13]
+    frame.child = row[14]
+    frame.total = row[15]
+    frame.next = row[16]
+    frame.live = row[17]
+    frame.stopped = row[18]
+    frame.failed = row[19]
+    frame.failures = [(outcome, _failure_from(error)) for outcome, error in row[20] or ()]
+    return frame
+
+
+def _failure_from(value: Any) -> Failure | None:
+    return value if value is None or isinstance(value, Failure) else msgspec.convert(value, Failure)
+
+
+class Pointer:
+    """A thread of execution."""
+
+    def __init__(self, id: int, parent: int, fork: int, index: int, pc: int, owners: tuple[int, ...]) -> None:
+        self.id: int = id
+        self.parent: int = parent  # pointer; -1: this is the run's own
+        self.fork: int = fork  # the parent's frame that started this one
+        self.index: int = index
+        self.pc: int = pc
+        self.wait: int = READY
+        self.unwind: int = 0  # why frames are being left: 0 they aren't, else see the machine
+        self.unwind_depth: int = -1  # index of the frame at which that ends; -1: with the pointer
+        self.owners: tuple[int, ...] = owners  # scopes it sees, by depth
+        self.frames: list[Frame] = []
+        self.scopes: list[list[Any]] = []  # the owners' slots; not stored
+
+    def row(self) -> tuple[Any, ...]:
+        """Return the pointer as it is stored."""
+        return (
+            self.id,
+            self.parent,
+            self.fork,
+            self.index,
+            self.pc,
+            self.wait,
+            self.unwind,
+            self.unwind_depth,
+            self.owners,
+            [frame.row() for frame in self.frames],
+        )
+
+
+def pointer_from(row: Any) -> Pointer:
+    """Return the pointer that a row describes, its scopes not yet bound."""
+    pointer = Pointer(row[0], row[1], row[2], row[3], row[4], tuple(row[8]))
+    pointer.wait = row[5]
+    pointer.unwind = row[6]
+    pointer.unwind_depth = row[7]
+    pointer.frames = [frame_from(frame) for frame in row[9]]
+    return pointer
+
+
+class State:
+    """A run's state, and the changes noted since the last delta was taken."""
+
+    def __init__(self, run: str, name: str, program: str) -> None:
+        self.run: str = run
+        self.name: str = name
+        self.program: str = program
+        self.sequence: int = 0
+        self.time: int = 0
+        self.status: str = "pending"
+        self.next_pointer: int = 0
+        self.next_activation: int = 1
+        self.suspended: bool = False
+        self.suspended_at: int = 0
+        self.cancelling: bool = False
+        self.terminating: bool = False
+        self.size: int = 0  # of the data, in bytes, about
+        self.outputs: dict[str, Any] | None = None  # the run's, once its body has given them
+        self.pointers: dict[int, Pointer] = {}
+        self.scopes: dict[int, list[Any]] = {}
+        self.collected: dict[int, dict[int, Any]] = {}
+        self.timers: dict[tuple[int, str], int] = {}
+        self.reopen: dict[int, tuple[Any, ...]] = {}
+        self.tolerated: list[tuple[str, Failure | None]] = []
+        self.warnings: list[str] = []
+        self.end: tuple[str, dict[str, Any], Failure | None] | None = None
+        # Derived, not stored
+        self.located: dict[int, Pointer] = {}  # activation -> pointer
+        self.active: int = 0  # pointers that wait for a step or a child
+        self.heap: list[tuple[int, int, str]] = []
+        self.stop_after: str = ""  # a step's path or name: suspend once it has been left; the host's wish
+        self._forget_changes()
+
+    def _forget_changes(self) -> None:
+        self.ready: deque[Pointer] = deque()
+        self.commands: list[Any] = []
+        self.records: list[Record] = []
+        self.changed: dict[int, Pointer] = {}
+        self.removed: list[int] = []
+        self.changed_data: dict[tuple[int, int], Any] = {}
+        self.new_scopes: list[tuple[int, int]] = []
+        self.dropped_scopes: list[int] = []
+        self.new_collected: list[tuple[int, int, Any]] = []
+        self.dropped_collected: list[int] = []
+        self.changed_timers: dict[tuple[int, str], int] = {}
+        self.changed_reopen: dict[int, tuple[Any, ...] | None] = {}
+        self.new_tolerated: list[tuple[str, Failure | None]] = []
+        self.new_warnings: list[str] = []
+        self.changed_end: bool = False
+
+    # Changes
+
+    def add_pointer(self, parent: int, fork: int, index: int, pc: int, owners: tuple[int, ...], slots: int) -> Pointer:
+        """Add a pointer, with a scope of its own of that many slots unless ``slots`` is negative. Returns it."""
+        id = self.next_pointer
+        self.next_pointer = id + 1
+        if slots >= 0:
+            owners = (*owners, id)
+            self.scopes[id] = [None] * slots
+            self.new_scopes.append((id, slots))
+        pointer = Pointer(id, parent, fork, index, pc, owners)
+        pointer.scopes = [self.scopes[owner] for owner in owners]
+        self.pointers[id] = pointer
+        self.changed[id] = pointer
+        return pointer
+
+    def remove_pointer(self, pointer: Pointer) -> None:
+        """Remove a pointer and, unless it may be reopened, the scope that is its own."""
+        id = pointer.id
+        del self.pointers[id]
+        self.changed.pop(id, None)
+        self.removed.append(id)
+        for frame in pointer.frames:
+            self.located.pop(frame.id, None)
+        if id in self.scopes and id not in self.reopen and id != 0:
+            self.drop_scope(id)
+
+    def drop_scope(self, owner: int) -> None:
+        """Forget a scope and what it holds."""
+        if self.scopes.pop(owner, None) is not None:
+            self.dropped_scopes.append(owner)
+
+    def store(self, owner: int, slot: int, value: Any) -> None:
+        """Put a value into a slot."""
+        self.scopes[owner][slot] = value
+        self.changed_data[owner, slot] = value
+
+    def collect(self, activation: int, index: int, value: Any) -> None:
+        """Keep an iteration's part of a list."""
+        self.collected.setdefault(activation, {})[index] = value
+        self.new_collected.append((activation, index, value))
+
+    def drop_collected(self, activation: int) -> None:
+        """Forget what was collected for a frame."""
+        if self.collected.pop(activation, None) is not None:
+            self.dropped_collected.append(activation)
+
+    def set_timer(self, activation: int, kind: str, due: int) -> None:
+        """Have a timer fire for a frame when it is ``due``, in place of an earlier one of that kind."""
+        self.timers[activation, kind] = due
+        self.changed_timers[activation, kind] = due
+        heappush(self.heap, (due, activation, kind))
+
+    def drop_timer(self, activation: int, kind: str) -> None:
+        """Forget a timer, if there is one."""
+        if self.timers.pop((activation, kind), None) is not None:
+            self.changed_timers[activation, kind] = 0
+
+    def keep_reopen(self, pointer_id: int, row: tuple[Any, ...]) -> None:
+        """Keep what a retry of the run would reopen."""
+        self.reopen[pointer_id] = row
+        self.changed_reopen[pointer_id] = row
+
+    def take_reopen(self, pointer_id: int) -> tuple[Any, ...]:
+        """Take out a row that is being reopened."""
+        self.changed_reopen[pointer_id] = None
+        return self.reopen.pop(pointer_id)
+
+    def drop_reopen(self, pointer_id: int) -> None:
+        """Forget a row that will not be reopened, and what was kept for it alone."""
+        row = self.take_reopen(pointer_id)
+        for frame in row[9]:
+            if frame[0] not in self.located:
+                self.drop_collected(frame[0])
+        if pointer_id not in self.pointers and pointer_id != 0:
+            self.drop_scope(pointer_id)
+
+    def due(self) -> int:
+        """Return when the next timer fires, 0 if none will. A suspended or ended run's timers stand still."""
+        if self.suspended or self.end is not None:
+            return 0
+        heap = self.heap
+        while heap:
+            due, activation, kind = heap[0]
+            if self.timers.get((activation, kind)) == due:
+                return due
+            heappop(heap)
+        return 0
+
+    def take_due(self, time: int) -> tuple[int, str] | None:
+        """Take the first timer due by ``time``, of two alike the smaller activation's; None if there is none."""
+        heap = self.heap
+        while heap and heap[0][0] <= time:
+            due, activation, kind = heappop(heap)
+            if self.timers.get((activation, kind)) == due:
+                del self.timers[activation, kind]
+                self.changed_timers[activation, kind] = 0
+                return activation, kind
+        return None
+
+    # In and out
+
+    def header(self) -> tuple[Any, ...]:
+        """Return the scalar fields that every delta carries."""
+        return (
+            self.next_pointer,
+            self.next_activation,
+            self.suspended,
+            self.suspended_at,
+            self.cancelling,
+            self.terminating,
+            self.size,
+            self.outputs,
+        )
+
+    def _set_header(self, header: Any) -> None:
+        (
+            self.next_pointer,
+            self.next_activation,
+            self.suspended,
+            self.suspended_at,
+            self.cancelling,
+            self.terminating,
+            self.size,
+            self.outputs,
+        ) = header
+
+    def take_delta(self) -> Delta:
+        """Return what changed since the last one was taken, and forget the notes of it."""
+        self.sequence += 1
+        delta = Delta(
+            FORMAT_VERSION,
+            self.sequence,
+            self.time,
+            self.status,
+            self.header(),
+            [pointer.row() for pointer in self.changed.values()],
+            self.removed,
+            [(owner, slot, value) for (owner, slot), value in self.changed_data.items()],
+            self.new_scopes,
+            self.dropped_scopes,
+            self.new_collected,
+            self.dropped_collected,
+            [(activation, kind, due) for (activation, kind), due in self.changed_timers.items()],
+            list(self.changed_reopen.items()),
+            self.records,
+            self.new_tolerated,
+            self.new_warnings,
+            self.end if self.changed_end else None,
+        )
+        self.tolerated += self.new_tolerated
+        self.warnings += self.new_warnings
+        self._forget_changes()
+        return delta
+
+    def apply(self, delta: Delta) -> None:
+        """Bring this state to where the delta's advance left it.
+
+        Raises StateError for a delta of a newer format or out of order.
+        """
+        if delta.format > FORMAT_VERSION:
+            raise StateError(
+                "format",
+                f"the stored change has format {delta.format}, this host reads up to {FORMAT_VERSION}: upgrade wfe",
+            )
+        if delta.sequence != self.sequence + 1:
+            raise StateError("order", f"change {delta.sequence} was given to a state at {self.sequence}")
+        self.sequence = delta.sequence
+        self.time = delta.time
+        self.status = delta.status
+        self._set_header(delta.header)
+        for owner, slots in delta.scopes:
+            self.scopes[owner] = [None] * slots
+        for owner, slot, value in delta.data:
+            if owner in self.scopes:  # a scope made and dropped within one advance leaves its writes behind
+                self.scopes[owner][slot] = value
+        for owner in delta.dropped:
+            self.scopes.pop(owner, None)
+        for row in delta.pointers:
+            self.pointers[row[0]] = pointer_from(row)
+        for id in delta.removed:
+            self.pointers.pop(id, None)
+        for activation, index, value in delta.collected:
+            self.collected.setdefault(activation, {})[index] = value
+        for activation in delta.uncollected:
+            self.collected.pop(activation, None)
+        for activation, kind, due in delta.timers:
+            if due:
+                self.timers[activation, kind] = due
+            else:
+                self.timers.pop((activation, kind), None)
+        for id, reopened in delta.reopen:
+            if reopened is None:
+                self.reopen.pop(id, None)
+            else:
+                self.reopen[id] = reopened
+        self.tolerated += delta.tolerated
+        self.warnings += delta.warnings
+        if delta.status in ("succeeded", "failed", "aborted", "terminated"):
+            self.end = delta.end
+        else:
+            self.end = None
+
+    def bind(self) -> None:
+        """Work out what is derived from the stored fields. Call once after the last ``apply``."""
+        self.located = {}
+        self.active = 0
+        for pointer in self.pointers.values():
+            pointer.scopes = [self.scopes[owner] for owner in pointer.owners]
+            for frame in pointer.frames:
+                self.located[frame.id] = pointer
+            if pointer.wait in (WAIT_STEP, WAIT_CHILD):
+                self.active += 1
+        self.heap = [(due, activation, kind) for (activation, kind), due in self.timers.items()]
+        heapify(self.heap)
+
+    def snapshot(self) -> bytes:
+        """Return the whole state as bytes: the same state gives the same bytes."""
+        return _encoder.encode(
+            (
+                FORMAT_VERSION,
+                self.run,
+                self.name,
+                self.program,
+                self.sequence,
+                self.time,
+                self.status,
+                self.header(),
+                [self.pointers[id].row() for id in sorted(self.pointers)],
+                [(owner, self.scopes[owner]) for owner in sorted(self.scopes)],
+                [(activation, sorted(self.collected[activation].items())) for activation in sorted(self.collected)],
+                [(activation, kind, due) for (activation, kind), due in sorted(self.timers.items())],
+                sorted(self.reopen.items()),
+                self.tolerated,
+                self.warnings,
+                self.end,
+            )
+        )
+
+
+_snapshot_head = msgspec.msgpack.Decoder(list[Any])
+
+
+def restore(data: bytes) -> State:
+    """Return the state that a snapshot holds. ``bind`` it once later deltas are applied.
+
+    Raises StateError for a snapshot of a newer format, or damaged.
+    """
+    try:
+        fields = _snapshot_head.decode(data)
+        if fields[0] > FORMAT_VERSION:
+            raise StateError(
+                "format",
+                f"the stored state has format {fields[0]}, this host reads up to {FORMAT_VERSION}: upgrade wfe",
+            )
+        state = State(fields[1], fields[2], fields[3])
+        state.sequence, state.time, state.status = fields[4:7]
+        state._set_header(fields[7])
+        state.pointers = {row[0]: pointer_from(row) for row in fields[8]}
+        state.scopes = dict(fields[9])
+        state.collected = {activation: dict(items) for activation, items in fields[10]}
+        state.timers = {(activation, kind): due for activation, kind, due in fields[11]}
+        state.reopen = dict(fields[12])
+        state.tolerated = [(path, _failure_from(error)) for path, error in fields[13]]
+        state.warnings = fields[14]
+        end = fields[15]
+        state.end = None if end is None else (end[0], end[1], _failure_from(end[2]))
+    except (
+        msgspec.DecodeError,
+        msgspec.ValidationError,
+        IndexError,
+        TypeError,
+        ValueError,
+        RecursionError,
+    ) as error:
+        raise StateError("state", f"a stored state can't be read: {error}") from error
+    return state

@@ -1,0 +1,61 @@
+"""The verifier: says whether a program is safe to run, before it runs.
+
+This file owns the order of the checks and what the user of the verifier sees. ``verify_table.py``
+looks at steps, constants and sizes, ``verify_code.py`` at each instruction by itself, ``verify_flow.py``
+at every way through the code. None runs anything or knows the language.
+
+Rules:
+
+1. ``verify`` never raises on a program that ``decode_program`` gave.
+2. What it accepts, the machine may run without a look of its own at indexes, depths and nesting; what
+   depends on values (a map's keys, a list to iterate) stays with the machine.
+3. The cost is linear in the program.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .errors import ProgramError
+from .program import Program, unpack_code
+from .verify_code import verify_code
+from .verify_flow import verify_flow
+from .verify_table import Problem, verify_tables
+
+__all__ = ["Problem", "check", "verify"]
+
+_MAX_PROBLEMS: Final = 100
+
+
+def check(program: Program) -> None:
+    """Raise ProgramError with the first problem's code and pc unless the program is safe to run."""
+    problems = verify(program)
+    if problems:
+        first = problems[0]
+        raise ProgramError(first.code, first.message, first.pc)
+
+
+def verify(program: Program) -> list[Problem]:
+    """Return why the program is not safe to run, in the order found; an empty list if it is.
+
+    At most a hundred problems are told. The ways through the code are only followed once all else is
+    right.
+    """
+    problems: list[Problem] = []
+
+    def report(code: str, message: str, pc: int | None = None) -> None:
+        if len(problems) < _MAX_PROBLEMS:
+            problems.append(Problem(code, message, pc))
+
+    try:
+        words = unpack_code(program.code).tolist()
+    except ProgramError as error:
+        return [Problem(error.code, error.message)]
+    verify_tables(program, len(words), report)
+    if problems:
+        return problems
+    verify_code(program, words, report)
+    if problems:
+        return problems
+    verify_flow(program, words, report)
+    return problems
