@@ -1,0 +1,169 @@
+"""Runs a workflow on the machine alone: scripted outcomes instead of executors, a clock that jumps.
+
+Every advance is held to two laws: old state plus delta equals the new state (MCH-05), and a state that
+is encoded, dropped and decoded goes on as if nothing had happened (MCH-06).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from wfe_dsl.compiler import compile_file
+from wfe_dsl.diagnostics.model import Diagnostics
+from wfe_dsl.variables import Variables
+from wfe_vm.commands import EndRun, RunStep, StartChild, StopChild, StopStep
+from wfe_vm.events import ChildEnded, Event, Started, StepEnded, Tick
+from wfe_vm.machine import Machine
+from wfe_vm.outcome import Failure
+from wfe_vm.state import Record, State, decode_delta, encode_delta, restore
+from wfe_vm.verify import check
+
+
+class Fails(msgspec.Struct):
+    """A scripted attempt that does not succeed."""
+
+    outcome: str = "failure"
+    kind: str = "exit"
+    exit_code: int | None = 1
+
+
+Script = Callable[[RunStep], Any]
+"""Given what is to be run, gives outputs (a map), Fails, or None to leave it running."""
+
+
+def succeed(_: RunStep) -> dict[str, Any]:
+    return {}
+
+
+class Simulation:
+    """One run of the only workflow of a file."""
+
+    def __init__(self, program: Any, inputs: dict[str, Any] | None = None, script: Script = succeed) -> None:
+        check(program)
+        self.machine = Machine(program)
+        self.program = program
+        self.script = script
+        self.now = 1_000_000
+        self.state = self.machine.new_state("run-id", "run-1", "hash")
+        self.records: list[Record] = []
+        self.ran: list[RunStep] = []
+        self.stopped: list[StopStep] = []
+        self.children: list[StartChild] = []
+        self.stopped_children: list[StopChild] = []
+        self.ended: EndRun | None = None
+        self.running: dict[int, RunStep] = {}
+        self.pending: list[Event] = []
+        self.advance(Started(self.now, dict(inputs or {})))
+
+    def advance(self, event: Event) -> bool:
+        """Give one event to the machine, and hold the advance to the laws. Returns whether it changed anything."""
+        before = self.state.snapshot()
+        advance = self.machine.advance(self.state, event)
+        if advance.delta is None:
+            assert self.state.snapshot() == before
+            return False
+        replayed = restore(before)
+        replayed.apply(decode_delta(encode_delta(advance.delta)))
+        replayed.bind()
+        assert replayed.snapshot() == self.state.snapshot()
+        assert (replayed.active, replayed.due()) == (self.state.active, self.state.due())
+        replayed.stop_after = self.state.stop_after
+        self.state = replayed
+        self.records += advance.delta.records
+        for command in advance.commands:
+            self._take(command)
+        return True
+
+    def _take(self, command: Any) -> None:
+        if isinstance(command, RunStep):
+            self.ran.append(command)
+            self.running[command.activation] = command
+            answer = self.script(command)
+            if answer is not None:
+                self.pending.append(self._answer(command, answer))
+        elif isinstance(command, StopStep):
+            self.stopped.append(command)
+            error = Failure("fail", "stopped")
+            self.pending.append(StepEnded(self.now, command.activation, command.attempt, "abort", {}, error))
+        elif isinstance(command, StartChild):
+            self.children.append(command)
+        elif isinstance(command, StopChild):
+            self.stopped_children.append(command)
+            if not command.hard:
+                self.pending.append(ChildEnded(self.now, command.activation, command.attempt, command.child, "aborted"))
+        elif isinstance(command, EndRun):
+            self.ended = command
+
+    def _answer(self, command: RunStep, answer: Any) -> StepEnded:
+        if isinstance(answer, Fails):
+            error = Failure(answer.kind, f"{command.path} said no", exit_code=answer.exit_code)
+            return StepEnded(self.now, command.activation, command.attempt, answer.outcome, {}, error)
+        stdout = answer.pop("stdout", None)
+        return StepEnded(self.now, command.activation, command.attempt, "success", answer, None, stdout)
+
+    def end(self, path: str, answer: Any) -> None:
+        """End a step that was left running."""
+        command = next(command for command in self.running.values() if command.path == path)
+        self.running.pop(command.activation)
+        self.advance(self._answer(command, answer))
+
+    def settle(self) -> Simulation:
+        """Deliver what is pending, without letting time pass."""
+        while self.pending:
+            event = self.pending.pop(0)
+            self.running.pop(getattr(event, "activation", -1), None)
+            self.advance(event)
+        return self
+
+    def finish(self, limit: int = 100_000) -> Simulation:
+        """Deliver all that is pending and let time pass, until the run ends or nothing more can happen."""
+        for _ in range(limit):
+            self.settle()
+            due = self.state.due()
+            if self.ended is not None or not due:
+                return self
+            self.now = max(self.now, due)
+            self.advance(Tick(self.now))
+        raise AssertionError("the run does not end")
+
+    # What happened
+
+    @property
+    def status(self) -> str:
+        return self.state.status
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        assert self.ended is not None
+        return self.ended.outputs
+
+    @property
+    def error(self) -> Failure | None:
+        assert self.ended is not None
+        return self.ended.error
+
+    def paths_run(self) -> list[str]:
+        """Return the paths of the steps that were asked for, in order."""
+        return [command.path for command in self.ran]
+
+    def statuses(self) -> dict[str, str]:
+        """Return the last status of each step that ended, by path."""
+        return {record.path: record.status for record in self.records if record.what != "started"}
+
+
+def compile_text(folder: Path, text: str) -> Any:
+    """Compile YAML and return its workflows' programs by id. Fails on any diagnostic that is an error."""
+    path = folder / "workflow.yaml"
+    path.write_text(text)
+    diagnostics = Diagnostics()
+    compiled = compile_file(path, Variables(), diagnostics)
+    assert not diagnostics.has_errors, [(found.code, found.message) for found in diagnostics.found]
+    return {item.program.workflow: item.program for item in compiled}
+
+
+def state_of(simulation: Simulation) -> State:
+    return simulation.state

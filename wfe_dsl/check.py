@@ -1,0 +1,284 @@
+"""The checks of one workflow: what its expressions mean and give, what it declares, how its steps flow.
+
+This file owns the walk over all expressions, each at its place with the type it must have, and the
+checks of declarations. Control and data flow are in ``flow.py``, children in ``check_children.py``. It
+changes nothing but ``info.child`` and the diagnostics.
+
+Rules: one mistake gives one diagnostic. A name that means nothing is told once, however often it is
+used, and what is built on it counts as ``any``.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wfe_vm.typeterms import ANY, BOOL, Type, TypeTermError, accepts, check_value, coerce, list_of, parse_type
+
+from . import nodes
+from .check_children import check_child
+from .children import Family, child_of
+from .diagnostics.model import Diagnostics, Label
+from .flow import check_flow
+from .infer import Path, infer, infer_as
+from .lower_expressions import NOT_CONSTANT, constant_of
+from .references import resolve_reference
+from .resolved import Resolved
+from .scopes import BODY, Place, StepInfo
+from .source import Span
+from .suggest import nearest
+from .unresolved import Unresolved
+
+__all__ = ["check_workflow"]
+
+_TYPE_CODES: Final[dict[str, str]] = {
+    "unknown-type": "WFE0330",
+    "unknown-generic": "WFE0331",
+    "empty": "WFE0332",
+    "unclosed": "WFE0333",
+    "unexpected": "WFE0334",
+    "missing-element": "WFE0335",
+    "duplicate-field": "WFE0336",
+    "too-deep": "WFE0337",
+}
+_ANY_LIST: Final = list_of(ANY)
+
+
+def check_workflow(resolved: Resolved, family: Family, diagnostics: Diagnostics) -> None:
+    """Report what is wrong with a workflow whose names are known and whose tasks are prepared."""
+    _Checker(resolved, family, diagnostics).check()
+
+
+class Names:
+    """What names mean at ``place``, for the inference of types; reports what means nothing."""
+
+    def __init__(self, resolved: Resolved, diagnostics: Diagnostics) -> None:
+        self.resolved = resolved
+        self.diagnostics = diagnostics
+        self.place = Place(resolved.run)
+        self.told: set[tuple[str, str]] = set()
+
+    def lookup(self, head: nodes.Name | nodes.DataKey, path: Path) -> tuple[Type, int]:
+        """Return the type of what a path begins with, and how many of its accesses that stands for."""
+        found = resolve_reference(self.resolved, self.place, head, list(path))
+        if isinstance(found, Unresolved):
+            if (found.code, found.name) not in self.told:
+                self.told.add((found.code, found.name))
+                self.diagnostics.add(found.code, found.message, found.span, found.help, found.labels)
+            return ANY, len(path)
+        if found.nothing_has_it and ("", head.name) not in self.told:
+            self.told.add(("", head.name))
+            self.diagnostics.add(
+                "WFE0216",
+                f"no output, step or input is named `{head.name}`, so this is always null",
+                head.span,
+                "an output is found by its name only if a step lists it under `outputs:`",
+            )
+        return found.type, found.used
+
+
+class _Checker:
+    def __init__(self, resolved: Resolved, family: Family, diagnostics: Diagnostics) -> None:
+        self.resolved = resolved
+        self.family = family
+        self.diagnostics = diagnostics
+        self.names = Names(resolved, diagnostics)
+        self.set_types: dict[tuple[int, str], Type] = {}
+
+    def check(self) -> None:
+        resolved = self.resolved
+        for info in resolved.steps:
+            if info.kind == "workflow" and info.config is not None:
+                call = child_of(info.config)
+                info.child = None if call is None else self.family.find(call)
+        self.check_declarations()
+        for info in resolved.steps[1:]:
+            self.check_step(info)
+        check_flow(resolved, self.set_types, self.diagnostics)
+
+    # Expressions
+
+    def infer(self, expression: nodes.Expression, place: Place) -> Type:
+        self.names.place = place
+        return infer(expression, self.names, self.diagnostics)
+
+    def infer_as(self, expression: nodes.Expression, wanted: Type, role: str, place: Place) -> Type:
+        self.names.place = place
+        if wanted is BOOL:
+            self.check_choices(expression)
+        return infer_as(expression, wanted, role, self.names, self.diagnostics)
+
+    def check_choices(self, expression: nodes.Expression) -> None:
+        """Warn where a condition compares an input with a value that its enum has not."""
+        pending = [expression]
+        while pending:
+            one = pending.pop()
+            if isinstance(one, nodes.Unary):
+                pending.append(one.operand)
+            elif isinstance(one, nodes.Binary) and one.operator in ("&&", "||"):
+                pending += (one.right, one.left)
+            elif isinstance(one, nodes.Binary) and one.operator in ("==", "!="):
+                self.check_choice(one.operator, one.left, one.right)
+                self.check_choice(one.operator, one.right, one.left)
+
+    def check_choice(self, operator: str, path: nodes.Expression, value: nodes.Expression) -> None:
+        if not isinstance(value, nodes.Literal) or value.value is None:
+            return
+        name = ""
+        if isinstance(path, nodes.Member) and isinstance(path.target, nodes.Name) and path.target.name == "inputs":
+            name = path.name
+        elif isinstance(path, nodes.DataKey) and path.name not in self.resolved.by_name:
+            name = path.name if path.name not in self.resolved.run.scope.outputs else ""
+        declaration = self.resolved.inputs.get(name)
+        if declaration is None or not declaration.enum or value.value in declaration.enum:
+            return
+        near = nearest(str(value.value), [str(item) for item in declaration.enum])
+        allowed = ", ".join(str(item) for item in declaration.enum[:12])
+        self.diagnostics.add(
+            "WFE0412",
+            f"`{name}` is never {value.value}, so this {'never' if operator == '==' else 'always'} holds",
+            value.span,
+            f"did you mean `{near}`?" if near else f"its enum allows {allowed}",
+            (Label(declaration.span, "it is declared here"),),
+        )
+
+    def check_step(self, info: StepInfo) -> None:
+        node = info.node
+        assert node is not None
+        place = Place(info)
+        if node.when is not None:
+            self.infer_as(node.when, BOOL, "`when`", place)
+        self.check_body(info, node, place)
+        for output in node.outputs:
+            self.check_type(output.type)
+
+    def check_body(self, info: StepInfo, node: nodes.Step, place: Place) -> None:
+        body = node.body
+        if isinstance(body, nodes.Task):
+            self.check_task(info, node, place)
+        elif isinstance(body, nodes.If):
+            self.infer_as(body.test, BOOL, "`if`", place)
+        elif isinstance(body, nodes.While):
+            if body.until:
+                self.infer_as(body.test, BOOL, "`until`", Place(info, BODY, at=info.body_end))
+            else:
+                self.infer_as(body.test, BOOL, "`while`", place)
+        elif isinstance(body, nodes.ForEach):
+            self.infer_as(body.items, _ANY_LIST, "`for_each`", place)
+            if body.collect is not None and body.collect.expression is not None:
+                self.infer(body.collect.expression, Place(info, BODY, info.inner, info.body_end))
+        elif isinstance(body, nodes.Set):
+            for name, _, expression in body.entries:
+                self.set_types[info.index, name] = self.infer(expression, place)
+        elif isinstance(body, nodes.Return):
+            self.check_return(body, place)
+        elif isinstance(body, nodes.Fail):
+            self.infer(body.message, place)
+        elif isinstance(body, nodes.Sleep) and body.until is not None:
+            self.infer(body.until, place)
+
+    def check_task(self, info: StepInfo, node: nodes.Step, place: Place) -> None:
+        for _, _, value in info.config.entries if info.config is not None else ():
+            if not isinstance(value, nodes.Literal):
+                self.infer(value, place)
+        types = {name: self.infer(expression, place) for name, _, expression in node.inputs or ()}
+        if info.kind == "workflow":
+            check_child(self.resolved, self.family, info, types, place, self.diagnostics)
+
+    def check_return(self, body: nodes.Return, place: Place) -> None:
+        declared = {declaration.name: declaration for declaration in self.resolved.workflow.outputs}
+        for name, span, expression in body.entries:
+            found = self.infer(expression, place)
+            declaration = declared.get(name)
+            if declaration is None:
+                self.diagnostics.add(
+                    "WFE0411",
+                    f"`return` gives `{name}`, which is no declared output of the workflow",
+                    span,
+                    f"declare it: `outputs: {{{name}: {found if found.kind != 'null' else 'any'}}}`",
+                )
+                continue
+            wanted = self.resolved.type_of(declaration.type)
+            if not accepts(wanted, found):
+                self.diagnostics.add(
+                    "WFE0409",
+                    f"the output `{name}` is declared {wanted}, and `return` gives {found}",
+                    expression.span,
+                    "change the declaration or what is returned",
+                    (Label(declaration.span, f"it is declared {wanted} here"),),
+                )
+
+    # Declarations
+
+    def check_declarations(self) -> None:
+        workflow = self.resolved.workflow
+        for declaration in (*(workflow.inputs or ()), *workflow.outputs):
+            if self.check_type(declaration.type):
+                self.check_values(declaration)
+
+    def check_type(self, declared: nodes.TypeText | None) -> bool:
+        """Report a type that can't be read; return whether it can."""
+        if declared is None:
+            return True
+        try:
+            parse_type(declared.text)
+        except TypeTermError as error:
+            self.diagnostics.add(
+                _TYPE_CODES[error.code],
+                error.message,
+                _within(declared.span, declared.text, error.offset, error.end),
+                error.help or "a type is string, number, integer, bool, any, list<T>, map<T> or {name: T}",
+            )
+            return False
+        return True
+
+    def check_values(self, declaration: nodes.InputDeclaration) -> None:
+        """Check a default and the values of an enum against the declared type."""
+        wanted = self.resolved.type_of(declaration.type)
+        name = declaration.name
+        for value in declaration.enum:
+            problems = check_value(value, wanted)
+            if problems:
+                self.diagnostics.add(
+                    "WFE0408",
+                    f"a value of the enum of `{name}` does not fit its type: {problems[0].message}",
+                    declaration.span,
+                    f"every value of the enum has to be {wanted}",
+                )
+                return
+        default = declaration.default
+        if default is None:
+            return
+        value = constant_of(default)
+        if value is NOT_CONSTANT:
+            return
+        problems = check_value(value, wanted)
+        if problems:
+            self.diagnostics.add(
+                "WFE0408",
+                f"the default of `{name}`{problems[0].path} does not fit its type: {problems[0].message}",
+                default.span,
+                f"give a value that is {wanted}, or change the type",
+                (Label(declaration.type.span, f"`{name}` is declared {wanted} here"),),
+            )
+        elif declaration.enum and value is not None:
+            allowed = [coerce(item, wanted) for item in declaration.enum]
+            if coerce(value, wanted) not in allowed:
+                shown = ", ".join(str(item) for item in allowed[:12])
+                self.diagnostics.add(
+                    "WFE0408",
+                    f"the default of `{name}` is not among the values of its enum",
+                    default.span,
+                    f"the enum allows {shown}",
+                )
+
+
+def _within(span: Span, text: str, start: int, end: int) -> Span:
+    """Return the stretch of a span's text between two offsets, if the text stands in the source as it is."""
+    source = span.source
+    if span.line != span.end_line or span.line > len(source.lines):
+        return span
+    line = source.lines[span.line - 1]
+    at = line.find(text, span.column - 1, span.end_column - 1)
+    if at < 0:
+        return span
+    return Span(source, span.line, at + 1 + start, span.line, at + 1 + max(end, start + 1), span.via)

@@ -1,0 +1,254 @@
+"""Control and data flow of one workflow: what can be reached, what ends, who writes what.
+
+This file owns the checks that need the order of steps and not the types of expressions, but for the
+producers of the workflow's outputs. It changes nothing but the diagnostics.
+"""
+
+from __future__ import annotations
+
+from wfe_vm.typeterms import Type, accepts, is_optional
+
+from . import nodes
+from .diagnostics.model import Diagnostics, Label
+from .resolved import Resolved
+from .scopes import Flat, Scope, StepInfo, Writer
+from .suggest import nearest
+
+__all__ = ["check_flow"]
+
+
+def check_flow(resolved: Resolved, set_types: dict[tuple[int, str], Type], diagnostics: Diagnostics) -> None:
+    """Report what is wrong with the flow. ``set_types`` are types of what ``set`` assigns, by step and name."""
+    flow = _Flow(resolved, diagnostics)
+    flow.check_steps()
+    for scope in resolved.scopes:
+        for flat in scope.outputs.values():
+            flow.check_branches(scope, flat)
+        for flat in scope.variables.values():
+            flow.check_variable(flat)
+    for declaration in resolved.workflow.outputs:
+        flow.check_output(declaration, set_types)
+
+
+class _Flow:
+    def __init__(self, resolved: Resolved, diagnostics: Diagnostics) -> None:
+        self.resolved = resolved
+        self.diagnostics = diagnostics
+        self.returned = {
+            name
+            for info in resolved.steps
+            if info.node is not None and isinstance(info.node.body, nodes.Return)
+            for name, _, _ in info.node.body.entries
+        }
+
+    # Steps
+
+    def check_steps(self) -> None:
+        before: dict[tuple[int, str | int], StepInfo] = {}
+        told: set[tuple[int, str | int]] = set()
+        for info in self.resolved.steps[1:]:
+            node, parent = info.node, info.parent
+            assert node is not None
+            assert parent is not None
+            key = (parent.index, info.part)
+            previous = before.get(key)
+            if previous is not None and key not in told and _never_goes_on(previous.node):
+                told.add(key)
+                self.diagnostics.add(
+                    "WFE0407",
+                    f"the step `{info.name}` is never reached",
+                    info.span,
+                    "remove it, or give what is before it a `when`",
+                    (Label(previous.span, f"`{previous.name}` never lets the run go on"),),
+                )
+            before[key] = info
+            self.check_step(info, node)
+
+    def check_step(self, info: StepInfo, node: nodes.Step) -> None:
+        body = node.body
+        if isinstance(body, nodes.Return):
+            self.check_return(info)
+        elif isinstance(body, nodes.While) and not body.max_iterations:
+            self.diagnostics.add(
+                "WFE0405",
+                f"the loop `{info.name}` has no bound",
+                info.span,
+                "add `max_iterations:`, so that a condition that never changes ends in an error",
+            )
+
+    def check_return(self, info: StepInfo) -> None:
+        step: StepInfo | None = info
+        while step is not None and step.parent is not None:
+            parent = step.parent
+            where = ""
+            if step.in_hook:
+                where = f"in the hook `{step.part}`"
+            elif parent.kind in ("parallel", "for_each"):
+                where = f"inside the {parent.kind} `{parent.name}`"
+            if where:
+                self.diagnostics.add(
+                    "WFE0404",
+                    f"`return` ends the whole run and can't stand {where}",
+                    info.span,
+                    "set a variable or an output there, and return after it",
+                    () if step.in_hook else (Label(parent.span, "other pointers of the run are alive in this"),),
+                )
+                return
+            step = parent
+
+    # Writers
+
+    def check_branches(self, scope: Scope, flat: Flat) -> None:
+        """Report an output that two branches of one parallel give."""
+        if len(flat.writers) < 2:
+            return
+        first_of: dict[int, tuple[int, Writer]] = {}
+        told: set[int] = set()
+        for writer in flat.writers:
+            step: StepInfo | None = writer.info
+            while step is not None and step is not scope.owner and step.parent is not None:
+                if isinstance(step.part, int):
+                    fork = step.parent.index
+                    branch, first = first_of.setdefault(fork, (step.part, writer))
+                    if branch != step.part and fork not in told:
+                        told.add(fork)
+                        self.report_race("output", flat.name, writer, first)
+                step = step.parent
+
+    def check_variable(self, flat: Flat) -> None:
+        first = flat.writers[0]
+        for writer in flat.writers[1:]:
+            here, there = writer.info, first.info
+            concurrent: StepInfo | None = None
+            here_part: str | int | None = None
+            there_part: str | int | None = None
+            while here is not there:
+                if here.level >= there.level:
+                    here_part, here_parent = here.part, here.parent
+                    assert here_parent is not None
+                    if here_parent.is_concurrent and not _is_around(here_parent, first.info):
+                        concurrent = here_parent
+                    if here.level == there.level:
+                        assert there.parent is not None
+                        there_part, there = there.part, there.parent
+                    here = here_parent
+                else:
+                    assert there.parent is not None
+                    there_part, there = there.part, there.parent
+            if isinstance(here_part, int) and isinstance(there_part, int):
+                self.report_race("variable", flat.name, writer, first)
+                return
+            if concurrent is not None:
+                self.diagnostics.add(
+                    "WFE0403",
+                    f"the variable `{flat.name}` belongs outside of `{concurrent.name}`, "
+                    "whose parts run at the same time",
+                    writer.span,
+                    "gather values with `collect`, give the for_each `limit: 1`, or use another name inside",
+                    (Label(first.span, f"`{flat.name}` gets its first value here"),),
+                )
+                return
+
+    def report_race(self, what: str, name: str, writer: Writer, first: Writer) -> None:
+        self.diagnostics.add(
+            "WFE0402",
+            f"two branches that run at the same time give the {what} `{name}`",
+            writer.span,
+            "give them different names, or run one after the other",
+            (Label(first.span, "the other one gives it here"),),
+        )
+
+    # Outputs
+
+    def check_output(self, declaration: nodes.InputDeclaration, set_types: dict[tuple[int, str], Type]) -> None:
+        name, scope = declaration.name, self.resolved.run.scope
+        flat, variable = scope.outputs.get(name), scope.variables.get(name)
+        wanted = self.resolved.type_of(declaration.type)
+        if flat is None and variable is None:
+            if name not in self.returned:
+                self.report_unproduced(declaration)
+            return
+        for writer in flat.writers if flat is not None else ():
+            declared = writer.declaration
+            if declared is None or declared.type is None:
+                continue
+            found = self.resolved.type_of(declared.type)
+            if not accepts(wanted, found):
+                self.report_mismatch(declaration, wanted, writer, found)
+        if flat is None and variable is not None:
+            for writer in variable.writers:
+                set_type = set_types.get((writer.info.index, name))
+                if set_type is not None and not accepts(wanted, set_type):
+                    self.report_mismatch(declaration, wanted, writer, set_type)
+        writers = [*(flat.writers if flat else ()), *(variable.writers if variable else ())]
+        if len(writers) == 1 and name not in self.returned and not is_optional(wanted):
+            self.check_certain(declaration, wanted, writers[0])
+
+    def check_certain(self, declaration: nodes.InputDeclaration, wanted: Type, writer: Writer) -> None:
+        """Warn where the only producer of an output that isn't optional may be skipped."""
+        step: StepInfo | None = writer.info
+        while step is not None and step.parent is not None:
+            if step.may_not_happen:
+                self.diagnostics.add(
+                    "WFE0410",
+                    f"the output `{declaration.name}` is declared {wanted}, and is null where "
+                    f"`{writer.info.name}` does not run",
+                    declaration.span,
+                    f"declare it {wanted}?, or give it a value on the other way too",
+                    (Label(writer.span, "only this gives it"),),
+                )
+                return
+            step = step.parent
+
+    def report_unproduced(self, declaration: nodes.InputDeclaration) -> None:
+        name, resolved = declaration.name, self.resolved
+        produced = [*resolved.run.scope.outputs, *resolved.run.scope.variables]
+        near = nearest(name, produced)
+        inner = [
+            scope.owner
+            for scope in resolved.scopes
+            if scope.owner is not None and (name in scope.outputs or name in scope.variables)
+        ]
+        if near is not None:
+            help = f"did you mean `{near}`, which a step gives?"
+        elif inner:
+            help = f"each iteration of `{inner[0].name}` gives one: gather them with `collect: {name}`"
+        else:
+            help = f"list it under the `outputs:` of the step that gives it, or `set: {{{name}: …}}`"
+        self.diagnostics.add("WFE0401", f"nothing gives the output `{name}`", declaration.span, help)
+
+    def report_mismatch(self, declaration: nodes.InputDeclaration, wanted: Type, writer: Writer, found: Type) -> None:
+        self.diagnostics.add(
+            "WFE0409",
+            f"the output `{declaration.name}` is declared {wanted}, and `{writer.info.name}` gives {found}",
+            writer.span,
+            "declare both with the same type",
+            (Label(declaration.span, f"the workflow declares it {wanted} here"),),
+        )
+
+
+def _is_around(block: StepInfo, info: StepInfo) -> bool:
+    step: StepInfo | None = info
+    while step is not None and step.level > block.level:
+        step = step.parent
+    return step is block and info is not block
+
+
+def _never_goes_on(node: nodes.Step | None) -> bool:
+    """Whether the steps after this one in its list can never run."""
+    if node is None or node.when is not None:
+        return False
+    body = node.body
+    if isinstance(body, nodes.Return):
+        return True
+    if node.continue_on_failure:
+        return False
+    if isinstance(body, nodes.Fail):
+        return True
+    if isinstance(body, nodes.Sequence):
+        return any(_never_goes_on(step) for step in body.steps)
+    if isinstance(body, nodes.If):
+        return any(map(_never_goes_on, body.then)) and any(map(_never_goes_on, body.otherwise))
+    if isinstance(body, nodes.While):
+        return isinstance(body.test, nodes.Literal) and body.test.value is (not body.until)
+    return False

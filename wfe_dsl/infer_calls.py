@@ -1,0 +1,96 @@
+"""What can be said of a call by what is written out: the function's name, the count of arguments, literals."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wfe_vm.durations import DurationError, parse_duration
+from wfe_vm.library import FUNCTIONS_BY_NAME, Function
+from wfe_vm.pattern import PatternError, compile_pattern
+
+from . import nodes
+from .diagnostics.model import Diagnostics
+from .source import Span
+from .suggest import nearest
+
+__all__ = ["check_literals", "counts_of", "report_count", "report_unknown"]
+
+_FUNCTIONS_ELSEWHERE: Final = {
+    "length": "len",
+    "size": "len",
+    "count": "len",
+    "str": "string",
+    "int": "integer",
+    "float": "number",
+    "parseInt": "integer",
+    "fromJSON": "json",
+    "toJSON": "to_json",
+    "coalesce": "default",
+    "substring": "slice",
+    "substr": "slice",
+    "match": "matches",
+    "regex": "matches",
+    "strip": "trim",
+    "typeof": "type_of",
+    "toUpperCase": "upper",
+    "toLowerCase": "lower",
+}
+
+
+def report_unknown(call: nodes.Call, diagnostics: Diagnostics) -> None:
+    """Report a call of a function that does not exist."""
+    known = (*FUNCTIONS_BY_NAME, "map", "filter", "host.has", "contains")
+    meant = _FUNCTIONS_ELSEWHERE.get(call.function) or nearest(call.function, known)
+    help = f"did you mean `{meant}`?" if meant else "the functions are " + ", ".join(sorted(known))
+    diagnostics.add("WFE0310", f"there is no function `{call.function}`", call.function_span, help)
+
+
+def report_count(call: nodes.Call, wanted: str, signature: str, diagnostics: Diagnostics) -> None:
+    """Report a call with too few or too many arguments."""
+    count = len(call.arguments)
+    message = f"{call.function}() takes {wanted}, and is given {count} argument{'' if count == 1 else 's'}"
+    diagnostics.add("WFE0311", message, call.span, f"write {signature}")
+
+
+def counts_of(function: Function) -> str:
+    """Return how many arguments a function takes, in words."""
+    least, most = function.least, function.most
+    if most is None:
+        return f"{least} or more arguments"
+    if least == most:
+        return f"{least} argument{'' if least == 1 else 's'}"
+    return f"{least} to {most} arguments"
+
+
+def check_literals(function: Function, call: nodes.Call, diagnostics: Diagnostics) -> None:
+    """Report a pattern or a length of time that is written out and can't be read."""
+    if function.name == "matches":
+        pattern = call.arguments[1]
+        if isinstance(pattern, nodes.Literal) and isinstance(pattern.value, str):
+            try:
+                compile_pattern(pattern.value)
+            except PatternError as error:
+                span = _inside(pattern.span, pattern.value, error.offset, error.offset + 1)
+                diagnostics.add("WFE0315", error.message, span)
+    elif function.name == "duration":
+        length = call.arguments[0]
+        if isinstance(length, nodes.Literal) and isinstance(length.value, str):
+            try:
+                parse_duration(length.value)
+            except DurationError as duration_error:
+                diagnostics.add("WFE0316", duration_error.message, length.span, duration_error.help)
+
+
+def _inside(span: Span, text: str, start: int, end: int) -> Span:
+    """Return the place of a stretch of a text that was written at a span, between quotes or without.
+
+    Gives the whole span where the text was written in another way: with escapes, or on several lines.
+    """
+    if span.line != span.end_line or span.line > len(span.source.lines):
+        return span
+    written = span.source.lines[span.line - 1][span.column - 1 : span.end_column - 1]
+    at = written.find(text) if len(written) <= len(text) + 2 else -1
+    if at < 0 or not text:
+        return span
+    column = min(span.column + at + start, span.end_column - 1)
+    return Span(span.source, span.line, column, span.line, max(column + 1, span.column + at + end))

@@ -1,0 +1,357 @@
+"""The tree: what every front end produces and the compiler starts from.
+
+A node says what was written, each with its span; it knows nothing of names being right, of types or
+of code. Equal meaning is an equal tree but for spans, whichever front end it came from: a front end
+resolves its own notation (durations to milliseconds, structured conditions to expressions, older
+spellings to the newer ones) and leaves the rest to the passes that all share.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from .source import Span
+
+__all__ = [
+    "Binary",
+    "Block",
+    "Call",
+    "Collect",
+    "Concurrency",
+    "Conditional",
+    "DataKey",
+    "Document",
+    "ErrorBehavior",
+    "Expression",
+    "Fail",
+    "ForEach",
+    "Hooks",
+    "If",
+    "Index",
+    "InputDeclaration",
+    "Lambda",
+    "ListExpression",
+    "Literal",
+    "MapExpression",
+    "Member",
+    "Name",
+    "OutputDeclaration",
+    "Parallel",
+    "Retry",
+    "Return",
+    "Sequence",
+    "Set",
+    "Sleep",
+    "Step",
+    "Task",
+    "Text",
+    "TypeText",
+    "Unary",
+    "While",
+    "Workflow",
+]
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """Anything with a place in a source."""
+
+    span: Span
+
+
+# Expressions. Configuration values are expressions too: constants, texts with expressions in them,
+# lists and maps of such.
+
+
+class Literal(Node, frozen=True, kw_only=True):
+    """null, a bool, an integer, a float or a text."""
+
+    value: bool | int | float | str | None
+
+
+class Text(Node, frozen=True, kw_only=True):
+    """A text with expressions in it: its parts are Literal texts and expressions."""
+
+    parts: tuple[Expression, ...]
+
+
+class ListExpression(Node, frozen=True, kw_only=True):
+    items: tuple[Expression, ...]
+
+
+class MapExpression(Node, frozen=True, kw_only=True):
+    """Entries in the order written; the spans are those of the keys."""
+
+    entries: tuple[tuple[str, Span, Expression], ...]
+
+
+class Name(Node, frozen=True, kw_only=True):
+    """A root (``inputs``, ``steps``, ``item`` …), a bound variable or, in the text language, a variable."""
+
+    name: str
+
+
+class DataKey(Node, frozen=True, kw_only=True):
+    """The first name of a field path in a structured condition or a list-form input that is no root.
+
+    Means the flat output of that name, else the step, else the input; null where nothing has it.
+    """
+
+    name: str
+
+
+class Member(Node, frozen=True, kw_only=True):
+    target: Expression
+    name: str
+    name_span: Span
+
+
+class Index(Node, frozen=True, kw_only=True):
+    target: Expression
+    key: Expression
+
+
+class Unary(Node, frozen=True, kw_only=True):
+    """``-`` or ``!``."""
+
+    operator: str
+    operand: Expression
+
+
+class Binary(Node, frozen=True, kw_only=True):
+    """``== != < <= > >= && || ?? in contains + - * / %``."""
+
+    operator: str
+    left: Expression
+    right: Expression
+
+
+class Conditional(Node, frozen=True, kw_only=True):
+    test: Expression
+    then: Expression
+    otherwise: Expression
+
+
+class Lambda(Node, frozen=True, kw_only=True):
+    """``x => body``, only as an argument of map and filter."""
+
+    parameter: str
+    body: Expression
+
+
+class Call(Node, frozen=True, kw_only=True):
+    """A function of the library, or ``host.has``."""
+
+    function: str
+    function_span: Span
+    arguments: tuple[Expression, ...]
+
+
+Expression = (
+    Literal
+    | Text
+    | ListExpression
+    | MapExpression
+    | Name
+    | DataKey
+    | Member
+    | Index
+    | Unary
+    | Binary
+    | Conditional
+    | Lambda
+    | Call
+)
+
+
+class TypeText(Node, frozen=True, kw_only=True):
+    """A type as written; ``wfe_vm.typeterms`` reads it."""
+
+    text: str
+
+
+class InputDeclaration(Node, frozen=True, kw_only=True):
+    """An input or output of a workflow. ``default`` is None where none is written."""
+
+    name: str
+    type: TypeText
+    default: Literal | ListExpression | MapExpression | None = None
+    enum: tuple[Any, ...] = ()
+    description: str = ""
+
+
+class OutputDeclaration(Node, frozen=True, kw_only=True):
+    """An output of a step; ``type`` is None where none is written."""
+
+    name: str
+    type: TypeText | None = None
+    path: tuple[str, ...] = ()
+
+
+class Retry(Node, frozen=True, kw_only=True):
+    attempts: int  # in total; 0: without end
+    interval_ms: int = 1000
+    backoff: float = 1.0
+    max_interval_ms: int = 0
+    jitter: float = 0.0
+    outcomes: tuple[str, ...] = ("failure", "error", "timeout")
+    exit_codes: tuple[int, ...] = ()
+    max_elapsed_ms: int = 0
+
+
+class ErrorBehavior(Node, frozen=True, kw_only=True):
+    """What happens once retries are used up: suspend, terminate or compensate. (``retry`` is a Retry node.)"""
+
+    type: str
+
+
+class Hooks(Node, frozen=True, kw_only=True):
+    """The steps of each hook; an empty tuple where there is none."""
+
+    on_success: tuple[Step, ...] = ()
+    on_failure: tuple[Step, ...] = ()
+    on_error: tuple[Step, ...] = ()
+    on_abort: tuple[Step, ...] = ()
+    ensure: tuple[Step, ...] = ()
+
+
+# What a step does
+
+
+class Task(Node, frozen=True, kw_only=True):
+    """Work that an executor does. ``type`` ``workflow`` starts a sub-workflow.
+
+    Config keys that mean the same as a key of the step (``timeout``) are moved to the step by the front end.
+    ``defaults`` are not yet applied.
+    """
+
+    type: str
+    type_span: Span
+    config: MapExpression
+
+
+class Sequence(Node, frozen=True, kw_only=True):
+    steps: tuple[Step, ...]
+
+
+class Parallel(Node, frozen=True, kw_only=True):
+    steps: tuple[Step, ...]
+    limit: int = 0
+    fail_fast: str = "never"
+
+
+class If(Node, frozen=True, kw_only=True):
+    test: Expression
+    then: tuple[Step, ...]
+    otherwise: tuple[Step, ...] = ()
+
+
+class While(Node, frozen=True, kw_only=True):
+    """``until``: the body runs first, then the test ends the loop when it holds."""
+
+    test: Expression
+    body: tuple[Step, ...]
+    until: bool = False
+    max_iterations: int = 0
+
+
+class Collect(Node, frozen=True, kw_only=True):
+    """``expression`` None: each iteration's flat outputs as a map."""
+
+    name: str
+    expression: Expression | None = None
+
+
+class ForEach(Node, frozen=True, kw_only=True):
+    items: Expression
+    body: tuple[Step, ...]
+    variable: str = "item"
+    limit: int | None = None  # None: the default bound
+    fail_fast: str = "never"
+    collect: Collect | None = None
+
+
+class Set(Node, frozen=True, kw_only=True):
+    entries: tuple[tuple[str, Span, Expression], ...]
+
+
+class Return(Node, frozen=True, kw_only=True):
+    entries: tuple[tuple[str, Span, Expression], ...]
+
+
+class Fail(Node, frozen=True, kw_only=True):
+    message: Expression
+
+
+class Sleep(Node, frozen=True, kw_only=True):
+    """Either a length in milliseconds or, for ``sleep_until``, a time."""
+
+    duration_ms: int | None = None
+    until: Expression | None = None
+
+
+Block = Task | Sequence | Parallel | If | While | ForEach | Set | Return | Fail | Sleep
+
+
+class Step(Node, frozen=True, kw_only=True):
+    """One step. ``name`` is None where the compiler is to make one up.
+
+    ``inputs`` None: not written; otherwise name, span of the name, expression.
+    """
+
+    name: str | None
+    name_span: Span
+    body: Block
+    when: Expression | None = None
+    inputs: tuple[tuple[str, Span, Expression], ...] | None = None
+    outputs: tuple[OutputDeclaration, ...] = ()
+    timeout_ms: int | None = None
+    total_timeout_ms: int | None = None
+    retry: Retry | None = None
+    error_behavior: ErrorBehavior | None = None
+    continue_on_failure: bool = False
+    on_crash: str = "rerun"
+    hooks: Hooks | None = None
+
+
+class Defaults(Node, frozen=True, kw_only=True):
+    """``env``, ``working_dir`` and ``shell`` are configuration values; None: not written."""
+
+    timeout_ms: int | None = None
+    retry: Retry | None = None
+    error_behavior: ErrorBehavior | None = None
+    env: MapExpression | None = None
+    working_dir: Expression | None = None
+    shell: Expression | None = None
+
+
+class Concurrency(Node, frozen=True, kw_only=True):
+    group: Expression
+    limit: int = 1
+    on_full: str = "queue"
+
+
+class Workflow(Node, frozen=True, kw_only=True):
+    id: str
+    id_span: Span
+    version: int
+    steps: tuple[Step, ...]
+    name: str = ""
+    description: str = ""
+    inputs: tuple[InputDeclaration, ...] | None = None  # None: not written, so any object is taken
+    outputs: tuple[InputDeclaration, ...] = ()
+    hooks: Hooks | None = None
+    timeout_ms: int | None = None
+    defaults: Defaults | None = None
+    retry: Retry | None = None  # an older ``error_behavior: {type: retry}``: serves the workflow's tasks
+    error_behavior: ErrorBehavior | None = None
+    durability: str = ""
+    requires: tuple[tuple[str, Span], ...] = ()
+
+
+class Document(Node, frozen=True, kw_only=True):
+    """A file with all that it includes. ``own`` counts the leading workflows that stand in the file itself."""
+
+    workflows: tuple[Workflow, ...]
+    own: int

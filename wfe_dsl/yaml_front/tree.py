@@ -1,0 +1,83 @@
+"""The plain tree of a YAML file: scalars, lists and maps, each with its span. Knows nothing of workflows."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ..source import Span
+
+__all__ = ["Broken", "Entry", "Listing", "Mapping", "Node", "Scalar", "kind_of"]
+
+
+class Scalar(msgspec.Struct, gc=False):
+    """A scalar. ``value`` follows the YAML 1.2 core schema, ``text`` is its content as written.
+
+    ``style`` is empty for a plain one, else one of ``' " | >``. ``begin`` and ``end`` are its offsets in
+    the source. A ``verbatim`` one came from a load-time variable: nothing in it is looked at again.
+    """
+
+    span: Span
+    text: str
+    value: bool | int | float | str | None
+    style: str
+    begin: int
+    end: int
+    verbatim: bool = False
+
+
+class Entry(msgspec.Struct, gc=False):
+    key: str
+    key_span: Span
+    value: Node
+
+
+class Listing(msgspec.Struct, gc=False):
+    span: Span
+    items: list[Node]
+
+
+class Mapping(msgspec.Struct, gc=False):
+    """Keys are texts, in the order written, merged ones last."""
+
+    span: Span
+    entries: dict[str, Entry]
+
+    def get(self, key: str) -> Node | None:
+        """Return the value of a key, or None where it isn't there."""
+        entry = self.entries.get(key)
+        return None if entry is None else entry.value
+
+    @property
+    def head(self) -> Span:
+        """Its first line: where to point when something is missing in it."""
+        for entry in self.entries.values():
+            if entry.key_span.via is self.span.via:
+                last = entry.value.span
+                same_line = last.line == entry.key_span.line == last.end_line
+                return entry.key_span.to(last) if same_line else entry.key_span
+        return self.span
+
+
+class Broken(msgspec.Struct, gc=False):
+    """A place whose mistake has been reported: whatever it should have been, nothing more is said of it."""
+
+    span: Span
+
+
+Node = Scalar | Listing | Mapping | Broken
+
+
+def kind_of(node: Node) -> str:
+    """Return what a node is, in the words of a message."""
+    if isinstance(node, Mapping):
+        return "a map"
+    if isinstance(node, Listing):
+        return "a list"
+    value = node.value if isinstance(node, Scalar) else None
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return f"`{node.text}`" if isinstance(node, Scalar) else "a bool"
+    if isinstance(value, int | float):
+        return "a number"
+    return "a text"
