@@ -1,0 +1,764 @@
+"""The conformance suite of stores: one class, run for every provider by a subclass that opens them.
+
+A subclass of ``StoreContract`` says how stores are made; each test is one clause of
+``wfe_runtime.providers.contracts``, named by it, so that a provider that breaks a clause fails by its name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from msgspec.structs import replace
+
+from wfe_runtime.errors import NameTaken, StoreError
+from wfe_runtime.providers.contracts import (
+    Host,
+    InboxPost,
+    LogRow,
+    NewRun,
+    ProgramRow,
+    RunCommit,
+    RunFilter,
+    RunRow,
+    Store,
+)
+from wfe_runtime.providers.hosts import this_host
+
+ODD = "a\0b 😀 \"'`;--\\ ключ.with.dots\n"
+
+
+def new(id: str = "r1", **fields: object) -> NewRun:
+    base = NewRun(id=id, workflow="deploy", version=1, program="hash", inputs=b"in", created=1000)
+    return replace(base, **fields)
+
+
+def advance(run: str, expected: int, **fields: object) -> RunCommit:
+    """A commit that takes a run of fence 0 one step on."""
+    sequence = expected + 1
+    base = RunCommit(
+        run=run,
+        expected_sequence=expected,
+        fence=0,
+        sequence=sequence,
+        status="running",
+        journal=((sequence, 2000 + sequence, b"delta %d" % sequence),),
+    )
+    return replace(base, **fields)
+
+
+def host(id: str) -> Host:
+    """A host on another machine, of which nothing but its lease is known."""
+    return Host(id=id, machine="elsewhere", pid=1, started=1)
+
+
+def start_process(id: str) -> tuple[subprocess.Popen[bytes], Host]:
+    """Start a process that waits for its end, and return it with the host that it is."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    with open(f"/proc/{process.pid}/stat", "rb") as file:
+        started = int(file.read().rpartition(b")")[2].split()[19])
+    return process, Host(id, this_host().machine, process.pid, started)
+
+
+def names(rows: list[RunRow]) -> list[str]:
+    return [row.id for row in rows]
+
+
+class StoreContract:
+    """Subclass it as ``TestX``; ``make`` returns a store, not opened, on the same content each time."""
+
+    @pytest.fixture
+    def make(self) -> Callable[[], Store]:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def opened(self, make: Callable[[], Store]) -> Callable[[], AsyncIterator[Store]]:
+        @asynccontextmanager
+        async def open_one() -> AsyncIterator[Store]:
+            store = make()
+            await store.open()
+            try:
+                yield store
+            finally:
+                await store.close()
+
+        return open_one
+
+    @pytest.fixture
+    def run(self, opened) -> Callable[[Callable[[Store], Awaitable[None]]], None]:
+        """Runs a coroutine function with one open store."""
+
+        def run_with_store(test: Callable[[Store], Awaitable[None]]) -> None:
+            async def main() -> None:
+                async with opened() as store:
+                    await test(store)
+
+            asyncio.run(main())
+
+        return run_with_store
+
+    # Programs
+
+    def test_a_program_is_given_back_as_it_was_put_and_a_second_put_changes_nothing(self, run):
+        async def check(store):
+            program = ProgramRow("hash", ODD, 3, bytes(range(256)), b"")
+            await store.put_programs([program])
+            await store.put_programs([replace(program, workflow="other"), replace(program, hash="second")])
+            assert await store.get_program("hash") == program
+            assert (await store.get_program("second")).hash == "second"
+            assert await store.get_program("third") is None
+
+        run(check)
+
+    # Creating and reading
+
+    @pytest.mark.acceptance("STO-01")
+    def test_a_created_run_is_given_back_equal_in_every_field_by_id_and_by_name(self, run):
+        async def check(store):
+            asked = NewRun(
+                id="r2",
+                workflow="deploy",
+                version=7,
+                program="hash",
+                inputs=bytes(range(256)),
+                created=123456789,
+                name="tuesday",
+                key="k",
+                folder="/some/folder",
+                durability="relaxed",
+                owner="h1",
+                parent="r1",
+                parent_activation=5,
+                parent_attempt=6,
+                root="r0",
+                depth=2,
+            )
+            row = await store.create_run(asked)
+            for field in asked.__struct_fields__:
+                assert getattr(row, field) == getattr(asked, field), field
+            assert (row.status, row.sequence, row.fence, row.result) == ("pending", 0, 1, b"")
+            assert (row.started, row.ended, row.due) == (0, 0, 0)
+            assert await store.get_run("r2") == row
+            assert await store.find_runs("r2") == [row]
+            assert await store.find_runs("tuesday") == [row]
+
+        run(check)
+
+    @pytest.mark.acceptance("STO-01")
+    def test_an_unknown_run_is_not_found_anywhere(self, run):
+        async def check(store):
+            assert await store.get_run("nobody") is None
+            assert await store.find_runs("nobody") == []
+            assert await store.load_state("nobody") is None
+            assert await store.read_journal("nobody") == []
+            assert await store.read_inbox(["nobody"]) == []
+            assert await store.read_logs("nobody") == []
+            assert await store.claim("nobody", "h1", 0) is None
+            assert await store.commit([advance("nobody", 0)]) == [False]
+            await store.release("nobody", "h1")
+            await store.leave("nobody")
+
+        run(check)
+
+    def test_a_topmost_run_is_its_own_root(self, run):
+        async def check(store):
+            assert (await store.create_run(new("r1"))).root == "r1"
+
+        run(check)
+
+    def test_a_prefix_finds_all_ids_and_names_that_begin_with_it_newest_first(self, run):
+        async def check(store):
+            for id, name in (("aa1", "x1"), ("aa2", "x2"), ("ab3", "aa-name"), ("AA4", "x4"), ("a%5", "a_5")):
+                await store.create_run(new(id, name=name))
+            assert names(await store.find_runs("aa")) == ["ab3", "aa2", "aa1"]
+            assert names(await store.find_runs("aa", limit=2)) == ["ab3", "aa2"]
+            assert names(await store.find_runs("x")) == ["AA4", "aa2", "aa1"]
+            assert names(await store.find_runs("a_")) == ["a%5"]
+            assert names(await store.find_runs("a%")) == ["a%5"]
+            assert names(await store.find_runs("", limit=0)) == ["a%5", "AA4", "ab3", "aa2", "aa1"]
+            assert await store.find_runs("aa9") == []
+
+        run(check)
+
+    def test_an_exact_id_or_name_is_found_alone_though_others_begin_with_it(self, run):
+        async def check(store):
+            await store.create_run(new("r1", name="night"))
+            await store.create_run(new("r11", name="nightly"))
+            assert names(await store.find_runs("r1")) == ["r1"]
+            assert names(await store.find_runs("night")) == ["r1"]
+
+        run(check)
+
+    @pytest.mark.acceptance("STO-02")
+    def test_automatic_names_count_per_workflow_and_skip_taken_ones(self, run):
+        async def check(store):
+            await store.create_run(new("r0", name="deploy-2"))
+            given = [(await store.create_run(new(f"r{n}"))).name for n in (1, 2, 3)]
+            assert given == ["deploy-1", "deploy-3", "deploy-4"]
+            assert (await store.create_run(new("r9", workflow="other"))).name == "other-1"
+
+        run(check)
+
+    @pytest.mark.acceptance("STO-02")
+    def test_concurrent_creates_over_two_connections_count_without_gap_or_double(self, opened):
+        async def main():
+            async with opened() as first, opened() as second:
+                rows = await asyncio.gather(*((first, second)[n % 2].create_run(new(f"r{n:03}")) for n in range(100)))
+                assert {row.name for row in rows} == {f"deploy-{n}" for n in range(1, 101)}
+                assert sorted(names(await second.list_runs(RunFilter()))) == [f"r{n:03}" for n in range(100)]
+
+        asyncio.run(main())
+
+    def test_a_name_in_use_is_refused_and_nothing_is_created(self, run):
+        async def check(store):
+            await store.create_run(new("r1", name="mine"))
+            with pytest.raises(NameTaken, match="mine"):
+                await store.create_run(new("r2", name="mine"), [InboxPost("r2", "started", b"")])
+            assert await store.get_run("r2") is None
+
+        run(check)
+
+    def test_a_key_gives_back_the_run_that_has_it_and_creates_and_posts_nothing(self, run):
+        async def check(store):
+            first = await store.create_run(new("r1", key="k"), [InboxPost("r1", "started", b"1")])
+            again = await store.create_run(new("r2", key="k", name=first.name), [InboxPost("r1", "started", b"2")])
+            assert again == first
+            assert await store.get_run("r2") is None
+            assert [row.payload for row in await store.read_inbox(["r1"])] == [b"1"]
+            other = await store.create_run(new("r3", key="k", workflow="other"))
+            assert other.id == "r3"
+
+        run(check)
+
+    def test_creating_an_id_again_gives_back_the_run_that_has_it(self, run):
+        async def check(store):
+            first = await store.create_run(new("r1"), [InboxPost("r1", "started", b"1")])
+            again = await store.create_run(new("r1", version=2), [InboxPost("r1", "started", b"2")])
+            assert again == first
+            assert len(await store.read_inbox(["r1"])) == 1
+
+        run(check)
+
+    def test_a_list_keeps_all_conditions_newest_first(self, run):
+        async def check(store):
+            await store.create_run(new("r1", created=10))
+            await store.create_run(new("r2", created=30, parent="r1", root="r1", workflow="child"))
+            await store.create_run(new("r3", created=20, parent="r2", root="r1"))
+            await store.create_run(new("r4", created=40))
+            await store.commit([advance("r4", 0), advance("r3", 0, status="failed", ended=5)])
+            for conditions, found in (
+                ({}, ["r4", "r3", "r2", "r1"]),
+                ({"limit": 2}, ["r4", "r3"]),
+                ({"statuses": ("pending",)}, ["r2", "r1"]),
+                ({"statuses": ("running", "failed")}, ["r4", "r3"]),
+                ({"statuses": ("failed",)}, ["r3"]),
+                ({"workflow": "child"}, ["r2"]),
+                ({"since": 20}, ["r4", "r3", "r2"]),
+                ({"parent": "r1"}, ["r2"]),
+                ({"root": "r1"}, ["r3", "r2", "r1"]),
+                ({"root": "r1", "statuses": ("pending",), "since": 11}, ["r2"]),
+                ({"workflow": "none"}, []),
+            ):
+                assert names(await store.list_runs(RunFilter(**conditions))) == found, conditions
+
+        run(check)
+
+    @pytest.mark.acceptance("STO-09")
+    def test_any_text_and_any_bytes_come_back_identical(self, run):
+        async def check(store):
+            largest = 2**63 - 1
+            row = await store.create_run(new("r1" + ODD, name=ODD, workflow=ODD, key=ODD, folder=ODD, created=largest))
+            id = row.id
+            assert await store.get_run(id) == row
+            assert (row.name, row.workflow, row.key, row.folder) == (ODD, ODD, ODD, ODD)
+            await store.commit([advance(id, 0, journal=((1, largest, bytes(range(256))),), snapshot=b"")])
+            assert (await store.read_journal(id))[0].time == largest
+            assert (await store.load_state(id)).snapshot == b""
+            await store.append_logs([LogRow(id, ODD, 2, "stdout", -5, ODD), LogRow(id, "", 1, "log", 0, "")])
+            texts = [(log.step, log.text) for log in await store.read_logs(id, since=-10)]
+            assert texts == [(ODD, ODD), ("", "")]
+            await store.post([InboxPost(id, ODD, b"\0")])
+            assert [(post.kind, post.payload) for post in await store.read_inbox([id])] == [(ODD, b"\0")]
+            assert names(await store.find_runs(ODD[:2])) == [id]
+
+        run(check)
+
+    @pytest.mark.acceptance("STO-09")
+    def test_a_lone_surrogate_is_refused_with_its_path_and_others_go_on(self, run):
+        async def check(store):
+            bad = "x\ud800"
+            await store.create_run(new("r1"))
+            for path, call in (
+                (r"run\[0\]\.folder", store.create_run(new("r2", folder=bad))),
+                (r"posts\[1\]\.kind", store.post([InboxPost("r1", "a", b""), InboxPost("r1", bad, b"")])),
+                (r"logs\[0\]\.text", store.append_logs([LogRow("r1", "s", 1, "stdout", 0, bad)])),
+                (
+                    r"commits\[0\]\.children\[0\]\.key",
+                    store.commit([advance("r1", 0, children=(new("r3", key=bad),))]),
+                ),
+            ):
+                good, refused = await asyncio.gather(store.create_run(new("good" + path)), call, return_exceptions=True)
+                assert isinstance(good, RunRow)
+                assert isinstance(refused, StoreError)
+                assert refused.code == "value"
+                with pytest.raises(StoreError, match=path):
+                    raise refused
+            assert await store.read_inbox(["r1"]) == []
+            assert (await store.get_run("r1")).sequence == 0
+
+        run(check)
+
+    # Commits
+
+    @pytest.mark.acceptance("STO-03")
+    def test_a_commit_of_the_right_sequence_and_fence_shows_everything_at_once(self, run):
+        async def check(store):
+            await store.create_run(new("r1", owner="h1"))
+            await store.create_run(new("r2"))
+            (consumed, kept) = await store.post([InboxPost("r1", "a", b""), InboxPost("r1", "b", b"")])
+            commit = RunCommit(
+                run="r1",
+                expected_sequence=0,
+                fence=1,
+                sequence=2,
+                status="waiting",
+                journal=((1, 11, b"one"), (2, 12, b"two")),
+                snapshot=b"state",
+                due=99,
+                started=11,
+                children=(new("c1", parent="r1", root="r1"),),
+                posts=(InboxPost("c1", "started", b"x"), InboxPost("r2", "event", b"y")),
+                consumed=(consumed,),
+            )
+            assert await store.commit([commit]) == [True]
+            row = await store.get_run("r1")
+            assert (row.sequence, row.fence, row.status, row.due, row.started) == (2, 1, "waiting", 99, 11)
+            assert [(j.sequence, j.time, j.delta) for j in await store.read_journal("r1")] == [
+                (1, 11, b"one"),
+                (2, 12, b"two"),
+            ]
+            child = await store.get_run("c1")
+            assert (child.parent, child.root, child.name, child.status) == ("r1", "r1", "deploy-3", "pending")
+            inbox = await store.read_inbox(["c1", "r2", "r1", "r1"])
+            assert [(post.run, post.kind) for post in inbox] == [
+                ("r1", "b"),
+                ("c1", "started"),
+                ("r2", "event"),
+            ]
+            assert inbox[0].id == kept
+
+        run(check)
+
+    @pytest.mark.acceptance("STO-03")
+    def test_a_commit_of_another_sequence_or_fence_is_refused_and_changes_nothing(self, run):
+        async def check(store):
+            await store.create_run(new("r1", owner="h1"))
+            (post,) = await store.post([InboxPost("r1", "a", b"")])
+            good = advance("r1", 0, fence=1)
+            assert await store.commit([good]) == [True]
+            before = (await store.get_run("r1"), await store.load_state("r1"))
+            everything = {
+                "snapshot": b"s",
+                "children": (new("c1"),),
+                "posts": (InboxPost("r1", "b", b""),),
+                "consumed": (post,),
+                "release": True,
+                "status": "failed",
+                "ended": 7,
+                "result": b"r",
+            }
+            for refused in (
+                advance("r1", 0, fence=1, **everything),
+                advance("r1", 2, fence=1, **everything),
+                advance("r1", 1, fence=0, **everything),
+                advance("r1", 1, fence=2, **everything),
+            ):
+                assert await store.commit([refused]) == [False], refused
+            assert (await store.get_run("r1"), await store.load_state("r1")) == before
+            assert await store.get_run("c1") is None
+            assert [row.id for row in await store.read_inbox(["r1"])] == [post]
+
+        run(check)
+
+    @pytest.mark.acceptance("STO-03")
+    def test_a_refused_commit_does_not_hinder_the_others_of_its_call(self, run):
+        async def check(store):
+            for n in range(6):
+                await store.create_run(new(f"r{n}"))
+            commits = [advance(f"r{n}", 1 if n in (1, 4) else 0, status="waiting") for n in range(6)]
+            commits.append(advance("unknown", 0))
+            assert await store.commit(commits) == [True, False, True, True, False, True, False]
+            assert [(await store.get_run(f"r{n}")).sequence for n in range(6)] == [1, 0, 1, 1, 0, 1]
+            assert [len(await store.read_journal(f"r{n}")) for n in range(6)] == [1, 0, 1, 1, 0, 1]
+
+        run(check)
+
+    def test_of_two_commits_for_one_sequence_at_once_one_is_accepted(self, opened):
+        async def main():
+            async with opened() as first, opened() as second:
+                await first.create_run(new("r1"))
+                for sequence in range(20):
+                    answers = await asyncio.gather(
+                        *(
+                            store.commit([advance("r1", sequence, journal=((sequence + 1, 0, mark),))])
+                            for store, mark in ((first, b"1"), (second, b"2"), (first, b"3"))
+                        )
+                    )
+                    assert sorted(answers) == [[False], [False], [True]]
+                assert len(await first.read_journal("r1")) == 20
+
+        asyncio.run(main())
+
+    def test_commits_asked_one_after_the_other_without_waiting_are_all_accepted(self, run):
+        async def check(store):
+            await store.create_run(new("r1"))
+            answers = await asyncio.gather(*(store.commit([advance("r1", n)]) for n in range(50)))
+            assert answers == [[True]] * 50
+            assert (await store.load_state("r1")).deltas == tuple(b"delta %d" % n for n in range(1, 51))
+
+        run(check)
+
+    def test_an_ended_run_has_its_result_and_a_reopened_one_has_none(self, run):
+        async def check(store):
+            await store.create_run(new("r1"))
+            await store.commit([advance("r1", 0, status="failed", ended=50, result=b"why", started=40)])
+            row = await store.get_run("r1")
+            assert (row.status, row.started, row.ended, row.result) == ("failed", 40, 50, b"why")
+            await store.commit([advance("r1", 1)])
+            row = await store.get_run("r1")
+            assert (row.status, row.started, row.ended, row.result) == ("running", 40, 0, b"")
+
+        run(check)
+
+    def test_a_status_and_an_end_that_contradict_each_other_are_an_error_of_the_caller(self, run):
+        async def check(store):
+            await store.create_run(new("r1"))
+            for wrong in ({"status": "failed"}, {"status": "running", "ended": 5}):
+                with pytest.raises(ValueError, match="r1"):
+                    await store.commit([advance("r1", 0, **wrong)])
+            assert (await store.get_run("r1")).sequence == 0
+
+        run(check)
+
+    def test_a_commit_can_give_up_ownership(self, run):
+        async def check(store):
+            await store.create_run(new("r1", owner="h1"))
+            await store.commit([advance("r1", 0, fence=1, release=True)])
+            row = await store.get_run("r1")
+            assert (row.owner, row.fence) == ("", 1)
+
+        run(check)
+
+    def test_a_state_is_the_last_snapshot_and_the_deltas_after_it(self, run):
+        async def check(store):
+            await store.create_run(new("r1"))
+            assert await store.commit([advance("r1", 0)]) == [True]
+            state = await store.load_state("r1")
+            assert (state.snapshot_sequence, state.snapshot, state.deltas) == (0, None, (b"delta 1",))
+            await store.commit([advance("r1", 1, snapshot=b"two")])
+            await store.commit([advance("r1", 2)])
+            await store.commit([advance("r1", 3)])
+            state = await store.load_state("r1")
+            assert (state.snapshot_sequence, state.snapshot) == (2, b"two")
+            assert state.deltas == (b"delta 3", b"delta 4")
+            assert state.run == await store.get_run("r1")
+            await store.commit([advance("r1", 4, snapshot=b"five")])
+            state = await store.load_state("r1")
+            assert (state.snapshot_sequence, state.snapshot, state.deltas) == (5, b"five", ())
+
+        run(check)
+
+    @pytest.mark.acceptance("STO-11")
+    def test_the_journal_is_paged_in_commit_order_whatever_the_clock_says(self, run):
+        async def check(store):
+            await store.create_run(new("r1"))
+            await store.create_run(new("r2"))
+            for n, time in enumerate((500, 100, 900, 0, 300)):
+                await store.commit([advance(run, n, journal=((n + 1, time, b"%d" % n),)) for run in ("r1", "r2")])
+            pages = [await store.read_journal("r1", after, 2) for after in (0, 2, 4, 5)]
+            assert [[row.sequence for row in page] for page in pages] == [[1, 2], [3, 4], [5], []]
+            assert [row.time for page in pages for row in page] == [500, 100, 900, 0, 300]
+
+        run(check)
+
+    def test_what_is_taken_by_others_gives_way_in_a_child(self, run):
+        async def check(store):
+            await store.create_run(new("r1", name="mine", key="k"))
+            children = (new("c1", name="mine"), new("c2", key="k"), new("r1", version=9), new("c3", key="z"))
+            assert await store.commit([advance("r1", 0, children=children)]) == [True]
+            rows = [await store.get_run(id) for id in ("c1", "c2", "r1", "c3")]
+            assert [row.name for row in rows] == ["deploy-1", "deploy-2", "mine", "deploy-3"]
+            assert [row.key for row in rows] == ["", "", "k", "z"]
+            assert rows[2].version == 1
+
+        run(check)
+
+    # Inbox
+
+    @pytest.mark.acceptance("STO-07")
+    def test_posts_wait_in_the_order_of_their_commits_until_they_are_consumed(self, run):
+        async def check(store):
+            await store.create_run(new("r1"))
+            await store.create_run(new("r2"))
+            ids = []
+            for n in range(5):
+                ids += await store.post([InboxPost("r1", "e", b"%d" % n), InboxPost("r2", "e", b"%d" % n)])
+            assert ids == sorted(set(ids))
+            await store.commit([advance("r1", 0, consumed=(ids[0], ids[4], ids[1]))])
+            waiting = await store.read_inbox(["r2", "r1"])
+            assert [row.id for row in waiting] == [id for id in ids if id not in (ids[0], ids[4])]
+            assert [row.payload for row in waiting if row.run == "r1"] == [b"1", b"3", b"4"]
+
+        run(check)
+
+    @pytest.mark.acceptance("STO-07")
+    def test_ids_of_posts_never_come_again_and_consumed_ones_stay_so_after_a_restart(self, opened):
+        async def main():
+            async with opened() as keeper, opened() as store:
+                await keeper.create_run(new("r1"))
+                (first,) = await store.post([InboxPost("r1", "e", b"")])
+                await store.commit([advance("r1", 0, consumed=(first,))])
+                async with opened() as again:
+                    assert await again.read_inbox(["r1"]) == []
+                    (second,) = await again.post([InboxPost("r1", "e", b"")])
+                assert second > first
+
+        asyncio.run(main())
+
+    def test_a_post_for_an_unknown_run_is_dropped(self, run):
+        async def check(store):
+            await store.create_run(new("r1"))
+            missing, given = await store.post([InboxPost("r9", "e", b""), InboxPost("r1", "e", b"")])
+            assert missing == 0
+            assert given > 0
+            await store.create_run(new("r9"))
+            assert await store.read_inbox(["r9"]) == []
+
+        run(check)
+
+    # Due times
+
+    @pytest.mark.acceptance("STO-05")
+    def test_due_are_the_unfinished_unsuspended_unheld_ones_oldest_first(self, run):
+        async def check(store):
+            await store.join(host("live"), 1000, now=1000)
+            await store.join(host("late"), 10, now=1000)
+            cases = {
+                "first": {"due": 5},
+                "second": {"due": 7},
+                "never": {"due": 0},
+                "later": {"due": 5000},
+                "parked": {"due": 4, "status": "suspended"},
+                "ended": {"due": 4, "status": "failed", "ended": 9},
+                "held": {"due": 3},
+                "lapsed": {"due": 6},
+                "orphan": {"due": 8},
+            }
+            owners = {"held": "live", "lapsed": "late", "orphan": "unknown"}
+            for id, fields in cases.items():
+                owner = owners.get(id, "")
+                await store.create_run(new(id, owner=owner))
+                await store.commit([advance(id, 0, fence=1 if owner else 0, **{"status": "waiting", **fields})])
+            assert names(await store.list_due(1500)) == ["first", "lapsed", "second", "orphan"]
+            assert names(await store.list_due(1500, limit=2)) == ["first", "lapsed"]
+            assert names(await store.list_due(5)) == ["first"]
+            assert await store.next_due(1500) == 5
+            assert names(await store.list_due(2500)) == ["held", "first", "lapsed", "second", "orphan"]
+            assert await store.next_due(2500) == 3
+
+        run(check)
+
+    def test_nothing_due_is_no_time(self, run):
+        async def check(store):
+            await store.create_run(new("r1"))
+            assert await store.next_due(10**15) == 0
+            assert await store.list_due(10**15) == []
+
+        run(check)
+
+    # Ownership
+
+    @pytest.mark.acceptance("STO-06")
+    def test_a_claim_takes_a_run_without_owner_and_holds_it_until_the_lease_is_over(self, run):
+        async def check(store):
+            await store.join(host("h1"), 100, now=0)
+            await store.create_run(new("r1"))
+            taken = await store.claim("r1", "h1", 0)
+            assert (taken.owner, taken.fence) == ("h1", 1)
+            assert await store.claim("r1", "h2", 99) is None
+            assert (await store.claim("r1", "h1", 99)).fence == 2
+            await store.join(host("h1"), 100, now=50)
+            assert await store.claim("r1", "h2", 149) is None
+            taken = await store.claim("r1", "h2", 150)
+            assert (taken.owner, taken.fence) == ("h2", 3)
+
+        run(check)
+
+    @pytest.mark.acceptance("STO-06")
+    def test_the_former_owner_of_a_claimed_run_can_not_commit(self, run):
+        async def check(store):
+            await store.create_run(new("r1", owner="h1"))
+            await store.commit([advance("r1", 0, fence=1)])
+            assert (await store.claim("r1", "h2", 0)).fence == 2
+            assert await store.commit([advance("r1", 1, fence=1)]) == [False]
+            assert await store.commit([advance("r1", 1, fence=2)]) == [True]
+
+        run(check)
+
+    @pytest.mark.acceptance("STO-06")
+    def test_of_many_that_claim_at_once_one_gets_the_run(self, opened):
+        async def main():
+            async with opened() as first, opened() as second:
+                for n in range(8):
+                    await first.join(host(f"h{n}"), 1000, now=0)
+                for n in range(10):
+                    await first.create_run(new(f"r{n}"))
+                    answers = await asyncio.gather(
+                        *((first, second)[h % 2].claim(f"r{n}", f"h{h}", 0) for h in range(8))
+                    )
+                    winners = [row for row in answers if row is not None]
+                    assert len(winners) == 1
+                    assert await second.get_run(f"r{n}") == winners[0]
+
+        asyncio.run(main())
+
+    def test_a_run_of_a_dead_process_of_this_machine_may_be_claimed_at_once(self, run):
+        async def check(store):
+            me = this_host()
+            process, other = start_process("other")
+            await store.join(me, 10**6, now=0)
+            await store.join(other, 10**6, now=0)
+            await store.join(Host("former", me.machine, os.getpid(), me.started - 1), 10**6, now=0)
+            for id, owner in (("mine", me.id), ("theirs", "other"), ("before", "former")):
+                await store.create_run(new(id, owner=owner))
+            assert await store.claim("mine", "h2", 0) is None
+            assert await store.claim("theirs", "h2", 0) is None
+            assert (await store.claim("before", "h2", 0)).owner == "h2"
+            process.kill()
+            process.wait()
+            process.stdin.close()
+            assert (await store.claim("theirs", "h2", 0)).owner == "h2"
+
+        run(check)
+
+    def test_a_finished_run_may_be_claimed_to_be_reopened(self, run):
+        async def check(store):
+            await store.create_run(new("r1"))
+            await store.commit([advance("r1", 0, status="failed", ended=5)])
+            row = await store.claim("r1", "h1", 0)
+            assert (row.status, row.fence) == ("failed", 1)
+
+        run(check)
+
+    @pytest.mark.acceptance("LCK-02")
+    def test_only_its_owner_can_release_a_run(self, run):
+        async def check(store):
+            await store.create_run(new("r1", owner="h1"))
+            await store.release("r1", "h2")
+            assert (await store.get_run("r1")).owner == "h1"
+            await store.release("r1", "h1")
+            await store.release("r1", "h1")
+            row = await store.get_run("r1")
+            assert (row.owner, row.fence) == ("", 1)
+
+        run(check)
+
+    def test_a_host_that_leaves_gives_up_its_runs(self, run):
+        async def check(store):
+            for id in ("h1", "h2"):
+                await store.join(host(id), 1000, now=0)
+            for id, owner in (("r1", "h1"), ("r2", "h2"), ("r3", "h1")):
+                await store.create_run(new(id, owner=owner))
+            await store.leave("h1")
+            assert [(await store.get_run(id)).owner for id in ("r1", "r2", "r3")] == ["", "h2", ""]
+
+        run(check)
+
+    # Logs
+
+    @pytest.mark.acceptance("LOG-05")
+    def test_output_comes_back_in_order_by_run_step_time_and_page(self, run):
+        async def check(store):
+            await store.create_run(new("r1"))
+            await store.create_run(new("r2"))
+            rows = [
+                LogRow(("r1", "r2")[n % 2], "ab"[n % 3 == 0], n, "stdout", 100 - n, f"line {n}", number=77)
+                for n in range(12)
+            ]
+            await store.append_logs(rows[:5])
+            await store.append_logs([*rows[5:], LogRow("unknown", "a", 1, "stdout", 0, "dropped")])
+            found = await store.read_logs("r1")
+            assert [replace(row, number=77) for row in found] == rows[::2]
+            assert [row.number for row in found] == sorted({row.number for row in found})
+            assert await store.read_logs("r1", after=found[2].number) == found[3:]
+            assert await store.read_logs("r1", limit=2) == found[:2]
+            assert await store.read_logs("r1", step="b") == [row for row in found if row.step == "b"]
+            assert await store.read_logs("r1", since=96) == [row for row in found if row.time >= 96]
+            assert await store.read_logs("r1", step="zzz") == []
+
+        run(check)
+
+    # Wake-ups
+
+    def test_watchers_hear_of_commits_posts_and_children_once_they_are_durable(self, run):
+        async def check(store):
+            heard: list[frozenset[str]] = []
+            news = asyncio.Event()
+
+            def listen(runs):
+                heard.append(runs)
+                news.set()
+
+            async def hears(*runs):
+                seen: set[str] = set()
+                while not seen >= set(runs):
+                    await news.wait()
+                    news.clear()
+                    seen.update(*heard)
+                    heard.clear()
+                assert seen == set(runs)
+
+            stop = store.watch(listen)
+            await store.create_run(new("r1"))
+            await hears("r1")
+            await store.post([InboxPost("r1", "e", b"")])
+            await hears("r1")
+            await store.commit([advance("r1", 0, children=(new("c1"),), posts=(InboxPost("c1", "e", b""),))])
+            await hears("r1", "c1")
+            assert await store.commit([advance("r1", 0)]) == [False]
+            stop()
+            stop()
+            await store.post([InboxPost("r1", "e", b"")])
+            await asyncio.sleep(0)
+            assert heard == []
+
+        run(check)
+
+    def test_a_watcher_that_raises_hinders_nobody(self, run):
+        async def check(store):
+            loop = asyncio.get_running_loop()
+            problems: list[dict[str, object]] = []
+            loop.set_exception_handler(lambda loop, context: problems.append(context))
+            news = asyncio.Event()
+            store.watch(lambda runs: 1 // 0)
+            store.watch(lambda runs: news.set())
+            await store.create_run(new("r1"))
+            await news.wait()
+            assert isinstance(problems[0]["exception"], ZeroDivisionError)
+
+        run(check)
+
+    def test_open_and_close_may_be_repeated(self, make):
+        async def main():
+            store = make()
+            await store.open()
+            await store.create_run(new("r1"))
+            await store.close()
+            await store.close()
+
+        asyncio.run(main())

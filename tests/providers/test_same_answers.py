@@ -1,0 +1,137 @@
+"""Random operations on every store: the same answers, and the same content in the end."""
+
+import asyncio
+import tempfile
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.providers.contract import advance, host, new
+from wfe_runtime.errors import WfeError
+from wfe_runtime.providers.contracts import FINISHED, InboxPost, LogRow, ProgramRow, RunFilter
+from wfe_runtime.providers.memory import MemoryStore
+from wfe_runtime.providers.sqlite import SqliteStore
+
+ids = st.sampled_from(["a1", "a2", "a3", "b1", "a1x", "é\0"])
+hosts = st.sampled_from(["h1", "h2", "h3"])
+workflows = st.sampled_from(["deploy", "build"])
+statuses = st.sampled_from(["pending", "running", "waiting", "suspended", "failed", "succeeded"])
+small = st.integers(0, 6)
+times = st.integers(0, 40)
+data = st.binary(max_size=3)
+posts = st.builds(InboxPost, run=ids, kind=st.sampled_from(["e", "f"]), payload=data)
+runs = st.builds(
+    new,
+    ids,
+    workflow=workflows,
+    name=st.sampled_from(["", "", "", "a1", "deploy-2", "mine"]),
+    key=st.sampled_from(["", "", "k1", "k2"]),
+    created=times,
+    owner=st.sampled_from(["", "", "h1", "h2"]),
+    parent=st.sampled_from(["", "a1"]),
+    root=st.sampled_from(["", "a1", "b1"]),
+    durability=st.sampled_from(["sync", "relaxed"]),
+)
+
+
+@st.composite
+def commits(draw):
+    run, expected, steps = draw(ids), draw(small), draw(st.integers(1, 2))
+    status = draw(statuses)
+    return advance(
+        run,
+        expected,
+        fence=draw(st.integers(0, 2)),
+        sequence=expected + steps,
+        status=status,
+        ended=draw(st.integers(1, 9)) if status in FINISHED else 0,
+        started=draw(small),
+        due=draw(times),
+        result=draw(data),
+        journal=tuple((expected + 1 + n, draw(times), draw(data)) for n in range(steps)),
+        snapshot=draw(st.none() | data),
+        children=tuple(draw(st.lists(runs, max_size=2))),
+        posts=tuple(draw(st.lists(posts, max_size=2))),
+        consumed=tuple(draw(st.lists(st.integers(1, 12), max_size=3))),
+        release=draw(st.booleans()),
+    )
+
+
+logs = st.builds(LogRow, ids, st.sampled_from(["s", "t"]), small, st.just("stdout"), times, st.text(max_size=3))
+programs = st.builds(ProgramRow, st.sampled_from(["h1", "h2"]), workflows, small, data, data)
+filters = st.builds(
+    RunFilter,
+    statuses=st.lists(statuses, max_size=3).map(tuple),
+    workflow=st.just("") | workflows,
+    since=times,
+    parent=st.sampled_from(["", "a1"]),
+    root=st.sampled_from(["", "a1", "b1"]),
+    limit=st.integers(0, 3),
+)
+
+
+def call(name, *arguments):
+    return st.tuples(st.just(name), st.tuples(*arguments))
+
+
+several_commits = st.lists(commits(), min_size=1, max_size=4, unique_by=lambda commit: commit.run)
+operations = st.one_of(
+    call("create_run", runs, st.lists(posts, max_size=2)),
+    call("commit", several_commits),
+    call("commit", several_commits),
+    call("post", st.lists(posts, max_size=3)),
+    call("claim", ids, hosts, times),
+    call("release", ids, hosts),
+    call("join", hosts.map(host), st.integers(0, 20), times),
+    call("leave", hosts),
+    call("append_logs", st.lists(logs, max_size=3)),
+    call("put_programs", st.lists(programs, max_size=2)),
+    call("get_program", st.sampled_from(["h1", "h2"])),
+    call("get_run", ids),
+    call("find_runs", st.sampled_from(["a", "a1", "deploy", "mine", "", "é", "z"]), st.integers(0, 3)),
+    call("list_runs", filters),
+    call("list_due", times, st.integers(0, 3)),
+    call("next_due", times),
+    call("load_state", ids),
+    call("read_journal", ids, small, st.integers(0, 3)),
+    call("read_inbox", st.lists(ids)),
+    call("read_logs", ids, st.sampled_from([None, "s"]), small, times, st.integers(0, 3)),
+)
+
+
+async def perform(store, name, arguments):
+    try:
+        return await getattr(store, name)(*arguments)
+    except WfeError as error:
+        return (error.code, error.message)
+
+
+async def content(store):
+    rows = await store.list_runs(RunFilter())
+    return [
+        (row, await store.load_state(row.id), await store.read_journal(row.id), await store.read_logs(row.id))
+        for row in rows
+    ] + await store.read_inbox([row.id for row in rows])
+
+
+@pytest.mark.acceptance("STO-17")
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(operations, min_size=10, max_size=40))
+def test_random_operations_have_the_same_answers_and_leave_the_same_content(steps):
+    async def main(folder):
+        stores = [MemoryStore(), SqliteStore(f"sqlite:///{folder}/wfe.db")]
+        for store in stores:
+            await store.open()
+        try:
+            for name, arguments in steps:
+                first, second = [await perform(store, name, arguments) for store in stores]
+                assert first == second, (name, arguments)
+            first, second = [await content(store) for store in stores]
+            assert first == second
+        finally:
+            for store in stores:
+                await store.close()
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(main(folder))

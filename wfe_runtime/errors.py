@@ -1,0 +1,69 @@
+"""What can go wrong in the runtime, by whose fault it is.
+
+::
+
+    WfeError                what happened, and a hint at what to do
+      StoreError            the store can't be used: damaged, locked, full, read-only, newer, unreachable
+        NameTaken           a run of that name exists
+      NotFound              no such run, workflow or file
+      InputError            what was given for a run is not what its workflow takes
+      MissingError          something the run needs is not on this host
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["InputError", "MissingError", "NameTaken", "NotFound", "StoreError", "WfeError"]
+
+
+class WfeError(Exception):
+    """Root of the runtime's errors. ``code`` is stable, ``message`` says what, ``hint`` what to do."""
+
+    def __init__(self, code: str, message: str, hint: str | None = None) -> None:
+        super().__init__(message if hint is None else f"{message}\n{hint}")
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+
+class StoreError(WfeError):
+    """The store can't do what is asked.
+
+    Codes: ``damaged``, ``foreign``, ``locked``, ``full``, ``read-only``, ``newer``, ``unreachable``,
+    ``url``, ``io``. ``transient`` tells whether trying again later may help.
+    """
+
+    def __init__(self, code: str, message: str, hint: str | None = None, *, transient: bool = False) -> None:
+        super().__init__(code, message, hint)
+        self.transient = transient
+
+
+class NameTaken(StoreError):
+    """A run of that name exists already."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("name-taken", f"a run named {name!r} exists already", "choose another --name")
+
+
+class NotFound(WfeError):
+    """Nothing has that id or name. ``near`` are names that are close."""
+
+    def __init__(self, message: str, near: Sequence[str] = ()) -> None:
+        super().__init__("not-found", message, f"did you mean {', '.join(near)}?" if near else None)
+        self.near = tuple(near)
+
+
+class InputError(WfeError):
+    """Inputs that the workflow does not take; ``problems`` name each."""
+
+    def __init__(self, message: str, problems: Sequence[str]) -> None:
+        super().__init__("inputs", "\n".join([message, *(f"  {problem}" for problem in problems)]))
+        self.problems = tuple(problems)
+
+
+class MissingError(WfeError):
+    """Something that a run needs is not on this host."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__("missing", message, hint)

@@ -1,0 +1,312 @@
+"""What the engine asks of a store, as contracts. An implementer needs no other file.
+
+Times are epoch milliseconds. Ids of runs are time-ordered texts, made by the engine. All methods may
+be called from the engine's event loop at any time and never block it.
+
+The state of a run is kept as a *journal*: one row an advance, holding the encoded delta, and now and
+then a snapshot of the whole state, so that loading a run costs what is live and not what happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+__all__ = [
+    "FINISHED",
+    "Host",
+    "InboxPost",
+    "InboxRow",
+    "JournalRow",
+    "LogRow",
+    "NewRun",
+    "ProgramRow",
+    "RunCommit",
+    "RunFilter",
+    "RunRow",
+    "Store",
+    "StoredState",
+]
+
+
+FINISHED: Final = frozenset({"succeeded", "failed", "aborted", "terminated"})
+"""The statuses of a run that has ended; only ``retry`` takes it out of them."""
+
+
+class ProgramRow(msgspec.Struct, frozen=True):
+    """A program by its hash. ``program`` and ``source_map`` are encoded as ``wfe_vm.program`` has them."""
+
+    hash: str
+    workflow: str
+    version: int
+    program: bytes
+    source_map: bytes
+
+
+class NewRun(msgspec.Struct, frozen=True):
+    """A run to be created, pending, with sequence 0.
+
+    ``name`` empty: the store gives the next of ``<workflow>-1``, ``<workflow>-2`` … atomically.
+    ``owner`` set: created as claimed by that host, with fence 1. ``inputs``, ``host`` are what its
+    Started event will carry, encoded by the engine.
+
+    Among the children of a commit, which can't be refused for it, a taken name gives way to the next
+    automatic one, a taken key to none, and a child whose id is there already is left as it is.
+    """
+
+    id: str
+    workflow: str
+    version: int
+    program: str
+    inputs: bytes
+    created: int
+    name: str = ""
+    key: str = ""  # idempotency key, scoped to the workflow
+    folder: str = ""  # the run's folder, absolute
+    durability: str = "sync"
+    owner: str = ""
+    parent: str = ""
+    parent_activation: int = 0
+    parent_attempt: int = 0
+    root: str = ""  # the id of the topmost run; empty: this one
+    depth: int = 0
+
+
+class RunRow(msgspec.Struct, frozen=True):
+    """A run as stored. ``result`` is the encoded end (outputs, error …), empty until then.
+
+    ``root`` is never empty here: a topmost run's is its own id.
+    """
+
+    id: str
+    name: str
+    workflow: str
+    version: int
+    program: str
+    status: str
+    sequence: int
+    fence: int
+    owner: str  # the host that may advance it; empty: none
+    created: int
+    started: int  # 0: not yet
+    ended: int  # 0: not yet
+    due: int  # when its next timer fires; 0: none
+    inputs: bytes
+    result: bytes
+    key: str
+    folder: str
+    durability: str
+    parent: str
+    parent_activation: int
+    parent_attempt: int
+    root: str
+    depth: int
+
+
+class InboxPost(msgspec.Struct, frozen=True):
+    """Something a run is to be told: an event of ``wfe_vm.events`` as encoded by the engine.
+
+    A post for a run that is not there is dropped.
+    """
+
+    run: str
+    kind: str
+    payload: bytes
+
+
+class InboxRow(msgspec.Struct, frozen=True):
+    """A post that waits to be consumed; ids grow in the order of their commits."""
+
+    id: int
+    run: str
+    kind: str
+    payload: bytes
+
+
+class RunCommit(msgspec.Struct, frozen=True):
+    """What one or several advances of one run change, all of it or nothing.
+
+    Accepted only while the run's sequence is ``expected_sequence`` and its fence is ``fence``; then
+    its sequence becomes ``sequence``. ``journal`` has one ``(sequence, time, encoded delta)`` an
+    advance. ``snapshot`` replaces the older one; it holds the state after the last of them.
+
+    A status of FINISHED and a time in ``ended`` come together or not at all (else ValueError).
+    """
+
+    run: str
+    expected_sequence: int
+    fence: int
+    sequence: int
+    status: str
+    journal: tuple[tuple[int, int, bytes], ...]
+    snapshot: bytes | None = None
+    due: int = 0
+    started: int = 0  # 0: leave
+    ended: int = 0  # 0: not ended, or reopened
+    result: bytes = b""
+    children: tuple[NewRun, ...] = ()
+    posts: tuple[InboxPost, ...] = ()
+    consumed: tuple[int, ...] = ()  # ids of this run's inbox rows
+    release: bool = False  # give up ownership in the same commit
+
+
+class JournalRow(msgspec.Struct, frozen=True):
+    sequence: int
+    time: int
+    delta: bytes
+
+
+class StoredState(msgspec.Struct, frozen=True):
+    """What a state is rebuilt from: the last snapshot, if any, and the deltas after it, in order."""
+
+    run: RunRow
+    snapshot_sequence: int
+    snapshot: bytes | None
+    deltas: tuple[bytes, ...]
+
+
+class LogRow(msgspec.Struct, frozen=True):
+    """A piece of a step's output, whole lines where it can be. ``number`` grows within the run."""
+
+    run: str
+    step: str
+    attempt: int
+    stream: str  # stdout, stderr or log
+    time: int
+    text: str
+    number: int = 0
+
+
+class Host(msgspec.Struct, frozen=True):
+    """A process that may own runs. ``started`` tells two processes of one pid apart (see /proc/PID/stat)."""
+
+    id: str
+    machine: str  # which boot of which machine
+    pid: int
+    started: int
+
+
+class RunFilter(msgspec.Struct, frozen=True):
+    """All given conditions hold. Newest first (the last created); ``limit`` 0: no limit.
+
+    ``since``: created then or later. ``root``: that run and all below it.
+    """
+
+    statuses: tuple[str, ...] = ()
+    workflow: str = ""
+    since: int = 0
+    parent: str = ""
+    root: str = ""
+    limit: int = 0
+
+
+class Store(Protocol):
+    """Where runs live. Raises StoreError (see wfe_runtime.errors) when it can't do what is asked."""
+
+    url: str
+
+    async def open(self) -> None:
+        """Connect, create or migrate the schema. A newer schema, a foreign or damaged file: StoreError."""
+
+    async def close(self) -> None:
+        """Finish what was asked and let go of everything. Repeatable."""
+
+    # Programs
+
+    async def put_programs(self, programs: Sequence[ProgramRow]) -> None:
+        """Keep programs; one that is there already (by hash) is left as it is."""
+
+    async def get_program(self, hash: str) -> ProgramRow | None: ...
+
+    # Runs
+
+    async def create_run(self, run: NewRun, posts: Sequence[InboxPost] = ()) -> RunRow:
+        """Create a run. Raises NameTaken for a name in use.
+
+        With a key that a run of the workflow already has, that run is given back and nothing is created
+        or posted; the same with an id that is there already, so a create may be repeated.
+        """
+
+    async def get_run(self, id: str) -> RunRow | None: ...
+
+    async def find_runs(self, reference: str, limit: int = 10) -> list[RunRow]:
+        """Return the run of exactly that id or name alone; else those whose id or name begins with it.
+
+        Newest first; ``limit`` 0: no limit.
+        """
+
+    async def list_runs(self, filter: RunFilter) -> list[RunRow]: ...
+
+    async def list_due(self, now: int, limit: int = 100) -> list[RunRow]:
+        """Return runs whose due time has come and that nobody advances, the longest due first.
+
+        Unfinished, not suspended, and without an owner, or with one whose lease is over or who is dead
+        (as in ``claim``). Answered by an index, however many runs are parked.
+        """
+
+    async def next_due(self, now: int) -> int:
+        """Return the earliest due time among the runs that ``list_due`` will give one day; 0: none."""
+
+    async def load_state(self, run: str) -> StoredState | None: ...
+
+    async def read_journal(self, run: str, after: int = 0, limit: int = 1000) -> list[JournalRow]:
+        """Return journal rows with a sequence over ``after``, in order."""
+
+    async def commit(self, commits: Sequence[RunCommit]) -> list[bool]:
+        """Make the commits durable in one transaction; say of each whether it was accepted.
+
+        A refused one changes nothing and does not hinder the others. Created children and posts are
+        announced (``watch``) once durable. At most one commit for a run in a call.
+        """
+
+    # Inbox
+
+    async def post(self, posts: Sequence[InboxPost]) -> list[int]:
+        """Leave posts for runs; durable when it returns, then announced.
+
+        Returns their ids, 0 for one whose run is not there.
+        """
+
+    async def read_inbox(self, runs: Sequence[str]) -> list[InboxRow]:
+        """Return what waits for these runs, in order of id."""
+
+    # Ownership
+
+    async def join(self, host: Host, lease_ms: int, now: int) -> None:
+        """Make a host known, with a lease; again: renew it."""
+
+    async def leave(self, host: str) -> None:
+        """Forget a host; its runs have no owner then."""
+
+    async def claim(self, run: str, host: str, now: int) -> RunRow | None:
+        """Take an unfinished run, with a greater fence.
+
+        Only if it has no owner, or this host is the owner, or the owner's lease is over, or the owner
+        was a process of this machine that is dead. None where another holds it or no such run is
+        there. A finished run may be claimed too (to be reopened).
+        """
+
+    async def release(self, run: str, host: str) -> None:
+        """Give up a run that the host owns; otherwise nothing happens."""
+
+    # Logs
+
+    async def append_logs(self, rows: Sequence[LogRow]) -> None:
+        """Keep output. Not in the commit path; in order of arrival.
+
+        The store gives the numbers; what ``number`` says is ignored. Rows of an unknown run are dropped.
+        """
+
+    async def read_logs(
+        self, run: str, step: str | None = None, after: int = 0, since: int = 0, limit: int = 1000
+    ) -> list[LogRow]:
+        """Return rows with a number over ``after`` and a time of ``since`` or later, in order."""
+
+    # Wake-ups
+
+    def watch(self, callback: Callable[[frozenset[str]], None]) -> Callable[[], None]:
+        """Call back, on the event loop, with the ids of runs that something was committed for by anyone:
+        commits, posts, children. An empty set means: look at everything. Returns how to stop it.
+        """

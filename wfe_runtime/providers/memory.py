@@ -1,0 +1,351 @@
+"""The store ``memory:``: everything in this process, gone with it.
+
+This file owns runs as plain Python objects; it knows no engine and no file. It answers as every other
+provider does (one conformance suite holds them to it), only nothing is durable. Each method checks first
+and changes after, with no await between, so a call is all or nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec.structs import replace
+
+from wfe_runtime.errors import NameTaken, StoreError
+from wfe_runtime.providers.contracts import (
+    FINISHED,
+    Host,
+    InboxPost,
+    InboxRow,
+    JournalRow,
+    LogRow,
+    NewRun,
+    ProgramRow,
+    RunCommit,
+    RunFilter,
+    RunRow,
+    StoredState,
+)
+from wfe_runtime.providers.hosts import is_gone
+from wfe_runtime.providers.texts import check_texts
+from wfe_runtime.providers.watching import Watchers
+
+__all__ = ["MemoryStore", "open_memory"]
+
+
+def open_memory(url: str) -> MemoryStore:
+    """Make the store of a ``memory:`` URL, which has no further parts. Raises StoreError ``url``."""
+    if url.removeprefix("memory:").strip("/"):
+        raise StoreError("url", f"{url} is not the URL of a store: memory: has nothing after the colon", "use memory:")
+    return MemoryStore(url)
+
+
+class _Run:
+    """A run's changing half beside what never changes."""
+
+    __slots__ = (
+        "due",
+        "ended",
+        "fence",
+        "inbox",
+        "journal",
+        "logs",
+        "name",
+        "new",
+        "order",
+        "owner",
+        "result",
+        "sequence",
+        "snapshot",
+        "snapshot_sequence",
+        "started",
+        "status",
+    )
+
+    def __init__(self, new: NewRun, name: str, order: int) -> None:
+        self.new = new
+        self.name = name
+        self.order = order
+        self.status = "pending"
+        self.sequence = 0
+        self.owner = new.owner
+        self.fence = 1 if new.owner else 0
+        self.due = 0
+        self.started = 0
+        self.ended = 0
+        self.result = b""
+        self.journal: list[JournalRow] = []
+        self.snapshot: bytes | None = None
+        self.snapshot_sequence = 0
+        self.inbox: dict[int, InboxRow] = {}
+        self.logs: list[LogRow] = []
+
+    def row(self) -> RunRow:
+        new = self.new
+        return RunRow(
+            id=new.id,
+            name=self.name,
+            workflow=new.workflow,
+            version=new.version,
+            program=new.program,
+            status=self.status,
+            sequence=self.sequence,
+            fence=self.fence,
+            owner=self.owner,
+            created=new.created,
+            started=self.started,
+            ended=self.ended,
+            due=self.due,
+            inputs=new.inputs,
+            result=self.result,
+            key=new.key,
+            folder=new.folder,
+            durability=new.durability,
+            parent=new.parent,
+            parent_activation=new.parent_activation,
+            parent_attempt=new.parent_attempt,
+            root=new.root or new.id,
+            depth=new.depth,
+        )
+
+
+class MemoryStore:
+    """See ``wfe_runtime.providers.contracts.Store``. Used from one event loop."""
+
+    def __init__(self, url: str = "memory:") -> None:
+        self.url = url
+        self._runs: dict[str, _Run] = {}  # in the order of their creation
+        self._names: dict[str, _Run] = {}
+        self._keys: dict[tuple[str, str], _Run] = {}
+        self._last_names: dict[str, int] = {}
+        self._programs: dict[str, ProgramRow] = {}
+        self._hosts: dict[str, tuple[Host, int]] = {}
+        self._last_post = 0
+        self._last_log = 0
+        self._watchers = Watchers()
+
+    async def open(self) -> None:
+        self._watchers.loop = asyncio.get_running_loop()
+
+    async def close(self) -> None:
+        self._watchers.clear()
+
+    # Programs
+
+    async def put_programs(self, programs: Sequence[ProgramRow]) -> None:
+        check_texts("programs", programs)
+        for program in programs:
+            self._programs.setdefault(program.hash, program)
+
+    async def get_program(self, hash: str) -> ProgramRow | None:
+        return self._programs.get(hash)
+
+    # Runs
+
+    async def create_run(self, run: NewRun, posts: Sequence[InboxPost] = ()) -> RunRow:
+        check_texts("run", (run,))
+        check_texts("posts", posts)
+        known = self._runs.get(run.id) or (self._keys.get((run.workflow, run.key)) if run.key else None)
+        if known is not None:
+            return known.row()
+        if run.name and run.name in self._names:
+            raise NameTaken(run.name)
+        created = self._create(run)
+        self._watchers.announce({run.id, *self._post(posts)})
+        return created.row()
+
+    def _create(self, new: NewRun) -> _Run:
+        name = new.name
+        while not name or name in self._names:
+            number = self._last_names[new.workflow] = self._last_names.get(new.workflow, 0) + 1
+            name = f"{new.workflow}-{number}"
+        run = _Run(new, name, len(self._runs) + 1)
+        self._runs[new.id] = self._names[name] = run
+        if new.key:
+            self._keys[new.workflow, new.key] = run
+        return run
+
+    async def get_run(self, id: str) -> RunRow | None:
+        run = self._runs.get(id)
+        return None if run is None else run.row()
+
+    async def find_runs(self, reference: str, limit: int = 10) -> list[RunRow]:
+        exact = self._runs.get(reference) or self._names.get(reference)
+        if exact is not None:
+            return [exact.row()]
+        found = [
+            run.row()
+            for run in reversed(self._runs.values())
+            if run.new.id.startswith(reference) or run.name.startswith(reference)
+        ]
+        return found[: limit or None]
+
+    async def list_runs(self, filter: RunFilter) -> list[RunRow]:
+        found = [
+            run.row()
+            for run in reversed(self._runs.values())
+            if (not filter.statuses or run.status in filter.statuses)
+            and (not filter.workflow or run.new.workflow == filter.workflow)
+            and run.new.created >= filter.since
+            and (not filter.parent or run.new.parent == filter.parent)
+            and (not filter.root or (run.new.root or run.new.id) == filter.root)
+        ]
+        return found[: filter.limit or None]
+
+    async def list_due(self, now: int, limit: int = 100) -> list[RunRow]:
+        due = [run for run in self._parked(now) if run.due <= now]
+        due.sort(key=lambda run: (run.due, run.order))
+        return [run.row() for run in due[: limit or None]]
+
+    async def next_due(self, now: int) -> int:
+        return min((run.due for run in self._parked(now)), default=0)
+
+    def _parked(self, now: int) -> Iterable[_Run]:
+        return (
+            run
+            for run in self._runs.values()
+            if run.due > 0 and not run.ended and run.status != "suspended" and not self._held(run.owner, now)
+        )
+
+    async def load_state(self, run: str) -> StoredState | None:
+        found = self._runs.get(run)
+        if found is None:
+            return None
+        after = found.snapshot_sequence
+        deltas = tuple(row.delta for row in found.journal if row.sequence > after)
+        return StoredState(found.row(), after, found.snapshot, deltas)
+
+    async def read_journal(self, run: str, after: int = 0, limit: int = 1000) -> list[JournalRow]:
+        found = self._runs.get(run)
+        rows = [] if found is None else found.journal
+        return [row for row in rows if row.sequence > after][: limit or None]
+
+    async def commit(self, commits: Sequence[RunCommit]) -> list[bool]:
+        for number, commit in enumerate(commits):
+            if commit.children or commit.posts:
+                check_texts(f"commits[{number}].children", commit.children)
+                check_texts(f"commits[{number}].posts", commit.posts)
+            if (commit.status in FINISHED) != (commit.ended > 0):
+                raise ValueError(f"status {commit.status} with ended={commit.ended} of run {commit.run}")
+        touched: set[str] = set()
+        accepted = [self._commit(commit, touched) for commit in commits]
+        if touched:
+            self._watchers.announce(touched)
+        return accepted
+
+    def _commit(self, commit: RunCommit, touched: set[str]) -> bool:
+        run = self._runs.get(commit.run)
+        if run is None or run.sequence != commit.expected_sequence or run.fence != commit.fence:
+            return False
+        run.sequence = commit.sequence
+        run.status = commit.status
+        run.due = commit.due
+        run.started = commit.started or run.started
+        run.ended = commit.ended
+        run.result = commit.result
+        if commit.release:
+            run.owner = ""
+        run.journal.extend([JournalRow(*row) for row in commit.journal])
+        if commit.snapshot is not None:
+            run.snapshot = commit.snapshot
+            run.snapshot_sequence = commit.sequence
+        for child in commit.children:
+            if child.id not in self._runs:
+                self._create(_giving_way(child, self._names, self._keys))
+                touched.add(child.id)
+        if commit.posts:
+            touched.update(self._post(commit.posts))
+        for post in commit.consumed:
+            run.inbox.pop(post, None)
+        touched.add(commit.run)
+        return True
+
+    # Inbox
+
+    async def post(self, posts: Sequence[InboxPost]) -> list[int]:
+        check_texts("posts", posts)
+        ids = []
+        for post in posts:
+            told = self._post((post,))
+            ids.append(self._last_post if told else 0)
+            self._watchers.announce(told)
+        return ids
+
+    def _post(self, posts: Iterable[InboxPost]) -> set[str]:
+        told = set()
+        for post in posts:
+            run = self._runs.get(post.run)
+            if run is not None:
+                self._last_post += 1
+                run.inbox[self._last_post] = InboxRow(self._last_post, post.run, post.kind, post.payload)
+                told.add(post.run)
+        return told
+
+    async def read_inbox(self, runs: Sequence[str]) -> list[InboxRow]:
+        found = [self._runs[id] for id in set(runs) if id in self._runs]
+        return sorted((row for run in found for row in run.inbox.values()), key=lambda row: row.id)
+
+    # Ownership
+
+    async def join(self, host: Host, lease_ms: int, now: int) -> None:
+        check_texts("host", (host,))
+        self._hosts[host.id] = (host, now + lease_ms)
+
+    async def leave(self, host: str) -> None:
+        self._hosts.pop(host, None)
+        freed = {run.new.id: run for run in self._runs.values() if run.owner == host and host}
+        for run in freed.values():
+            run.owner = ""
+        self._watchers.announce(set(freed))
+
+    async def claim(self, run: str, host: str, now: int) -> RunRow | None:
+        found = self._runs.get(run)
+        if found is None or (found.owner != host and self._held(found.owner, now)):
+            return None
+        found.owner = host
+        found.fence += 1
+        return found.row()
+
+    def _held(self, owner: str, now: int) -> bool:
+        host, lease = self._hosts.get(owner, (None, 0))
+        return host is not None and lease > now and not is_gone(host)
+
+    async def release(self, run: str, host: str) -> None:
+        found = self._runs.get(run)
+        if found is not None and found.owner == host:
+            found.owner = ""
+            self._watchers.announce({run})
+
+    # Logs
+
+    async def append_logs(self, rows: Sequence[LogRow]) -> None:
+        check_texts("logs", rows)
+        for row in rows:
+            run = self._runs.get(row.run)
+            if run is not None:
+                self._last_log += 1
+                run.logs.append(LogRow(row.run, row.step, row.attempt, row.stream, row.time, row.text, self._last_log))
+
+    async def read_logs(
+        self, run: str, step: str | None = None, after: int = 0, since: int = 0, limit: int = 1000
+    ) -> list[LogRow]:
+        found = self._runs.get(run)
+        rows = [] if found is None else found.logs
+        return [row for row in rows if row.number > after and row.time >= since and step in (None, row.step)][
+            : limit or None
+        ]
+
+    # Wake-ups
+
+    def watch(self, callback: Callable[[frozenset[str]], None]) -> Callable[[], None]:
+        return self._watchers.add(callback)
+
+
+def _giving_way(child: NewRun, names: dict[str, _Run], keys: dict[tuple[str, str], _Run]) -> NewRun:
+    """Return a child without a name or key that is taken: its parent's commit can't be refused for it."""
+    if child.name in names:
+        child = replace(child, name="")
+    if (child.workflow, child.key) in keys:
+        child = replace(child, key="")
+    return child

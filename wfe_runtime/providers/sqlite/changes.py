@@ -1,0 +1,111 @@
+"""What is written besides RunCommits: programs, new runs, posts, hosts and ownership, output.
+
+Each function is called inside the writer's transaction and returns what the store's method returns. The
+rule of ownership: a run is held while its owner is a known host whose lease is not over and whose process
+is not known to be dead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wfe_runtime.errors import NameTaken
+from wfe_runtime.providers.contracts import Host, InboxPost, LogRow, NewRun, ProgramRow, RunRow
+from wfe_runtime.providers.hosts import is_gone
+from wfe_runtime.providers.sqlite.commits import insert_posts
+from wfe_runtime.providers.sqlite.creation import RUN_COLUMNS, find_existing, insert_run
+from wfe_runtime.providers.sqlite.session import Session
+
+__all__ = [
+    "claim_run",
+    "create_run",
+    "forget_host",
+    "insert_logs",
+    "keep_host",
+    "keep_programs",
+    "release_run",
+]
+
+PROGRAM = """
+INSERT INTO programs (hash, workflow, version, program, source_map) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (hash) DO NOTHING
+"""
+HOST = """
+INSERT INTO hosts (id, machine, pid, started, lease) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE
+SET machine = excluded.machine, pid = excluded.pid, started = excluded.started, lease = excluded.lease
+"""
+LOG = "INSERT INTO logs (run, step, attempt, stream, time, text) VALUES (?, ?, ?, ?, ?, ?)"
+OWNED = "SELECT d.id FROM runs r JOIN run_details d USING (run) WHERE r.owner = ? AND r.owner <> ''"
+
+
+def keep_programs(session: Session, programs: Sequence[ProgramRow]) -> None:
+    """Store programs that are not there yet."""
+    session.executemany(
+        PROGRAM,
+        [(row.hash, row.workflow, row.version, row.program, row.source_map) for row in programs],
+    )
+
+
+def create_run(session: Session, new: NewRun, posts: Sequence[InboxPost]) -> RunRow | NameTaken:
+    """Create a run with its first posts, or return the one there is, or why not."""
+    existing = find_existing(session, new)
+    if existing is not None:
+        return existing
+    row = insert_run(session, new)
+    insert_posts(session, posts)
+    return row
+
+
+def keep_host(session: Session, host: Host, lease: int) -> None:
+    """Make a host known, or renew its lease, which ends at ``lease`` (epoch milliseconds)."""
+    session.execute(HOST, (host.id, host.machine, host.pid, host.started, lease))
+
+
+def forget_host(session: Session, host: str) -> None:
+    """Forget a host and what it owns."""
+    session.execute("DELETE FROM hosts WHERE id = ?", (host,))
+    session.touched.update(id for (id,) in session.execute(OWNED, (host,)))
+    session.execute("UPDATE runs SET owner = '' WHERE owner = ? AND owner <> ''", (host,))
+
+
+def claim_run(session: Session, id: str, host: str, now: int) -> RunRow | None:
+    """Make a host the owner, with the next fence, unless another one holds the run."""
+    run = session.number_of(id)
+    if run is None:
+        return None
+    owner: str = session.execute("SELECT owner FROM runs WHERE run = ?", (run,)).fetchone()[0]
+    if owner not in ("", host) and _holds(session, owner, now):
+        return None
+    session.execute("UPDATE runs SET owner = ?, fence = fence + 1 WHERE run = ?", (host, run))
+    session.known.pop(id, None)
+    row = session.execute(
+        f"SELECT {RUN_COLUMNS} FROM run_details d JOIN runs r USING (run) WHERE r.run = ?", (run,)
+    ).fetchone()
+    return RunRow(*row)
+
+
+def release_run(session: Session, id: str, host: str) -> None:
+    """Take a run from a host if it owns it."""
+    run = session.number_of(id)
+    if run is not None:
+        freed = session.execute("UPDATE runs SET owner = '' WHERE run = ? AND owner = ?", (run, host))
+        if freed.rowcount:
+            session.touched.add(id)
+
+
+def insert_logs(session: Session, rows: Sequence[LogRow]) -> None:
+    """Append output."""
+    values = []
+    for row in rows:
+        run = session.number_of(row.run)
+        if run is not None:
+            values.append((run, row.step, row.attempt, row.stream, row.time, row.text))
+    session.executemany(LOG, values)
+
+
+def _holds(session: Session, owner: str, now: int) -> bool:
+    row = session.execute("SELECT machine, pid, started, lease FROM hosts WHERE id = ?", (owner,)).fetchone()
+    if row is None:
+        return False
+    machine, pid, started, lease = row
+    return lease > now and not is_gone(Host(owner, machine, pid, started))

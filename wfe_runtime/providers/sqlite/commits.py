@@ -1,0 +1,206 @@
+"""Carries out RunCommits inside the writer's transaction.
+
+This file owns the order within a commit: guard (the run's row, by sequence and fence), journal, snapshot,
+result, children, posts, consumed. It opens and ends no transaction. The rules:
+
+* A refused commit writes nothing; whether one is refused is the guard's row count and nothing else.
+* Many commits go as a few ``executemany`` first, which can't say *which* of them was refused: then
+  ``apply_group`` raises Refused, the writer rolls back and has them applied one by one.
+* A row's indexed columns are only written where they change, which needs what the session knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from wfe_runtime import faults
+from wfe_runtime.providers.contracts import FINISHED, InboxPost, NewRun, RunCommit
+from wfe_runtime.providers.sqlite.creation import insert_run
+from wfe_runtime.providers.sqlite.session import Known, Session
+
+__all__ = ["Refused", "apply_group", "apply_one", "check_commits", "insert_posts"]
+
+ADVANCE = "UPDATE runs SET sequence = ? WHERE run = ? AND sequence = ? AND fence = ?"
+CHANGE = """
+UPDATE runs SET sequence = ?1, status = ?2, due = ?3, ended = ?4, started = iif(?5, ?5, started)
+WHERE run = ?6 AND sequence = ?7 AND fence = ?8
+"""
+DISOWN = "UPDATE runs SET owner = '' WHERE run = ?"
+JOURNAL = "INSERT INTO journal (run, sequence, time, delta) VALUES (?, ?, ?, ?)"
+SNAPSHOT = "INSERT OR REPLACE INTO snapshots (run, sequence, state) VALUES (?, ?, ?)"
+RESULT = "INSERT OR REPLACE INTO results (run, result) VALUES (?, ?)"
+NO_RESULT = "DELETE FROM results WHERE run = ?"
+POST = "INSERT INTO inbox (run, kind, payload) VALUES (?, ?, ?)"
+CONSUME = "DELETE FROM inbox WHERE id = ? AND run = ?"
+
+
+class Refused(Exception):
+    """At least one commit of a group was refused, or can't be told from one that is."""
+
+
+def check_commits(commits: Sequence[RunCommit]) -> None:
+    """Pass commits whose status and end agree. Raises ValueError: the engine is wrong."""
+    for commit in commits:
+        if (commit.ended > 0) != (commit.status in FINISHED):
+            raise ValueError(f"status {commit.status} with ended={commit.ended} of run {commit.run}")
+
+
+def apply_one(session: Session, commit: RunCommit) -> bool:
+    """Apply one commit. Returns whether it was accepted."""
+    known = _known(session, commit)
+    if known is None:
+        return False
+    if _keeps_columns(known, commit):
+        guard = session.execute(ADVANCE, (commit.sequence, known.run, commit.expected_sequence, commit.fence))
+    else:
+        guard = session.execute(CHANGE, _change(known, commit))
+    if guard.rowcount != 1:
+        # Another process has advanced or claimed it since.
+        session.known.pop(commit.run, None)
+        return False
+    if faults.armed is not None:
+        faults.reach("sqlite.after_guard")
+    journal = commit.journal
+    run = known.run
+    if len(journal) == 1:
+        session.execute(JOURNAL, (run, *journal[0]))
+    elif journal:
+        session.executemany(JOURNAL, [(run, *row) for row in journal])
+    if faults.armed is not None:
+        faults.reach("sqlite.after_journal")
+    if _has_rest(known, commit):
+        _apply_rest(session, known, commit)
+    session.touched.add(commit.run)
+    session.learned.append((known, commit))
+    return True
+
+
+def apply_group(session: Session, commits: Sequence[RunCommit]) -> None:
+    """Apply commits of different runs, all of which must be accepted. Raises Refused otherwise."""
+    advances = []
+    changes = []
+    journal = []
+    rest = []
+    cache = session.known
+    touched = session.touched
+    learned = session.learned
+    for commit in commits:
+        id = commit.run
+        known = cache.get(id)
+        if known is None or known.sequence != commit.expected_sequence or known.fence != commit.fence:
+            known = _known(session, commit)
+        if known is None or id in touched:
+            raise Refused
+        touched.add(id)
+        run = known.run
+        if _keeps_columns(known, commit):
+            advances.append((commit.sequence, run, commit.expected_sequence, commit.fence))
+        else:
+            changes.append(_change(known, commit))
+        for sequence, time, delta in commit.journal:
+            journal.append((run, sequence, time, delta))
+        if _has_rest(known, commit):
+            rest.append((known, commit))
+        learned.append((known, commit))
+    if advances and session.executemany(ADVANCE, advances).rowcount != len(advances):
+        raise Refused
+    if changes and session.executemany(CHANGE, changes).rowcount != len(changes):
+        raise Refused
+    if faults.armed is not None:
+        faults.reach("sqlite.after_guard")
+    if journal:
+        session.executemany(JOURNAL, journal)
+    if faults.armed is not None:
+        faults.reach("sqlite.after_journal")
+    for known, commit in rest:
+        _apply_rest(session, known, commit)
+
+
+def insert_posts(session: Session, posts: Sequence[InboxPost]) -> list[int]:
+    """Leave posts. Returns their ids, 0 for one whose run is not there."""
+    ids = []
+    for post in posts:
+        run = session.number_of(post.run)
+        if run is None:
+            ids.append(0)
+        else:
+            ids.append(session.execute(POST, (run, post.kind, post.payload)).lastrowid or 0)
+            session.touched.add(post.run)
+    return ids
+
+
+def _known(session: Session, commit: RunCommit) -> Known | None:
+    """Return the run's row if the commit may be for it, None where it is refused already."""
+    known = session.known.get(commit.run)
+    if known is None or known.sequence != commit.expected_sequence or known.fence != commit.fence:
+        known = session.look_up(commit.run)
+        if known is None or known.sequence != commit.expected_sequence or known.fence != commit.fence:
+            return None
+    return known
+
+
+def _keeps_columns(known: Known, commit: RunCommit) -> bool:
+    return (
+        commit.status == known.status and commit.due == known.due and commit.ended == known.ended and not commit.started
+    )
+
+
+def _change(known: Known, commit: RunCommit) -> tuple[int, str, int, int, int, int, int, int]:
+    return (
+        commit.sequence,
+        commit.status,
+        commit.due,
+        commit.ended,
+        commit.started,
+        known.run,
+        commit.expected_sequence,
+        commit.fence,
+    )
+
+
+def _has_rest(known: Known, commit: RunCommit) -> bool:
+    return (
+        commit.snapshot is not None
+        or bool(commit.result or commit.children or commit.posts or commit.consumed)
+        or commit.release
+        or bool(known.has_result)
+    )
+
+
+def _apply_rest(session: Session, known: Known, commit: RunCommit) -> None:
+    """Write what few commits have."""
+    run = known.run
+    if commit.release:
+        session.execute(DISOWN, (run,))
+    if commit.snapshot is not None:
+        session.execute(SNAPSHOT, (run, commit.sequence, commit.snapshot))
+    if commit.result:
+        session.execute(RESULT, (run, commit.result))
+    elif known.has_result:
+        session.execute(NO_RESULT, (run,))
+    for child in commit.children:
+        _insert_child(session, child)
+    if commit.posts:
+        insert_posts(session, commit.posts)
+    if commit.consumed:
+        session.executemany(CONSUME, [(post, run) for post in commit.consumed])
+
+
+def _insert_child(session: Session, child: NewRun) -> None:
+    """Create a child; what is taken gives way, for its parent's commit can't be refused for it."""
+    if session.number_of(child.id) is not None:
+        return
+    exists = session.execute
+    if child.name and exists("SELECT 1 FROM run_details WHERE name = ?", (child.name,)).fetchone():
+        child = replace(child, name="")
+    if (
+        child.key
+        and exists(
+            "SELECT 1 FROM run_details WHERE workflow = ? AND key = ? AND key <> ''",
+            (child.workflow, child.key),
+        ).fetchone()
+    ):
+        child = replace(child, key="")
+    insert_run(session, child)

@@ -1,0 +1,110 @@
+"""Writes new runs inside the writer's transaction: their rows and their names.
+
+The rules: a run is known by id, by name and by its workflow's key, each unique; a name that the store
+gives is the next number of its workflow, and numbers are never given twice.
+"""
+
+from __future__ import annotations
+
+from wfe_runtime.errors import NameTaken
+from wfe_runtime.providers.contracts import NewRun, RunRow
+from wfe_runtime.providers.sqlite.session import Known, Session
+
+__all__ = ["RUN_COLUMNS", "find_existing", "insert_run"]
+
+RUN_COLUMNS = """
+    d.id, d.name, d.workflow, d.version, d.program, r.status, r.sequence, r.fence, r.owner, d.created,
+    r.started, r.ended, r.due, d.inputs, ifnull((SELECT result FROM results WHERE run = r.run), x''),
+    d.key, d.folder, d.durability, d.parent, d.parent_activation, d.parent_attempt, d.root, d.depth
+"""
+FIND = f"""
+SELECT {RUN_COLUMNS} FROM run_details d JOIN runs r USING (run)
+WHERE d.id = ?1 OR (d.key <> '' AND d.workflow = ?2 AND d.key = ?3) ORDER BY d.id <> ?1 LIMIT 1
+"""
+NEXT_NUMBER = """
+INSERT INTO name_sequences (workflow, last) VALUES (?, 1)
+ON CONFLICT (workflow) DO UPDATE SET last = last + 1 RETURNING last
+"""
+RUN = """
+INSERT INTO runs (status, sequence, fence, owner, due, started, ended) VALUES ('pending', 0, ?, ?, 0, 0, 0)
+"""
+DETAILS = """
+INSERT INTO run_details (run, id, name, workflow, version, program, created, key, folder, durability, parent,
+    parent_activation, parent_attempt, root, depth, inputs)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+
+def find_existing(session: Session, new: NewRun) -> RunRow | NameTaken | None:
+    """Return the run that has the new one's id or key already, or that its name is taken, else None."""
+    row = session.execute(FIND, (new.id, new.workflow, new.key)).fetchone()
+    if row is not None:
+        return RunRow(*row)
+    if new.name and _is_taken(session, new.name):
+        return NameTaken(new.name)
+    return None
+
+
+def insert_run(session: Session, new: NewRun) -> RunRow:
+    """Create a run whose id, name and key are free. Returns its row."""
+    name = new.name
+    while not name:
+        number = session.execute(NEXT_NUMBER, (new.workflow,)).fetchall()[0][0]
+        name = f"{new.workflow}-{number}"
+        if _is_taken(session, name):
+            name = ""
+    fence = 1 if new.owner else 0
+    root = new.root or new.id
+    run = session.execute(RUN, (fence, new.owner)).lastrowid or 0
+    session.execute(
+        DETAILS,
+        (
+            run,
+            new.id,
+            name,
+            new.workflow,
+            new.version,
+            new.program,
+            new.created,
+            new.key,
+            new.folder,
+            new.durability,
+            new.parent,
+            new.parent_activation,
+            new.parent_attempt,
+            root,
+            new.depth,
+            new.inputs,
+        ),
+    )
+    session.known[new.id] = Known(run, 0, fence, "pending", 0, 0, 0, int(new.durability == "relaxed"))
+    session.touched.add(new.id)
+    return RunRow(
+        id=new.id,
+        name=name,
+        workflow=new.workflow,
+        version=new.version,
+        program=new.program,
+        status="pending",
+        sequence=0,
+        fence=fence,
+        owner=new.owner,
+        created=new.created,
+        started=0,
+        ended=0,
+        due=0,
+        inputs=new.inputs,
+        result=b"",
+        key=new.key,
+        folder=new.folder,
+        durability=new.durability,
+        parent=new.parent,
+        parent_activation=new.parent_activation,
+        parent_attempt=new.parent_attempt,
+        root=root,
+        depth=new.depth,
+    )
+
+
+def _is_taken(session: Session, name: str) -> bool:
+    return session.execute("SELECT 1 FROM run_details WHERE name = ?", (name,)).fetchone() is not None

@@ -1,0 +1,75 @@
+"""Notices commits of other processes that nobody told of.
+
+The safety net under ``notify``: once a second the write-ahead log's time and size are looked at, which
+costs one system call and wakes no thread; only where they differ is SQLite asked whether another
+connection has committed. While others do tell of their commits, the question is put less often, since its
+answer would be yes and means that everything has to be looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+
+__all__ = ["Lookout"]
+
+SECONDS = 1.0
+PATIENCE = 5  # looks in a row that may be skipped while others tell
+
+
+class Lookout:
+    """Used on the loop. ``ask`` returns a future of whether others have committed; ``found`` is called then."""
+
+    def __init__(self, path: str, ask: Callable[[], asyncio.Future[bool]], found: Callable[[], None]) -> None:
+        self._log = f"{path}-wal"
+        self._ask = ask
+        self._found = found
+        self._loop = asyncio.get_running_loop()
+        self._told = False
+        self._skipped = 0
+        self._asking: asyncio.Future[bool] | None = ask()  # what was committed before is no news
+        self._asking.add_done_callback(self._began)
+        self._state = self._look()
+        self._timer = self._loop.call_later(SECONDS, self._turn)
+
+    def told(self) -> None:
+        """Note that a process has told of a commit by itself."""
+        self._told = True
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._timer.cancel()
+
+    def _turn(self) -> None:
+        self._timer = self._loop.call_later(SECONDS, self._turn)
+        state = self._look()
+        if state == self._state or self._asking is not None:
+            return
+        if self._told and self._skipped < PATIENCE:
+            self._told = False
+            self._skipped += 1
+            return
+        self._told = False
+        self._skipped = 0
+        self._state = state
+        self._asking = self._ask()
+        self._asking.add_done_callback(self._answered)
+
+    def _began(self, future: asyncio.Future[bool]) -> None:
+        self._asking = None
+        if not future.cancelled():
+            future.exception()
+
+    def _answered(self, future: asyncio.Future[bool]) -> None:
+        self._asking = None
+        # A store that can't be asked says so at its next use.
+        if not future.cancelled() and future.exception() is None and future.result():
+            self._found()
+
+    def _look(self) -> tuple[int, int]:
+        try:
+            state = os.stat(self._log)
+        except OSError:
+            return (0, 0)
+        return (state.st_mtime_ns, state.st_size)

@@ -1,0 +1,175 @@
+"""What is read, on the reader's connection. Each function returns what the store's method returns."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from wfe_runtime.providers.contracts import (
+    FINISHED,
+    Host,
+    InboxRow,
+    JournalRow,
+    LogRow,
+    ProgramRow,
+    RunFilter,
+    RunRow,
+    StoredState,
+)
+from wfe_runtime.providers.hosts import is_gone
+from wfe_runtime.providers.sqlite.creation import RUN_COLUMNS
+
+__all__ = [
+    "find_runs",
+    "list_due",
+    "list_runs",
+    "load_state",
+    "next_due",
+    "read_inbox",
+    "read_journal",
+    "read_logs",
+    "read_program",
+    "read_run",
+]
+
+RUNS = f"SELECT {RUN_COLUMNS} FROM runs r JOIN run_details d USING (run)"
+PROGRAM = "SELECT hash, workflow, version, program, source_map FROM programs WHERE hash = ?"
+SNAPSHOT = "SELECT s.sequence, s.state FROM run_details d JOIN snapshots s USING (run) WHERE d.id = ?"
+DELTAS = """
+SELECT j.delta FROM run_details d JOIN journal j USING (run) WHERE d.id = ? AND j.sequence > ?
+ORDER BY j.sequence
+"""
+JOURNAL = """
+SELECT j.sequence, j.time, j.delta FROM run_details d JOIN journal j USING (run)
+WHERE d.id = ? AND j.sequence > ? ORDER BY j.sequence LIMIT ?
+"""
+# The conditions of the index runs_due, word for word, or it is not used.
+PARKED = "r.due > 0 AND r.ended = 0 AND r.status <> 'suspended'"
+CHUNK = 500  # parameters in a statement
+
+
+def read_program(connection: sqlite3.Connection, hash: str) -> ProgramRow | None:
+    row = connection.execute(PROGRAM, (hash,)).fetchone()
+    return None if row is None else ProgramRow(*row)
+
+
+def read_run(connection: sqlite3.Connection, id: str) -> RunRow | None:
+    row = connection.execute(f"{RUNS} WHERE d.id = ?", (id,)).fetchone()
+    return None if row is None else RunRow(*row)
+
+
+def find_runs(connection: sqlite3.Connection, reference: str, limit: int) -> list[RunRow]:
+    exact = connection.execute(
+        f"{RUNS} WHERE d.id = ?1 OR d.name = ?1 ORDER BY d.id <> ?1 LIMIT 1", (reference,)
+    ).fetchone()
+    if exact is not None:
+        return [RunRow(*exact)]
+    # As ranges, which an index answers; LIKE would also take no account of case.
+    end = _end_of_prefix(reference)
+    ranges = " OR ".join(
+        f"(d.{column} >= ?1{'' if end is None else f' AND d.{column} < ?3'})" for column in ("id", "name")
+    )
+    parameters = (reference, limit or -1) if end is None else (reference, limit or -1, end)
+    rows = connection.execute(f"{RUNS} WHERE {ranges} ORDER BY r.run DESC LIMIT ?2", parameters)
+    return [RunRow(*row) for row in rows]
+
+
+def list_runs(connection: sqlite3.Connection, filter: RunFilter) -> list[RunRow]:
+    conditions = ["TRUE"]
+    parameters: list[str | int] = []
+    if filter.statuses:
+        conditions.append(f"r.status IN ({', '.join('?' * len(filter.statuses))})")
+        parameters.extend(filter.statuses)
+        if FINISHED.isdisjoint(filter.statuses):
+            conditions.append("r.ended = 0")  # the index runs_unfinished
+    for column, value in (("workflow", filter.workflow), ("parent", filter.parent), ("root", filter.root)):
+        if value:
+            conditions.append(f"d.{column} = ?")
+            parameters.append(value)
+    if filter.parent:
+        conditions.append("d.parent <> ''")  # the index run_details_parent
+    if filter.since:
+        conditions.append("d.created >= ?")
+        parameters.append(filter.since)
+    parameters.append(filter.limit or -1)
+    rows = connection.execute(f"{RUNS} WHERE {' AND '.join(conditions)} ORDER BY r.run DESC LIMIT ?", parameters)
+    return [RunRow(*row) for row in rows]
+
+
+def list_due(connection: sqlite3.Connection, now: int, limit: int) -> list[RunRow]:
+    holders = _holders(connection, now)
+    rows = connection.execute(
+        f"{RUNS} WHERE {PARKED} AND r.due <= ? AND r.owner NOT IN ({', '.join('?' * len(holders))}) "
+        "ORDER BY r.due, r.run LIMIT ?",
+        (now, *holders, limit or -1),
+    )
+    return [RunRow(*row) for row in rows]
+
+
+def next_due(connection: sqlite3.Connection, now: int) -> int:
+    holders = _holders(connection, now)
+    row = connection.execute(
+        f"SELECT r.due FROM runs r WHERE {PARKED} AND r.owner NOT IN ({', '.join('?' * len(holders))}) "
+        "ORDER BY r.due LIMIT 1",
+        holders,
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def load_state(connection: sqlite3.Connection, id: str) -> StoredState | None:
+    connection.execute("BEGIN")  # one moment for all three
+    try:
+        run = read_run(connection, id)
+        if run is None:
+            return None
+        sequence, snapshot = connection.execute(SNAPSHOT, (id,)).fetchone() or (0, None)
+        deltas = tuple(delta for (delta,) in connection.execute(DELTAS, (id, sequence)))
+        return StoredState(run, sequence, snapshot, deltas)
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def read_journal(connection: sqlite3.Connection, id: str, after: int, limit: int) -> list[JournalRow]:
+    return [JournalRow(*row) for row in connection.execute(JOURNAL, (id, after, limit or -1))]
+
+
+def read_inbox(connection: sqlite3.Connection, runs: Sequence[str]) -> list[InboxRow]:
+    ids = list(dict.fromkeys(runs))
+    found = []
+    for start in range(0, len(ids), CHUNK):
+        chunk = ids[start : start + CHUNK]
+        rows = connection.execute(
+            "SELECT i.id, d.id, i.kind, i.payload FROM run_details d JOIN inbox i USING (run) "
+            f"WHERE d.id IN ({', '.join('?' * len(chunk))})",
+            chunk,
+        )
+        found.extend([InboxRow(*row) for row in rows])
+    found.sort(key=lambda row: row.id)
+    return found
+
+
+def read_logs(
+    connection: sqlite3.Connection, run: str, step: str | None, after: int, since: int, limit: int
+) -> list[LogRow]:
+    rows = connection.execute(
+        "SELECT d.id, l.step, l.attempt, l.stream, l.time, l.text, l.number FROM run_details d "
+        "JOIN logs l USING (run) WHERE d.id = ?1 AND l.number > ?2 AND l.time >= ?3 "
+        f"{'' if step is None else 'AND l.step = ?5 '}ORDER BY l.number LIMIT ?4",
+        (run, after, since, limit or -1) if step is None else (run, after, since, limit or -1, step),
+    )
+    return [LogRow(*row) for row in rows]
+
+
+def _holders(connection: sqlite3.Connection, now: int) -> list[str]:
+    """Return the hosts whose runs nobody else may take."""
+    rows = connection.execute("SELECT id, machine, pid, started FROM hosts WHERE lease > ?", (now,)).fetchall()
+    return [row[0] for row in rows if not is_gone(Host(*row))]
+
+
+def _end_of_prefix(prefix: str) -> str | None:
+    """Return the first text after all that begin with the prefix; None: there is none."""
+    kept = prefix.rstrip("\U0010ffff")
+    if not kept:
+        return None
+    following = ord(kept[-1]) + 1
+    return kept[:-1] + chr(0xE000 if following == 0xD800 else following)

@@ -1,0 +1,104 @@
+"""What the writer knows between transactions, and what one transaction has touched.
+
+This file owns the cache of runs' rows. The rule: an entry may be used only where its sequence and fence
+are the ones that a commit expects; then the row's other columns are what the entry says, because they
+change with the sequence alone. Nothing is learned before the transaction is durable.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from wfe_runtime.providers.contracts import RunCommit
+
+__all__ = ["Known", "Session"]
+
+REMEMBERED = 50_000  # runs
+
+LOOK_UP = """
+SELECT r.run, r.sequence, r.fence, r.status, r.due, r.ended,
+    EXISTS (SELECT 1 FROM results WHERE run = r.run), d.durability = 'relaxed'
+FROM run_details d JOIN runs r USING (run) WHERE d.id = ?
+"""
+
+
+class Known:
+    """What is known of a run's row."""
+
+    __slots__ = ("due", "ended", "fence", "has_result", "relaxed", "run", "sequence", "status")
+
+    def __init__(
+        self,
+        run: int,
+        sequence: int,
+        fence: int,
+        status: str,
+        due: int,
+        ended: int,
+        has_result: int,
+        relaxed: int,
+    ) -> None:
+        self.run = run
+        self.sequence = sequence
+        self.fence = fence
+        self.status = status
+        self.due = due
+        self.ended = ended
+        self.has_result = has_result
+        self.relaxed = relaxed
+
+
+class Session:
+    """The writer's connection with its cache. Used in the writer's thread only."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.execute = connection.execute
+        self.executemany = connection.executemany
+        self.known: dict[str, Known] = {}
+        self.touched: set[str] = set()  # runs that the open transaction changes
+        self.learned: list[tuple[Known, RunCommit]] = []  # to be remembered once it is durable
+
+    def look_up(self, id: str) -> Known | None:
+        """Return the run's row as the open transaction sees it, and remember it; None: no such run."""
+        row = self.execute(LOOK_UP, (id,)).fetchone()
+        if row is None:
+            return None
+        if len(self.known) >= REMEMBERED:
+            self.known.clear()
+        known = self.known[id] = Known(*row)
+        return known
+
+    def number_of(self, id: str) -> int | None:
+        """Return the number of a run in this store, which never changes; None: no such run."""
+        known = self.known.get(id) or self.look_up(id)
+        return None if known is None else known.run
+
+    def begin(self) -> None:
+        """Forget what an earlier transaction touched."""
+        self.touched = set()
+        self.learned.clear()
+
+    def keep(self) -> set[str]:
+        """Remember what the transaction that is durable now has changed. Returns the runs it touched."""
+        for known, commit in self.learned:
+            known.sequence = commit.sequence
+            known.status = commit.status
+            known.due = commit.due
+            known.ended = commit.ended
+            known.has_result = bool(commit.result)
+        return self.touched
+
+    def forget(self) -> None:
+        """Drop the cache: a transaction failed, and rows it has read may have been its own."""
+        self.known.clear()
+
+    def relaxed(self, commits: Iterable[RunCommit]) -> bool:
+        """Tell whether all these commits are of runs that may lose their last commits in a power cut."""
+        known = self.known
+        for commit in commits:
+            entry = known.get(commit.run)
+            if entry is None or not entry.relaxed:
+                return False
+        return True

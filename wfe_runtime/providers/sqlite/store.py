@@ -1,0 +1,225 @@
+"""The store ``sqlite:``: one file, shared by the processes of one machine.
+
+This file owns the two threads, one that writes and one that reads, and the wake-ups. It knows neither SQL
+nor files. Every method hands its work to a thread and waits for the answer, so the event loop never waits
+for the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from wfe_runtime.errors import StoreError
+from wfe_runtime.providers.contracts import (
+    Host,
+    InboxPost,
+    InboxRow,
+    JournalRow,
+    LogRow,
+    NewRun,
+    ProgramRow,
+    RunCommit,
+    RunFilter,
+    RunRow,
+    StoredState,
+)
+from wfe_runtime.providers.sqlite import changes, queries
+from wfe_runtime.providers.sqlite.commits import check_commits, insert_posts
+from wfe_runtime.providers.sqlite.location import parse_url
+from wfe_runtime.providers.sqlite.lookout import Lookout
+from wfe_runtime.providers.sqlite.notify import Notifier
+from wfe_runtime.providers.sqlite.reader import Reader
+from wfe_runtime.providers.sqlite.writer import Writer
+from wfe_runtime.providers.texts import check_texts
+from wfe_runtime.providers.watching import Callback, Watchers
+
+__all__ = ["SqliteStore"]
+
+Result = TypeVar("Result")
+
+
+class SqliteStore:
+    """See ``wfe_runtime.providers.contracts.Store``. Belongs to the event loop that opens it."""
+
+    def __init__(self, url: str) -> None:
+        """Read the URL; nothing is opened. Raises StoreError ``url``."""
+        self.url = url
+        self.location = parse_url(url)
+        self._writer: Writer | None = None
+        self._reader: Reader | None = None
+        self._notifier: Notifier | None = None
+        self._lookout: Lookout | None = None
+        self._watchers = Watchers()
+
+    @property
+    def path(self) -> str:
+        """The file, as an absolute path."""
+        return self.location.path
+
+    async def open(self) -> None:
+        if self._writer is not None:
+            return
+        notifier = Notifier(self.path, asyncio.get_running_loop(), self._hear)
+        writer = Writer(self.location, notifier, self._announce)
+        reader = Reader(self.location)
+        try:
+            await writer.open()
+            await reader.open()
+        except BaseException:
+            await reader.stop()
+            await writer.stop()
+            raise
+        self._watchers.loop = asyncio.get_running_loop()
+        self._writer, self._reader, self._notifier = writer, reader, notifier
+        if self._watchers:
+            self._begin_to_watch()
+
+    async def close(self) -> None:
+        writer, reader, notifier, lookout = self._writer, self._reader, self._notifier, self._lookout
+        self._writer = self._reader = self._notifier = self._lookout = None
+        if lookout is not None:
+            lookout.stop()
+        if reader is not None:
+            await reader.stop()
+        if writer is not None:
+            await writer.stop()
+        if notifier is not None:
+            notifier.stop()
+        self._watchers.clear()
+
+    # Programs
+
+    async def put_programs(self, programs: Sequence[ProgramRow]) -> None:
+        await self._change(changes.keep_programs, programs, texts={"programs": programs})
+
+    async def get_program(self, hash: str) -> ProgramRow | None:
+        return await self._read(queries.read_program, hash)
+
+    # Runs
+
+    async def create_run(self, run: NewRun, posts: Sequence[InboxPost] = ()) -> RunRow:
+        return cast(RunRow, await self._change(changes.create_run, run, posts, texts={"run": (run,), "posts": posts}))
+
+    async def get_run(self, id: str) -> RunRow | None:
+        return await self._read(queries.read_run, id)
+
+    async def find_runs(self, reference: str, limit: int = 10) -> list[RunRow]:
+        return await self._read(queries.find_runs, reference, limit)
+
+    async def list_runs(self, filter: RunFilter) -> list[RunRow]:
+        return await self._read(queries.list_runs, filter)
+
+    async def list_due(self, now: int, limit: int = 100) -> list[RunRow]:
+        return await self._read(queries.list_due, now, limit)
+
+    async def next_due(self, now: int) -> int:
+        return await self._read(queries.next_due, now)
+
+    async def load_state(self, run: str) -> StoredState | None:
+        return await self._read(queries.load_state, run)
+
+    async def read_journal(self, run: str, after: int = 0, limit: int = 1000) -> list[JournalRow]:
+        return await self._read(queries.read_journal, run, after, limit)
+
+    async def commit(self, commits: Sequence[RunCommit]) -> list[bool]:
+        check_commits(commits)
+        try:
+            return cast(list[bool], await self._writing().commit(commits))
+        except UnicodeEncodeError:
+            for number, commit in enumerate(commits):
+                check_texts(f"commits[{number}].children", commit.children)
+                check_texts(f"commits[{number}].posts", commit.posts)
+            check_texts("commits", commits)
+            raise
+
+    # Inbox
+
+    async def post(self, posts: Sequence[InboxPost]) -> list[int]:
+        return cast(list[int], await self._change(insert_posts, posts, texts={"posts": posts}))
+
+    async def read_inbox(self, runs: Sequence[str]) -> list[InboxRow]:
+        return await self._read(queries.read_inbox, runs)
+
+    # Ownership
+
+    async def join(self, host: Host, lease_ms: int, now: int) -> None:
+        await self._change(changes.keep_host, host, now + lease_ms, texts={"host": (host,)})
+
+    async def leave(self, host: str) -> None:
+        await self._change(changes.forget_host, host)
+
+    async def claim(self, run: str, host: str, now: int) -> RunRow | None:
+        return cast(RunRow | None, await self._change(changes.claim_run, run, host, now))
+
+    async def release(self, run: str, host: str) -> None:
+        await self._change(changes.release_run, run, host)
+
+    # Logs
+
+    async def append_logs(self, rows: Sequence[LogRow]) -> None:
+        try:
+            await self._writing().output(rows)
+        except UnicodeEncodeError:
+            check_texts("logs", rows)
+            raise
+
+    async def read_logs(
+        self, run: str, step: str | None = None, after: int = 0, since: int = 0, limit: int = 1000
+    ) -> list[LogRow]:
+        return await self._read(queries.read_logs, run, step, after, since, limit)
+
+    # Wake-ups
+
+    def watch(self, callback: Callback) -> Callable[[], None]:
+        stop = self._watchers.add(callback)
+        if self._writer is not None:
+            self._begin_to_watch()
+        return stop
+
+    def _begin_to_watch(self) -> None:
+        if self._lookout is None and self._writer is not None and self._notifier is not None:
+            self._writer.ask(self._notifier.start)
+            self._lookout = Lookout(self.path, self._writer.look, self._look_at_everything)
+
+    def _announce(self, runs: set[str]) -> None:
+        if runs and self._watchers:
+            self._watchers.call(frozenset(runs))
+
+    def _hear(self, runs: frozenset[str]) -> None:
+        if self._lookout is not None:
+            self._lookout.told()
+        self._watchers.call(runs)
+
+    def _look_at_everything(self) -> None:
+        self._watchers.call(frozenset())
+
+    # The way to the threads
+
+    def _writing(self) -> Writer:
+        if self._writer is None:
+            raise StoreError("closed", f"the store {self.path} is not open", "await store.open() first")
+        return self._writer
+
+    async def _change(
+        self,
+        change: Callable[..., Any],
+        *arguments: Any,
+        texts: Mapping[str, Sequence[msgspec.Struct]] = MappingProxyType({}),
+    ) -> Any:
+        """Have ``change(session, *arguments)`` done durably. ``texts``: what to blame for a bad one."""
+        try:
+            return await self._writing().change(lambda session: change(session, *arguments))
+        except UnicodeEncodeError:
+            for name, rows in texts.items():
+                check_texts(name, rows)
+            raise
+
+    async def _read(self, query: Callable[..., Result], *arguments: Any) -> Result:
+        self._writing()
+        assert self._reader is not None
+        return await self._reader.read(query, *arguments)

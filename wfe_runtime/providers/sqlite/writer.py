@@ -1,0 +1,284 @@
+"""The thread that owns the connection that writes.
+
+This file owns transactions: what goes into one, how it is retried, what its failure does to whom. It knows
+nothing of what is written (see commits, changes). The rules:
+
+* Group commit without a timer: all that was asked while a commit was under way forms the next one.
+* Output (logs) has a queue of its own and a transaction of its own, without waiting for the disk; between
+  two batches of commits at most one such transaction is served.
+* A transaction that fails is rolled back and nothing of it is remembered. Where the fault may be one
+  request's own, the others of its batch are served again without it.
+* Nobody is answered, and nothing announced, before the transaction is durable.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Sequence
+from time import monotonic, sleep
+from typing import Any
+
+from wfe_runtime import faults
+from wfe_runtime.providers.contracts import LogRow, RunCommit
+from wfe_runtime.providers.sqlite.changes import insert_logs
+from wfe_runtime.providers.sqlite.commits import Refused, apply_group, apply_one
+from wfe_runtime.providers.sqlite.connection import LOG_LIMIT, open_writer
+from wfe_runtime.providers.sqlite.failures import from_os_error, from_sqlite, is_busy, needs_isolation
+from wfe_runtime.providers.sqlite.location import Location
+from wfe_runtime.providers.sqlite.notify import Notifier
+from wfe_runtime.providers.sqlite.session import Session
+from wfe_runtime.providers.sqlite.worker import Answer, Request, Worker, settle
+
+__all__ = ["Writer"]
+
+BATCH = 1000  # requests in a transaction
+LOG_BATCH = 2000  # rows of output in a transaction, more or less
+LOOK_EVERY = 256  # batches between two looks at the size of the write-ahead log
+
+logger = logging.getLogger("wfe.store")
+
+
+class _Commit(Request):
+    __slots__ = ("commits",)
+
+    def __init__(self, commits: Sequence[RunCommit], future: Any) -> None:
+        self.work = None
+        self.future = future
+        self.commits = commits
+
+
+class _Change(Request):
+    """``change`` is called with the session, in a transaction. It may return an exception to be raised."""
+
+    __slots__ = ("change",)
+
+    def __init__(self, change: Callable[[Session], Any], future: Any) -> None:
+        super().__init__(None, future)
+        self.change = change
+
+
+class _Output(Request):
+    __slots__ = ("rows",)
+
+    def __init__(self, rows: Sequence[LogRow], future: Any) -> None:
+        super().__init__(None, future)
+        self.rows = rows
+
+
+class Writer(Worker):
+    """See the module. ``announce`` is called on the loop with the runs of each durable transaction."""
+
+    def __init__(self, location: Location, notifier: Notifier, announce: Callable[[set[str]], None]) -> None:
+        super().__init__("wfe-sqlite-writer")
+        self._location = location
+        self._notifier = notifier
+        self._announce = announce
+        self._session: Session | None = None
+        self._output: deque[_Output] = deque()
+        self._synchronous = True
+        self._batches = 0
+        self._warned_at = 0
+        self._data_version = 0
+
+    # Asked on the loop
+
+    def open(self) -> Any:
+        """Connect in the thread. Returns a future; its failure is the reason why it can't."""
+        self.start()
+        return self.ask(self._open)
+
+    def commit(self, commits: Sequence[RunCommit]) -> Any:
+        """Return a future of one bool a commit."""
+        future = self.loop.create_future()
+        self.put(_Commit(commits, future))
+        return future
+
+    def change(self, change: Callable[[Session], Any]) -> Any:
+        """Return a future of what ``change`` returns, once that is durable."""
+        future = self.loop.create_future()
+        self.put(_Change(change, future))
+        return future
+
+    def output(self, rows: Sequence[LogRow]) -> Any:
+        """Return a future that is done when the rows are stored."""
+        future = self.loop.create_future()
+        if self._closing:
+            self.put(_Output(rows, future))  # raises
+        self._output.append(_Output(rows, future))
+        self.ring()
+        return future
+
+    def look(self) -> Any:
+        """Return a future of whether another connection has committed since the last look."""
+        return self.ask(self._look)
+
+    # Done in the thread
+
+    def serve(self) -> bool:
+        requests = self._requests
+        batch: list[Request] = []
+        while requests and len(batch) < BATCH:
+            if requests[0].work is None:
+                batch.append(requests.popleft())
+            elif batch:
+                break
+            else:
+                self.answer([self.attempt(requests.popleft())])
+        if batch:
+            self._serve_batch(batch)
+        output: list[Request] = []
+        rows = 0
+        while self._output and rows < LOG_BATCH:
+            piece = self._output.popleft()
+            output.append(piece)
+            rows += len(piece.rows)
+        if output:
+            self._serve_batch(output, synchronous=False)
+        return bool(batch or output)
+
+    def explain(self, error: BaseException) -> BaseException:
+        if isinstance(error, sqlite3.Error):
+            return from_sqlite(error, self._location.path, "write", self._location.patience)
+        if isinstance(error, OSError):
+            return from_os_error(error, self._location.path, "write")
+        return error
+
+    def end(self) -> None:
+        if self._session is not None:
+            try:
+                self._session.connection.close()
+            except sqlite3.Error as error:
+                logger.warning("%s", self.explain(error))
+
+    def _open(self) -> None:
+        connection = open_writer(self._location)
+        self._session = Session(connection)
+        self._data_version = connection.execute("PRAGMA data_version").fetchone()[0]
+
+    def _look(self) -> bool:
+        assert self._session is not None
+        before = self._data_version
+        self._data_version = self._session.execute("PRAGMA data_version").fetchone()[0]
+        return self._data_version != before
+
+    def _serve_batch(self, batch: Sequence[Request], synchronous: bool | None = None) -> None:
+        """Serve requests in one transaction, or one each where one of them may have spoiled it."""
+        session = self._session
+        assert session is not None
+        commits: Sequence[RunCommit]
+        if len(batch) == 1 and type(batch[0]) is _Commit:
+            commits = batch[0].commits
+        else:
+            commits = [commit for request in batch if type(request) is _Commit for commit in request.commits]
+        if synchronous is None:
+            synchronous = not (all(type(r) is _Commit for r in batch) and session.relaxed(commits))
+        grouped = len(commits) > 1
+        began = monotonic()
+        while True:
+            try:
+                answers = self._transact(session, batch, commits, grouped, synchronous)
+                break
+            except Refused:
+                grouped = False
+            except Exception as error:
+                if is_busy(error) and monotonic() - began < self._location.patience:
+                    # Not every lock of SQLite's waits by itself.
+                    sleep(random.uniform(0.001, 0.02))
+                elif len(batch) > 1 and needs_isolation(error):
+                    for request in batch:
+                        self._serve_batch([request], synchronous)
+                    return
+                else:
+                    explained = self.explain(error)
+                    self.answer([(request, None, explained) for request in batch])
+                    return
+        touched = session.keep()
+        if faults.armed is not None:
+            faults.reach("sqlite.after_commit")
+        self.call(self._publish, answers, touched)
+        if touched:
+            self._notifier.tell(touched)
+        if faults.armed is not None:
+            faults.reach("sqlite.after_announce")
+        self._batches += 1
+        if self._batches % LOOK_EVERY == 0:
+            self._watch_log()
+
+    def _publish(self, answers: Sequence[Answer], touched: set[str]) -> None:
+        """Answer, on the loop, then announce."""
+        settle(answers)
+        self._announce(touched)
+
+    def _transact(
+        self,
+        session: Session,
+        batch: Sequence[Request],
+        commits: Sequence[RunCommit],
+        grouped: bool,
+        synchronous: bool,
+    ) -> list[Answer]:
+        """Carry out a batch in one transaction; ``commits`` are those of its requests, in order."""
+        execute = session.execute
+        session.begin()
+        if faults.armed is not None:
+            faults.reach("sqlite.before_begin")
+        if synchronous is not self._synchronous:
+            execute("PRAGMA synchronous = FULL" if synchronous else "PRAGMA synchronous = NORMAL")
+            self._synchronous = synchronous
+        execute("BEGIN IMMEDIATE")
+        try:
+            if faults.armed is not None:
+                faults.reach("sqlite.after_begin")
+            if grouped:
+                apply_group(session, commits)
+                accepted = [True] * len(commits)
+            else:
+                accepted = [apply_one(session, commit) for commit in commits]
+            answers: list[Answer] = []
+            position = 0
+            for request in batch:
+                if type(request) is _Commit:
+                    end = position + len(request.commits)
+                    answers.append((request, accepted[position:end], None))
+                    position = end
+                elif type(request) is _Change:
+                    result = request.change(session)
+                    failed = isinstance(result, Exception)
+                    answers.append((request, None, result) if failed else (request, result, None))
+                elif type(request) is _Output:
+                    insert_logs(session, request.rows)
+                    answers.append((request, None, None))
+            if faults.armed is not None:
+                faults.reach("sqlite.before_commit")
+            execute("COMMIT")
+        except BaseException:
+            session.forget()
+            # A full disk or a failing one may have ended the transaction already.
+            if session.connection.in_transaction:
+                execute("ROLLBACK")
+            raise
+        return answers
+
+    def _watch_log(self) -> None:
+        """Say so when a reader keeps the write-ahead log from being moved to the file, so that it grows."""
+        assert self._session is not None
+        try:
+            size = os.stat(f"{self._location.path}-wal").st_size
+            if size <= LOG_LIMIT or size < 2 * self._warned_at:
+                return
+            _, frames, moved = self._session.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except (OSError, sqlite3.Error):
+            return  # only a look; a real failure shows in the next commit
+        if frames > moved:
+            self._warned_at = size
+            logger.warning(
+                "%s-wal has grown to %d MB: a program that keeps a read transaction open on the store "
+                "keeps it from shrinking (fuser %s names those that have it open)",
+                self._location.path,
+                size >> 20,
+                self._location.path,
+            )
