@@ -1,0 +1,207 @@
+"""``resume``, ``retry``, ``cancel`` and ``terminate``: what they change, what they refuse, what they say."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import Wfec, finish, read_until, steps_of
+from .files import CHAIN, FAMILY, FLAKY, GREETING, SLOW, write
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+HOOKS = """
+workflow:
+  id: hooked
+  version: 1
+  on_abort: {name: tidy, config: {run: echo tidied >> ran.txt}}
+  steps:
+    - name: long
+      config: {run: 'echo waiting; sleep 600'}
+      ensure: {name: always, config: {run: echo ensured >> ran.txt}}
+"""
+
+
+def under_way(line: dict[str, object]) -> bool:
+    return line["type"] == "step.output" and line["text"] == "waiting\n"
+
+
+def status(wfec: Wfec, run: str) -> str:
+    return str(wfec("inspect", run, "--json").json["status"])
+
+
+@pytest.mark.acceptance("CTL-06", "CLI-17")
+def test_retry_runs_again_what_failed_and_only_that(folder: Path, wfec: Wfec) -> None:
+    assert wfec("run", write(folder, FLAKY), "--name", "parcel").code == 1
+    again = wfec("retry", "parcel", "--json")
+    assert (again.code, again.lines[-1]["status"]) == (1, "failed")
+    (folder / "delivered").touch()
+    third = wfec("retry", "parcel", "--json")
+    assert (third.code, third.lines[0]["type"], third.lines[-1]["status"]) == (0, "run.started", "succeeded")
+    assert steps_of(third.lines) == [("deliver", "succeeded")]
+    assert (folder / "prepared.txt").read_text() == "prepared\n"
+    [_, deliver] = wfec("inspect", "parcel", "--json").json["steps"]
+    assert [attempt["status"] for attempt in deliver["attempts"]] == ["failed", "failed", "succeeded"]
+
+
+@pytest.mark.acceptance("CTL-06")
+def test_retry_reopens_a_failed_child_and_keeps_what_it_had_done(folder: Path, wfec: Wfec) -> None:
+    text = FAMILY.replace("echo working", "'echo ran >> ran.txt; [ $ITEM = 1 ] || test -e ok'").replace(
+        "run: 'echo", "env: {ITEM: '${{ item }}'}, run: 'echo"
+    )
+    assert wfec("run", write(folder, text), "--name", "parent").code == 1
+    (folder / "ok").touch()
+    again = wfec("retry", "parent", "--json")
+    assert (again.code, again.lines[-1]["outputs"]) == (0, {"total": 2})
+    assert (folder / "ran.txt").read_text() == "ran\n" * 3
+
+
+@pytest.mark.acceptance("CTL-07", "CLI-17")
+def test_retry_of_a_run_that_did_not_fail_is_refused_and_changes_nothing(folder: Path, wfec: Wfec) -> None:
+    write(folder, CHAIN)
+    wfec("run", "file.yaml", "--name", "good")
+    wfec("run", "file.yaml", "--name", "half", "--until", "first")
+    before = [wfec("inspect", run, "--json").out for run in ("good", "half")]
+    for run in ("good", "half"):
+        result = wfec("retry", run, "--json")
+        assert (result.code, result.out) == (2, "")
+    assert [wfec("inspect", run, "--json").out for run in ("good", "half")] == before
+
+
+@pytest.mark.acceptance("CTL-01")
+@pytest.mark.parametrize(("text", "code", "ended"), [(CHAIN, 0, "succeeded"), (FLAKY, 1, "failed")])
+def test_resume_of_an_ended_run_says_so_and_exits_by_its_status(
+    folder: Path, wfec: Wfec, text: str, code: int, ended: str
+) -> None:
+    wfec("run", write(folder, text), "--name", "over")
+    before = wfec("inspect", "over", "--json").out
+    result = wfec("resume", "over", "--json")
+    assert (result.code, result.lines[-1]["status"]) == (code, ended)
+    assert "nothing to resume" in result.err
+    assert wfec("inspect", "over", "--json").out == before
+
+
+@pytest.mark.acceptance("CTL-01", "CTL-11", "CLI-17")
+def test_cancel_of_a_suspended_run_runs_its_hooks_and_again_changes_nothing(folder: Path, wfec: Wfec) -> None:
+    text = HOOKS.replace("steps:\n", "steps:\n    - {name: first, config: {run: echo first}}\n")
+    assert wfec("run", write(folder, text), "--until", "first", "--name", "half").code == 6
+    result = wfec("cancel", "half", "--json")
+    assert result.code == 0
+    assert {key: result.json[key] for key in ("name", "changed", "status")} == {
+        "name": "half", "changed": True, "status": "aborted",
+    }  # fmt: skip
+    assert (folder / "ran.txt").read_text() == "tidied\n"
+    again = wfec("cancel", "half", "--json")
+    assert (again.code, again.json["changed"], again.json["status"]) == (0, False, "aborted")
+    assert "nothing changed" in wfec("terminate", "half").out
+
+
+@pytest.mark.acceptance("CTL-11")
+def test_cancel_reaches_a_run_that_another_process_has_and_waits_for_its_end(
+    folder: Path, processes: Start, wfec: Wfec
+) -> None:
+    process = processes("run", write(folder, HOOKS), "--json", "--name", "long")
+    read_until(process, under_way)
+    result = wfec("cancel", "long", "--json")
+    assert (result.code, result.json["changed"], result.json["status"]) == (0, True, "aborted")
+    owner = finish(process)
+    assert (owner.code, owner.lines[-1]["status"]) == (1, "aborted")
+    assert (folder / "ran.txt").read_text() == "ensured\ntidied\n"
+
+
+@pytest.mark.acceptance("CTL-03")
+def test_terminate_ends_a_run_of_another_process_without_any_hook(folder: Path, processes: Start, wfec: Wfec) -> None:
+    process = processes("run", write(folder, HOOKS), "--json", "--name", "long")
+    read_until(process, under_way)
+    result = wfec("terminate", "long", "--json")
+    assert (result.code, result.json["changed"], result.json["status"]) == (0, True, "terminated")
+    assert (finish(process).code, status(wfec, "long")) == (1, "terminated")
+    assert not (folder / "ran.txt").exists()
+
+
+def test_cancel_of_a_run_whose_process_was_killed_takes_it_over_and_ends_it(
+    folder: Path, processes: Start, wfec: Wfec
+) -> None:
+    process = processes("run", write(folder, HOOKS), "--json", "--name", "long")
+    read_until(process, under_way)
+    process.kill()
+    process.wait()
+    result = wfec("cancel", "long")
+    assert (result.code, result.out.splitlines()[-1]) == (0, "run long is aborted")
+    assert (folder / "ran.txt").read_text() == "ensured\ntidied\n"
+
+
+@pytest.mark.acceptance("CTL-11")
+def test_a_cancel_whose_hooks_take_too_long_ends_hard_at_its_deadline(folder: Path, wfec: Wfec) -> None:
+    text = HOOKS.replace("echo tidied >> ran.txt", "sleep 600").replace(
+        "steps:\n", "steps:\n    - {name: first, config: {run: echo first}}\n"
+    )
+    wfec("run", write(folder, text), "--until", "first", "--name", "half")
+    result = wfec("cancel", "half", "--deadline", "100ms", "--json")
+    assert (result.code, result.json["status"]) == (0, "aborted")
+
+
+def test_an_aborted_run_may_be_retried_and_a_terminated_one_may_not(folder: Path, wfec: Wfec) -> None:
+    write(folder, CHAIN)
+    for run in ("a", "b"):
+        wfec("run", "file.yaml", "--until", "first", "--name", run)
+    assert wfec("cancel", "a").code == 0
+    assert wfec("terminate", "b").code == 0
+    assert wfec("retry", "b").code == 2
+    assert wfec("retry", "a", "--json").code in (0, 2)  # nothing of it may have been left unfinished
+
+
+@pytest.mark.acceptance("CLI-01", "CLI-17")
+@pytest.mark.parametrize("verb", ["resume", "retry", "cancel", "terminate", "inspect", "logs"])
+def test_an_unknown_run_is_4_with_near_names_and_an_ambiguous_one_2_with_the_candidates(
+    folder: Path, wfec: Wfec, verb: str
+) -> None:
+    missing = wfec(verb, "greeting-1")
+    assert missing.code == 4
+    assert not (folder / ".wfe").exists()
+    write(folder, GREETING)
+    for _ in range(2):
+        wfec("run", "file.yaml")
+    unknown = wfec(verb, "greting-1")
+    assert (unknown.code, unknown.out) == (4, "")
+    assert "greeting-1" in unknown.err
+    ambiguous = wfec(verb, "greet")
+    assert (ambiguous.code, ambiguous.out) == (2, "")
+    assert "greeting-1" in ambiguous.err
+    assert "greeting-2" in ambiguous.err
+    assert wfec(verb, "").code == 2
+    assert wfec(verb, "%").code == 4
+
+
+@pytest.mark.acceptance("CTL-14")
+def test_a_run_is_found_by_id_name_and_beginning_and_an_exact_name_goes_before(folder: Path, wfec: Wfec) -> None:
+    write(folder, GREETING)
+    wfec("run", "file.yaml", "--name", "deploy-1")
+    wfec("run", "file.yaml", "--name", "deploy-12")
+    id = wfec("inspect", "deploy-1", "--json").json["id"]
+    for reference in (id, "deploy-1", id[:-1]):
+        assert wfec("inspect", reference, "--json").json["id"] == id
+    assert wfec("inspect", "deploy-12", "--json").json["name"] == "deploy-12"
+
+
+def test_resuming_on_a_host_that_lacks_something_changes_nothing(
+    folder: Path, wfec: Wfec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = SLOW.replace("version: 1", "version: 1\n  requires: [wfe-test-tool]", 1)
+    tools = folder / "tools"
+    tools.mkdir()
+    (tools / "wfe-test-tool").write_text("#!/bin/sh\n")
+    (tools / "wfe-test-tool").chmod(0o755)
+    import os
+
+    path = os.environ["PATH"]
+    monkeypatch.setenv("PATH", f"{tools}:{path}")
+    assert wfec("run", write(folder, text), "--until", "before", "--name", "half").code == 6
+    monkeypatch.setenv("PATH", path)
+    result = wfec("resume", "half", "--json")
+    assert (result.code, result.out) == (5, "")
+    assert "wfe-test-tool" in result.err
+    assert status(wfec, "half") == "suspended"

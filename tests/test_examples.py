@@ -1,0 +1,139 @@
+"""Every example runs, through the real command, and gives what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
+
+# The file, its inputs, and the outputs that it has to end with.
+RUNS: tuple[tuple[str, tuple[str, ...], dict[str, Any]], ...] = (
+    ("hello", (), {"greeting": "Hello, world!", "length": 13}),
+    ("hello", ("name=Zoë", "tone=loud", "times=2"), {"greeting": "HELLO, ZOë!", "length": 11}),
+    (
+        "hello",
+        ('name=$(touch pwned); `id` "quoted"',),
+        {"greeting": 'Hello, $(touch pwned); `id` "quoted"!', "length": 37},
+    ),
+    ("pipeline", (), {"artifact": "app-1.10.pyz", "tests": 2, "tag": None}),
+    ("pipeline", ("release=2.0.0",), {"artifact": "app-2.0.0.pyz", "tests": 2, "tag": "v2.0.0"}),
+    (
+        "fan_out",
+        (),
+        {
+            "reached": [f"app.{name}.example" for name in ("us-east", "us-west", "eu-north", "ap-east")],
+            "unreachable": 1,
+        },
+    ),
+    ("fan_out", ('regions=["north"]',), {"reached": ["app.north.example"], "unreachable": 0}),
+    ("loops", (), {"polls": 3, "started": 4, "verdict": "quick"}),
+    ("loops", ("ready_after=7", "replicas=0"), {"polls": 7, "started": 0, "verdict": "slow"}),
+    (
+        "sub_workflow",
+        (),
+        {
+            "images": [f"registry.example/{name}:1.4.0" for name in ("web", "worker", "mailer")],
+            "announcement": ", ".join(f"registry.example/{name}:1.4.0" for name in ("web", "worker", "mailer")),
+        },
+    ),
+    ("recovery", ("seconds=0", "chapters=3"), {"printed": 3, "complete": True}),
+)
+
+
+def wfec(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "wfe_runtime", *arguments],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def run_example(folder: Path, name: str, *inputs: str) -> tuple[int, list[dict[str, Any]]]:
+    """Run an example in a folder; returns its exit code and the lines of its stream."""
+    given = [part for text in inputs for part in ("-i", text)]
+    result = wfec(folder, "run", str(EXAMPLES / f"{name}.yaml"), *given, "--json")
+    assert result.stdout, result.stderr
+    return result.returncode, [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def printed(lines: list[dict[str, Any]]) -> str:
+    return "".join(line["text"] for line in lines if line["type"] == "step.output")
+
+
+def test_every_example_is_run_here() -> None:
+    assert {name for name, _, _ in RUNS} == {path.stem for path in EXAMPLES.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "outputs"), RUNS, ids=lambda value: value if isinstance(value, str) else None
+)
+def test_an_example_succeeds_with_the_outputs_it_promises(
+    tmp_path: Path, name: str, inputs: tuple[str, ...], outputs: dict[str, Any]
+) -> None:
+    code, lines = run_example(tmp_path, name, *inputs)
+    end = lines[-1]
+    assert (end["type"], end["status"], code) == ("run.ended", "succeeded", 0), end
+    assert {key: end["outputs"][key] for key in outputs} == outputs
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_the_examples_and_the_projects_own_pipeline_have_no_mistakes_and_no_warnings(tmp_path: Path) -> None:
+    result = wfec(tmp_path, "check", "--strict", "--format", "json", str(EXAMPLES), str(ROOT / "workflows.yaml"))
+    assert (result.returncode, json.loads(result.stdout)) == (0, [])
+
+
+def test_the_broken_pipeline_fails_reports_and_cleans_up(tmp_path: Path) -> None:
+    code, lines = run_example(tmp_path, "pipeline", "broken=true")
+    assert (lines[-1]["status"], code) == ("failed", 1)
+    assert "not released:" in printed(lines)
+    [folder] = [
+        line["outputs"]["folder"] for line in lines if line["type"] == "step.ended" and line["step"] == "checkout"
+    ]
+    assert not Path(folder).exists()
+
+
+def test_the_pipeline_fetches_again_what_was_busy(tmp_path: Path) -> None:
+    _, lines = run_example(tmp_path, "pipeline")
+    attempts = [(line["attempt"], line["status"]) for line in lines
+                if line["type"] == "step.ended" and line["step"].endswith("fetch-licence")]  # fmt: skip
+    assert attempts == [(1, "failed"), (2, "succeeded")]
+
+
+def test_the_recovery_example_can_be_killed_and_taken_up_again(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "wfe_runtime", "run", str(EXAMPLES / "recovery.yaml"), "--name", "book", "--json"]
+    command += ["-i", "chapters=8", "-i", "seconds=0.1"]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        ended = 0
+        for text in process.stdout:
+            line = json.loads(text)
+            ended += line["type"] == "step.ended" and line["step"].endswith("/chapter")
+            if ended == 3:
+                break
+        process.send_signal(signal.SIGKILL)
+    before = (tmp_path / "ledger.txt").read_text().splitlines()
+    assert 3 <= len(before) < 8
+
+    result = wfec(tmp_path, "resume", "book", "--json")
+    end = json.loads(result.stdout.splitlines()[-1])
+    assert (end["status"], end["outputs"]) == ("succeeded", {"printed": 8, "complete": True})
+    ledger = (tmp_path / "ledger.txt").read_text().splitlines()
+    assert ledger[: len(before)] == before
+    assert [line.split()[1] for line in ledger] == [str(number) for number in range(1, 9)]

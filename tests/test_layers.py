@@ -1,0 +1,62 @@
+"""The direction of imports, as the linter sees it and as Python does."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+IMPURE = {
+    "asyncio", "logging", "os", "random", "secrets", "select", "selectors", "signal", "socket", "sqlite3", "ssl",
+    "subprocess", "tempfile", "threading", "time", "uuid",
+}  # fmt: skip
+MACHINE_SOURCES = sorted((ROOT / "wfe_vm").glob("*.py"))
+
+
+def imported_modules(source: str) -> set[str]:
+    """Return the first names of all that a source imports, at any depth of it."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {name.name.partition(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add(str(node.module).partition(".")[0])
+    return found
+
+
+def test_every_import_goes_downwards() -> None:
+    command = [sys.executable, "-c", "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.acceptance("MCH-02")
+@pytest.mark.parametrize("path", MACHINE_SOURCES, ids=lambda path: path.stem)
+def test_the_machine_imports_no_clock_no_dice_and_no_io(path: Path) -> None:
+    assert not imported_modules(path.read_text()) & IMPURE
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["import os.path", "from time import time", "def f():\n    import random", "import json, socket"],
+)
+def test_an_impure_import_is_seen_wherever_it_stands(source: str) -> None:
+    assert imported_modules(source) & IMPURE
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["wfe_runtime", "wfe_runtime.engine", "wfe_runtime.providers", "wfe_runtime.executors.shell"],
+)
+def test_a_host_that_runs_stored_programs_loads_no_parser(module: str) -> None:
+    command = [sys.executable, "-X", "importtime", "-c", f"import {module}"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    loaded = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines() if line.startswith("import time:")}
+    assert module in loaded
+    assert not {name for name in loaded if re.match(r"(lark|yaml|wfe_dsl)(\.|$)", name)}

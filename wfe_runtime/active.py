@@ -1,0 +1,159 @@
+"""A run that this host is advancing: its state, and what of it is not durable yet.
+
+The state in memory may be ahead of the store by what waits for the next commit. Nothing is asked of
+the world before the commit that recorded it: commands are held back here until then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from wfe_vm.commands import Command, RunStep, StopStep
+from wfe_vm.events import Event
+from wfe_vm.state import Delta, State, encode_delta
+
+from .programs import LoadedProgram
+from .providers.contracts import InboxPost, NewRun, RunCommit, RunRow
+from .result import RunResult, Tolerated, encode_result
+
+__all__ = ["ActiveRun"]
+
+LEAST_SNAPSHOT_BYTES: Final = 16 * 1024
+"""A snapshot is due once the deltas since the last one weigh as much as it did, and at least this much:
+loading then costs at most about twice the state, and writing at most twice the deltas."""
+
+
+class ActiveRun:
+    """One run at hand."""
+
+    def __init__(self, row: RunRow, loaded: LoadedProgram, state: State, snapshot_bytes: int, delta_bytes: int) -> None:
+        self.row = row
+        self.loaded = loaded
+        self.state = state
+        self.committed = state.sequence
+        self.in_flight = False
+        self.dropped = False
+        self.finished: asyncio.Future[RunResult] = asyncio.get_running_loop().create_future()
+        self.parked = asyncio.Event()
+        self.ended_at = 0
+        self.started_at = row.started
+        self._snapshot_bytes = snapshot_bytes
+        self._delta_bytes = delta_bytes
+        self._journal: list[tuple[int, int, bytes]] = []
+        self._deltas: list[Delta] = []
+        self._commands: list[Command] = []
+        self._children: list[NewRun] = []
+        self._posts: list[InboxPost] = []
+        self._consumed: list[int] = []
+        self._seen: set[int] = set()
+        self._release = False
+
+    @property
+    def id(self) -> str:
+        return self.row.id
+
+    @property
+    def dirty(self) -> bool:
+        """Whether something waits to be committed."""
+        return bool(self._journal or self._consumed or self._release)
+
+    def advance(self, event: Event, inbox: int = 0) -> list[Command]:
+        """Take in an event, from the inbox if ``inbox`` is its row. Returns the commands it led to, now held back.
+
+        A stale event still has its inbox row consumed.
+        """
+        if inbox:
+            if inbox in self._seen:
+                return []
+            self._seen.add(inbox)
+            self._consumed.append(inbox)
+        advance = self.loaded.machine.advance(self.state, event)
+        if advance.delta is None:
+            return []
+        delta = advance.delta
+        data = encode_delta(delta)
+        self._delta_bytes += len(data)
+        self._journal.append((delta.sequence, delta.time, data))
+        self._deltas.append(delta)
+        self._commands += advance.commands
+        if delta.sequence == 1:
+            self.started_at = delta.time
+        self.ended_at = delta.time if self.state.end is not None else 0
+        return advance.commands
+
+    def add_child(self, child: NewRun) -> None:
+        """Have a child created in the next commit."""
+        self._children.append(child)
+
+    def add_post(self, post: InboxPost) -> None:
+        """Have another run be told something in the next commit."""
+        self._posts.append(post)
+
+    def withdraw_steps(self) -> None:
+        """Hold back for good the steps that have not been asked for yet: the run is being suspended."""
+        self._commands = [command for command in self._commands if not isinstance(command, RunStep)]
+
+    def release(self) -> None:
+        """Give up ownership with the next commit."""
+        self._release = True
+
+    def result(self) -> RunResult | None:
+        """Return how the run ended, None if it hasn't."""
+        end = self.state.end
+        if end is None:
+            return None
+        return RunResult(
+            end[0],
+            end[1],
+            end[2],
+            [Tolerated(path, error) for path, error in self.state.tolerated],
+            self.state.warnings,
+            False,
+            self.row.durability,
+            max(self.ended_at - self.started_at, 0),
+        )
+
+    def take_commit(self) -> tuple[RunCommit, list[Delta], list[Command]]:
+        """Return what is to be committed, and what is to be told and asked once it is."""
+        state = self.state
+        snapshot = None
+        if self._delta_bytes > max(self._snapshot_bytes, LEAST_SNAPSHOT_BYTES):
+            snapshot = state.snapshot()
+            self._snapshot_bytes = len(snapshot)
+            self._delta_bytes = 0
+        result = self.result()
+        commit = RunCommit(
+            run=self.row.id,
+            expected_sequence=self.committed,
+            fence=self.row.fence,
+            sequence=state.sequence,
+            status=state.status,
+            journal=tuple(self._journal),
+            snapshot=snapshot,
+            due=state.due(),
+            started=self.started_at if self.committed == 0 else 0,
+            ended=self.ended_at,
+            result=b"" if result is None else encode_result(result),
+            children=tuple(self._children),
+            posts=tuple(self._posts),
+            consumed=tuple(self._consumed),
+            release=self._release,
+        )
+        deltas, commands = self._deltas, self._commands
+        self._journal, self._deltas, self._commands = [], [], []
+        self._children, self._posts, self._consumed = [], [], []
+        self._release = False
+        return commit, deltas, _without_stopped(commands)
+
+
+def _without_stopped(commands: list[Command]) -> list[Command]:
+    """Drop steps that are stopped by the same batch: they need not start at all. Their stop stays, to be answered."""
+    stopped = {(command.activation, command.attempt) for command in commands if isinstance(command, StopStep)}
+    if not stopped:
+        return commands
+    return [
+        command
+        for command in commands
+        if not (isinstance(command, RunStep) and (command.activation, command.attempt) in stopped)
+    ]

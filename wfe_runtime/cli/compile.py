@@ -1,0 +1,82 @@
+"""Compile a workflow file to one program file that runs without its source.
+
+The same workflows give the same bytes, in any folder and on any machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+
+from wfe_vm.program_file import write_program_file
+
+from .definitions import load
+from .documents import read_variables
+from .exits import MISSING, SUCCEEDED, CommandError, UsageError
+from .options import add_variable_options
+from .output import print_line, print_lines
+from .texts import harmless
+
+__all__ = ["add_arguments", "execute"]
+
+EXAMPLES = """
+wfec compile deploy.yaml -o deploy.wfc
+wfec run deploy.wfc
+wfec compile deploy.yaml --hash
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="the workflow file")
+    parser.add_argument(
+        "-o", "--output", metavar="OUT.wfc", help="the program file to write; it is replaced as a whole"
+    )
+    parser.add_argument(
+        "--hash", action="store_true", help="print `ID VERSION SHA256` of each workflow, and nothing else"
+    )
+    add_variable_options(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    if arguments.output is None and not arguments.hash:
+        raise UsageError(
+            "there is nothing to do", "say where to write with -o OUT.wfc, or ask for the hashes with --hash"
+        )
+    programs = load(arguments.file, read_variables(arguments.var, arguments.vars_file))
+    # Own workflows first: that is how a reader of the file knows which it may run.
+    programs.sort(key=lambda found: not found.own)
+    if arguments.output is not None:
+        data = write_program_file((found.program, found.source_map) for found in programs)
+        _replace(arguments.output, data)
+    if arguments.hash:
+        print_lines(f"{found.program.workflow} {found.program.version} {found.hash}" for found in programs)
+    else:
+        count = f"{len(programs)} program{'' if len(programs) == 1 else 's'}"
+        print_line(f"{harmless(arguments.output)}: {count}, {len(data):,} bytes")
+    return SUCCEEDED
+
+
+def _replace(path: str, data: bytes) -> None:
+    """Write a file so that it is there whole or as it was before."""
+    folder = os.path.dirname(path) or "."
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=".wfc-", dir=folder)
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise CommandError(f"{path} can't be written: {error.strerror}", None, MISSING) from error
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

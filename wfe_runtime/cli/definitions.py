@@ -1,0 +1,145 @@
+"""A workflow file on the command line: from YAML or a compiled file to programs, and which of them to run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import msgspec
+
+from wfe_dsl.compiler import UnknownNotation, compile_file
+from wfe_dsl.diagnostics.model import Diagnostics
+from wfe_dsl.diagnostics.render_text import render_text, summary
+from wfe_dsl.suggest import did_you_mean
+from wfe_dsl.variables import Variables
+from wfe_vm.errors import ProgramError
+from wfe_vm.program import Program, SourceMap, encode_program
+from wfe_vm.program_file import read_program_file
+from wfe_vm.verify import check
+
+from ..providers.contracts import ProgramRow
+from .exits import DEFINITION, NOT_FOUND, CommandError, DefinitionError, UsageError
+from .output import is_terminal, print_error
+
+__all__ = ["Definition", "Found", "choose", "load", "missing_path", "program_rows", "use_colour"]
+
+COMPILED: list[str] = [".wfc"]
+PREFERRED = ("ci", "main")
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A program of a file. ``own``: its workflow stands in the file itself, not in one that it includes."""
+
+    program: Program
+    source_map: SourceMap | None
+    hash: str
+    own: bool
+
+
+Definition = Sequence[Found]
+
+
+def load(path: str, variables: Variables) -> list[Found]:
+    """Return the programs of a file, YAML or compiled; what is wrong with it is printed on standard error.
+
+    Raises DefinitionError once its errors are printed, CommandError (4) for a file that is not there,
+    UsageError for one that is neither YAML nor compiled.
+    """
+    if not os.path.exists(path):
+        raise missing_path(path)
+    if os.path.isdir(path):
+        raise UsageError(f"{path} is a folder", "name a file in it; `wfec check` takes folders")
+    if os.path.splitext(path)[1].lower() in COMPILED:
+        return _load_compiled(path)
+    diagnostics = Diagnostics()
+    try:
+        compiled = compile_file(path, variables, diagnostics)
+    except UnknownNotation as error:
+        raise UsageError(str(error), "a workflow file ends in .yaml, .yml or, compiled, .wfc") from None
+    if diagnostics.found:
+        shown = render_text(diagnostics.in_source_order(), use_colour(sys.stderr))
+        print_error(f"{shown}{summary(diagnostics.found)}")
+    if diagnostics.has_errors:
+        raise DefinitionError("")
+    return [Found(one.program, one.source_map, one.hash, one.own) for one in compiled]
+
+
+def choose(programs: Sequence[Found], workflow: str | None, path: str) -> Found:
+    """Return the program to run: of the workflow that was named, else of the only one, else of `ci` or `main`.
+
+    Only the file's own workflows count; of several versions the highest. Raises UsageError with the list
+    where that is none, CommandError (4) for a workflow that is not there.
+    """
+    own: dict[str, Found] = {}
+    for found in programs:
+        known = own.get(found.program.workflow)
+        if found.own and (known is None or found.program.version > known.program.version):
+            own[found.program.workflow] = found
+    listed = ", ".join(own)
+    if workflow is not None:
+        if workflow in own:
+            return own[workflow]
+        hint = did_you_mean(workflow, own) or (f"it has: {listed}" if own else None)
+        raise CommandError(f"{path} has no workflow {workflow!r}", hint, NOT_FOUND)
+    if len(own) == 1:
+        return next(iter(own.values()))
+    for name in PREFERRED:
+        if name in own:
+            return own[name]
+    if not own:
+        raise UsageError(f"{path} has no workflow of its own, it only includes others", "run the file that has it")
+    raise UsageError(f"{path} has several workflows: {listed}", f"say which: wfec run {path} {next(iter(own))}")
+
+
+def program_rows(programs: Sequence[Found]) -> list[ProgramRow]:
+    """Return programs as a store keeps them."""
+    return [
+        ProgramRow(
+            found.hash,
+            found.program.workflow,
+            found.program.version,
+            encode_program(found.program),
+            b"" if found.source_map is None else msgspec.msgpack.encode(found.source_map),
+        )
+        for found in programs
+    ]
+
+
+def missing_path(path: str) -> CommandError:
+    """Return the error for a path that is not there, with what is near it."""
+    folder, name = os.path.split(path)
+    try:
+        hint = did_you_mean(name, os.listdir(folder or "."))
+    except OSError:
+        hint = None
+    return CommandError(f"there is no file {path}", hint, NOT_FOUND)
+
+
+def use_colour(stream: object) -> bool:
+    """Say whether a stream may be given colours."""
+    wanted = not any(os.environ.get(name) for name in ("NO_COLOR", "CI")) and os.environ.get("TERM") != "dumb"
+    return wanted and is_terminal(stream)
+
+
+def _load_compiled(path: str) -> list[Found]:
+    try:
+        with open(path, "rb") as file:
+            filed = read_program_file(file.read())
+        for one in filed:
+            check(one.program)
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}") from None
+    except ProgramError as error:
+        raise CommandError(f"{path}: {error}", "compile it again: wfec compile", DEFINITION) from None
+    homes = [_home(one.source_map) for one in filed]
+    return [
+        Found(one.program, one.source_map, one.hash, home == homes[0]) for one, home in zip(filed, homes, strict=True)
+    ]
+
+
+def _home(source_map: SourceMap | None) -> str:
+    """Return the file that a program's workflow stands in: own workflows come first in a compiled file."""
+    if source_map is None or not source_map.steps:
+        return ""
+    return source_map.files[source_map.steps[0][0]]

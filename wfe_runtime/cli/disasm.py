@@ -1,0 +1,50 @@
+"""Show what workflows compile to: the step table and the code, with the places in the source.
+
+Runs nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from wfe_dsl.suggest import did_you_mean
+from wfe_vm.disasm import disassemble, listing
+
+from .definitions import load
+from .documents import read_variables
+from .exits import NOT_FOUND, SUCCEEDED, CommandError
+from .options import add_variable_options
+from .output import print_line, print_lines
+from .texts import harmless, to_json
+
+__all__ = ["add_arguments", "execute"]
+
+EXAMPLES = """
+wfec disasm deploy.yaml
+wfec disasm deploy.wfc rollout --json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="the workflow file: .yaml, .yml, or compiled .wfc")
+    parser.add_argument("workflow", metavar="WORKFLOW", nargs="?", help="only this workflow, all its versions")
+    parser.add_argument("--json", action="store_true", help="print a JSON list with an object for each program")
+    add_variable_options(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    programs = load(arguments.file, read_variables(arguments.var, arguments.vars_file))
+    if arguments.workflow is not None:
+        names = {found.program.workflow for found in programs}
+        programs = [found for found in programs if found.program.workflow == arguments.workflow]
+        if not programs:
+            hint = did_you_mean(arguments.workflow, names) or f"it has: {', '.join(sorted(names))}"
+            raise CommandError(f"{arguments.file} has no workflow {arguments.workflow!r}", hint, NOT_FOUND)
+    if arguments.json:
+        print_line(to_json([listing(found.program, found.source_map) for found in programs]))
+        return SUCCEEDED
+    for number, found in enumerate(programs):
+        if number:
+            print_line()
+        print_lines(harmless(line) for line in disassemble(found.program, found.source_map).rstrip("\n").split("\n"))
+    return SUCCEEDED

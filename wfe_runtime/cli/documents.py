@@ -1,0 +1,90 @@
+"""Maps that users keep in files: inputs and load-time variables, as JSON or YAML."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from wfe_dsl.diagnostics.model import Diagnostics
+from wfe_dsl.diagnostics.render_text import render_text
+from wfe_dsl.source import MAX_SOURCE_BYTES, SourceError, SourceFile
+from wfe_dsl.variables import Variables, VariablesError, parse_config
+from wfe_dsl.yaml_front.reader import read_yaml
+from wfe_dsl.yaml_front.tree import Listing, Mapping, Node, Scalar
+from wfe_vm.values import parse_json
+
+from .exits import NOT_FOUND, UsageError
+from .options import check_text
+
+__all__ = ["read_map", "read_variables", "split_assignment"]
+
+
+def read_map(path: str, what: str) -> dict[str, Any]:
+    """Return the map that a file holds; ``-`` is standard input. ``what`` names its purpose in messages.
+
+    Raises UsageError for what is no map, CommandError (4) for a file that is not there.
+    """
+    name = "<standard input>" if path == "-" else path
+    data = _read(path, what)
+    if data.lstrip()[:1] == b"{":
+        try:
+            return _as_map(parse_json(data), name, what)
+        except (ValueError, UnicodeDecodeError):
+            pass  # YAML's own braces, or a mistake that the YAML reader places by line
+    diagnostics = Diagnostics()
+    try:
+        result = read_yaml(SourceFile.from_bytes(name, data), diagnostics)
+    except SourceError as error:
+        raise UsageError(f"{what} {name} can't be read: {error.message}") from None
+    if diagnostics.has_errors or result.root is None:
+        shown = render_text(diagnostics.in_source_order()).rstrip()
+        raise UsageError(f"{what} {name} holds no map that can be used:\n{shown}", "it is a JSON object or a YAML map")
+    return _as_map(_plain(result.root), name, what)
+
+
+def read_variables(assignments: list[str], path: str | None) -> Variables:
+    """Return the load-time variables of ``--var``, ``--vars-file`` and ``WFE_CONFIG``. Raises UsageError."""
+    pairs = [split_assignment(text, "--var") for text in assignments]
+    content = read_map(path, "--vars-file") if path is not None else None
+    try:
+        config = parse_config(os.environ["WFE_CONFIG"]) if os.environ.get("WFE_CONFIG") else None
+        return Variables(pairs, content, config)
+    except VariablesError as error:
+        raise UsageError(str(error)) from None
+
+
+def split_assignment(text: str, option: str) -> tuple[str, str]:
+    """Return the name and the text of ``name=text``. Raises UsageError where it is none."""
+    check_text(text, f"the value of {option}")
+    name, separator, value = text.partition("=")
+    if not separator or not name.strip():
+        raise UsageError(f"{option} {text!r} is no assignment", f"write it as {option} name=value")
+    return name.strip(), value
+
+
+def _read(path: str, what: str) -> bytes:
+    try:
+        if path == "-":
+            return sys.stdin.buffer.read(MAX_SOURCE_BYTES + 1)
+        with open(path, "rb") as file:
+            return file.read(MAX_SOURCE_BYTES + 1)
+    except FileNotFoundError:
+        raise UsageError(f"{what}: there is no file {path}", exit_code=NOT_FOUND) from None
+    except OSError as error:
+        raise UsageError(f"{what}: {path} can't be read: {error.strerror}") from None
+
+
+def _as_map(value: Any, name: str, what: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise UsageError(f"{what} {name} holds no map", "it is a JSON object or a YAML map from names to values")
+    return value
+
+
+def _plain(node: Node) -> Any:
+    """Return a tree as plain data. The reader bounds its depth."""
+    if isinstance(node, Mapping):
+        return {key: _plain(entry.value) for key, entry in node.entries.items()}
+    if isinstance(node, Listing):
+        return [_plain(item) for item in node.items]
+    return node.value if isinstance(node, Scalar) else None

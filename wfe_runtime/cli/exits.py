@@ -1,0 +1,78 @@
+"""What a command ends with: the exit codes of the contract, and the errors that lead to them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..errors import InputError, MissingError, NameTaken, NotFound, StoreError, WfeError
+
+__all__ = [
+    "BUG",
+    "DEFINITION",
+    "FAILED",
+    "INTERRUPTED",
+    "MISSING",
+    "NOT_FOUND",
+    "PARKED",
+    "SUCCEEDED",
+    "USAGE",
+    "CommandError",
+    "DefinitionError",
+    "UsageError",
+    "code_of",
+    "code_of_status",
+]
+
+SUCCEEDED: Final = 0
+FAILED: Final = 1
+USAGE: Final = 2
+DEFINITION: Final = 3
+NOT_FOUND: Final = 4
+MISSING: Final = 5
+PARKED: Final = 6
+BUG: Final = 70
+"""A bug of ours: the one code that the contract does not name, so that nobody takes it for a failed run."""
+INTERRUPTED: Final = 130
+
+
+class CommandError(WfeError):
+    """A command that can't do what it was asked. ``exit_code`` is what it ends with."""
+
+    exit_code: int = USAGE
+
+    def __init__(self, message: str, hint: str | None = None, exit_code: int | None = None) -> None:
+        super().__init__("command", message, hint)
+        if exit_code is not None:
+            self.exit_code = exit_code
+
+
+class UsageError(CommandError):
+    """The command was written wrongly."""
+
+
+class DefinitionError(CommandError):
+    """The definition has errors, which have been shown already."""
+
+    exit_code = DEFINITION
+
+
+def code_of(error: WfeError) -> int:
+    """Return the exit code for an error."""
+    if isinstance(error, CommandError):
+        return error.exit_code
+    if isinstance(error, (InputError, NameTaken)) or error.code == "settings":
+        return USAGE
+    if isinstance(error, NotFound):
+        return NOT_FOUND
+    if isinstance(error, (StoreError, MissingError)):
+        return MISSING
+    if error.code in ("lost", "owned"):
+        return PARKED  # the run is fine, and another process has it
+    return BUG
+
+
+def code_of_status(status: str) -> int:
+    """Return the exit code for a run in that status."""
+    if status == "succeeded":
+        return SUCCEEDED
+    return FAILED if status in ("failed", "aborted", "terminated") else PARKED

@@ -1,0 +1,85 @@
+"""Which runs belong together: a run and its children, and what their steps are called seen from the top.
+
+A child's steps are shown under the step that started it: ``deploy/build`` is step ``build`` of the child
+that step ``deploy`` started. Detached children are on their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from wfe_vm.state import Record, decode_delta
+
+from ..providers.contracts import RunRow, Store
+
+__all__ = ["Family", "read_records"]
+
+PAGE = 1000
+
+
+class Family:
+    """The runs below one run, as far as they have been seen."""
+
+    def __init__(self) -> None:
+        self.top = ""
+        self.root = ""
+        self._prefixes: dict[str, str] = {}
+        self._paths: dict[tuple[str, int], str] = {}
+
+    def begin(self, row: RunRow) -> None:
+        """Say which run is at the top."""
+        self.top = row.id
+        self.root = row.root
+        self._prefixes[row.id] = ""
+
+    def has(self, row: RunRow) -> bool:
+        """Say whether a run is the top one or below it; a detached child is not."""
+        return row.id == self.top or (row.root == self.root and bool(row.parent))
+
+    def note(self, run: str, record: Record) -> None:
+        """Take in where a step is, for the child that it may start."""
+        if record.what == "started":
+            self._paths[run, record.activation] = record.path
+        elif record.what == "ended":
+            self._paths.pop((run, record.activation), None)
+
+    async def learn(self, store: Store, rows: Iterable[RunRow]) -> list[tuple[RunRow, Record]]:
+        """Learn where the steps of runs stand that were started before anyone looked.
+
+        Returns the attempts that were under way when the rows were read, with their runs, in order.
+        """
+        under_way: list[tuple[RunRow, Record]] = []
+        for row in rows:
+            live: dict[int, Record] = {}
+            for record in await read_records(store, row.id, row.sequence):
+                self.note(row.id, record)
+                if record.what == "started":
+                    live[record.activation] = record
+                elif record.what == "ended":
+                    live.pop(record.activation, None)
+            under_way += [(row, record) for record in live.values()]
+        return under_way
+
+    def prefix(self, row: RunRow) -> str:
+        """Return what goes before the paths of a run's steps: empty at the top, else ``…/``."""
+        found = self._prefixes.get(row.id)
+        if found is None:
+            above = self._prefixes.get(row.parent, "")
+            step = self._paths.get((row.parent, row.parent_activation), row.name)
+            found = self._prefixes[row.id] = f"{above}{step}/"
+        return found
+
+
+async def read_records(store: Store, run: str, through: int = 0) -> list[Record]:
+    """Return all that is recorded of a run's steps, in order; with ``through`` up to that sequence."""
+    records: list[Record] = []
+    after = 0
+    while True:
+        rows = await store.read_journal(run, after, PAGE)
+        for row in rows:
+            if through and row.sequence > through:
+                return records
+            records += decode_delta(row.delta).records
+        if len(rows) < PAGE:
+            return records
+        after = rows[-1].sequence

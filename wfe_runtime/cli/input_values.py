@@ -1,0 +1,65 @@
+"""What a run is started with: ``-i name=value`` and ``--inputs FILE``, read as the workflow declares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wfe_vm.program import Program
+from wfe_vm.typeterms import TextValueError, parse_type, read_text, read_undeclared
+from wfe_vm.values import check_plain, parse_json
+
+from ..errors import InputError
+from ..inputs import check_inputs
+from .documents import read_map, split_assignment
+
+__all__ = ["read_inputs"]
+
+
+def read_inputs(program: Program, assignments: list[str], path: str | None) -> dict[str, Any]:
+    """Return the inputs for a workflow, checked; those of the command line go before the file's.
+
+    Raises InputError that names every one that is missing, unknown, ill-typed or outside its enum;
+    UsageError for an assignment without ``=`` and a file that holds no map.
+    """
+    given = {} if path is None else read_map(path, "--inputs")
+    declared = {parameter.name: parse_type(parameter.type) for parameter in program.inputs}
+    problems: list[str] = []
+    unreadable: set[str] = set()
+    for text in assignments:
+        name, value = split_assignment(text, "-i")
+        try:
+            given[name] = _read_value(value, declared.get(name))
+        except (TextValueError, ValueError) as error:
+            problems.append(f"{name}: {error}")
+            unreadable.add(name)
+            given.pop(name, None)
+    for name, value in list(given.items()):
+        problem = check_plain(value)
+        if problem is not None:
+            problems.append(problem.told_of(name))
+            unreadable.add(name)
+            del given[name]
+    try:
+        complete = check_inputs(program, given)
+    except InputError as error:
+        missing = tuple(f"{name}: missing" for name in unreadable)
+        problems += [problem for problem in error.problems if not problem.startswith(missing or ("\0",))]
+    if problems:
+        raise InputError(f"workflow {program.workflow} version {program.version} can't take these inputs:", problems)
+    return complete
+
+
+def _read_value(text: str, declared: Any) -> Any:
+    """Return what a text of the command line means: by the declared type, where there is one."""
+    if declared is None:
+        return read_undeclared(text)
+    if declared.kind == "any":
+        try:
+            return parse_json(text)
+        except ValueError:
+            if text.lstrip()[:1] in ("{", "[", '"'):
+                raise
+            return text  # what does not even look like JSON is meant as a text
+    if declared.kind in ("list", "map", "record") and not (declared.optional and text.strip() in ("", "null")):
+        return parse_json(text)  # held against its type with all others, so that a problem names its place
+    return read_text(text, declared)

@@ -1,0 +1,147 @@
+"""Run a workflow in the foreground, and follow it to its end.
+
+FILE is YAML or a compiled program file. The run is kept in the store step by step: interrupted or killed
+at any instant, it goes on with `wfec resume`.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from wfe_dsl.suggest import did_you_mean
+from wfe_vm.program import Program
+
+from ..engine import Engine
+from ..providers.contracts import FINISHED, RunRow
+from .definitions import Found, choose, load, program_rows
+from .documents import read_variables
+from .exits import UsageError
+from .failures import NUMBER
+from .follow import Follower, foreground
+from .input_values import read_inputs
+from .options import add_follow_options, add_variable_options, check_text, durability, settings_of
+from .stores import run_loop
+from .texts import DANGEROUS
+from .views import View, choose_view
+
+__all__ = ["add_arguments", "execute"]
+
+EXAMPLES = """
+wfec run workflows.yaml
+wfec run deploy.yaml rollout -i region=eu -i 'hosts=["a", "b"]'
+wfec run nightly.yaml --json --store sqlite:///runs.db
+exit codes: 0 succeeded; 1 failed; 2 usage; 3 the definition has errors; 4 not found;
+  5 something it needs is not here; 6 suspended or waiting; 130 interrupted
+"""
+
+LONGEST_NAME = 200
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="the workflow file: .yaml, .yml, or compiled .wfc")
+    parser.add_argument(
+        "workflow",
+        metavar="WORKFLOW",
+        nargs="?",
+        help="which of its workflows (default: the only one, else ci or main)",
+    )
+    parser.add_argument(
+        "-i",
+        "--input",
+        dest="inputs",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="an input, read by its declared type: JSON for any, list, map and records",
+    )
+    parser.add_argument(
+        "--inputs", dest="inputs_file", metavar="FILE", help="inputs as a JSON or YAML map; - is standard input"
+    )
+    add_variable_options(parser)
+    add_follow_options(parser)
+    parser.add_argument("--name", metavar="NAME", help="a name for the run (default: the workflow's with a number)")
+    parser.add_argument(
+        "--key", metavar="KEY", help="start once: a run that was started with this key is followed instead"
+    )
+    parser.add_argument("--until", metavar="STEP", help="suspend the run after this step, and exit with 6")
+    parser.add_argument(
+        "--durability", metavar="D", type=durability, help="what a commit waits for: sync, group(20ms) or relaxed"
+    )
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    settings = settings_of(arguments)
+    programs = load(arguments.file, read_variables(arguments.var, arguments.vars_file))
+    chosen = choose(programs, arguments.workflow, arguments.file)
+    inputs = read_inputs(chosen.program, arguments.inputs, arguments.inputs_file)
+    name = _name(arguments.name)
+    key = _key(arguments.key)
+    until = _step(chosen.program, arguments.until)
+    view = choose_view(settings, arguments.json)
+
+    async def work(engine: Engine, follower: Follower) -> int:
+        row = await engine.start(
+            program_rows(programs),
+            chosen.hash,
+            inputs,
+            name=name,
+            key=key,
+            durability=_durability(chosen, settings.durability, arguments.durability),
+            stop_after=until,
+        )
+        again = False
+        if row.id not in {other.id for other in engine.at_hand()}:
+            again = True  # the key's first run
+            row = await _join(engine, follower, row, view)
+        return await follower.follow(
+            engine, row, timeout_ms=arguments.timeout, no_wait=arguments.no_wait, until=until, again=again
+        )
+
+    return run_loop(foreground(settings, view, work))
+
+
+async def _join(engine: Engine, follower: Follower, row: RunRow, view: View) -> RunRow:
+    """Return the run that a key stands for, at hand or ended."""
+    if row.status in FINISHED:
+        return row
+    view.trouble(f"the run {row.name} was started with this key already")
+    return await follower.wait_elsewhere(engine, row, lambda now: now.status in FINISHED)
+
+
+def _durability(chosen: Found, setting: str, flag: str | None) -> str:
+    """Return the contract of a run: the flag's, else the workflow's own, else the setting's."""
+    return flag or chosen.program.durability or setting
+
+
+def _name(name: str | None) -> str:
+    if name is None:
+        return ""
+    check_text(name, "--name")
+    if not name.strip() or name != name.strip() or len(name) > LONGEST_NAME or "/" in name or DANGEROUS.search(name):
+        raise UsageError(
+            f"--name {name!r} can't name a run",
+            f"it is up to {LONGEST_NAME} printable characters without / and without blanks around it",
+        )
+    return name
+
+
+def _key(key: str | None) -> str:
+    if key is None:
+        return ""
+    if not check_text(key, "--key"):
+        raise UsageError("--key is empty", "leave it out, or give a key")
+    return key
+
+
+def _step(program: Program, step: str | None) -> str:
+    """Return the path or name of a step that exists. Raises UsageError with near names."""
+    if step is None:
+        return ""
+    wanted = NUMBER.sub("[*]", check_text(step, "--until"))
+    known = {name for row in program.steps[1:] for name in (row.name, row.path)}
+    if wanted not in known:
+        raise UsageError(
+            f"--until: the workflow {program.workflow} has no step {step!r}",
+            did_you_mean(wanted, known) or f"it has: {', '.join(row.path for row in program.steps[1:][:20])}",
+        )
+    return step

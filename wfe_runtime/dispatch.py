@@ -1,0 +1,216 @@
+"""Carries out RunStep and StopStep: gets tasks to their executors, and their ends back to their runs.
+
+Owns the limit on steps that run at once, and their limits of time. Knows nothing of stores but where
+output goes, and nothing of how a run goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol
+
+from wfe_vm.commands import RunStep, StopStep
+from wfe_vm.events import StepEnded
+from wfe_vm.outcome import Failure
+from wfe_vm.values import check_plain
+
+from .active import ActiveRun
+from .clock import Clock
+from .executors import ExecutorRegistry
+from .executors.contract import LogSink, StepContext, StepResult
+
+__all__ = ["Dispatcher", "OutputLog"]
+
+TIMED_OUT: Final = "timeout"
+STOPPED: Final = "stop"
+ABANDONED: Final = "abandon"
+
+
+class OutputLog(LogSink, Protocol):
+    """A log sink of one attempt that is closed when the attempt has ended."""
+
+    async def close(self) -> None:
+        """Return once all that was written is with the store."""
+
+
+class _Attempt:
+    """One attempt under way, or waiting for its turn."""
+
+    __slots__ = ("active", "command", "reason", "task", "timer")
+
+    def __init__(self, active: ActiveRun, command: RunStep) -> None:
+        self.active = active
+        self.command = command
+        self.task: asyncio.Task[None] | None = None
+        self.timer: asyncio.TimerHandle | None = None
+        self.reason = ""  # why it is being stopped
+
+
+class Dispatcher:
+    """Runs the tasks of all runs of a host."""
+
+    def __init__(
+        self,
+        executors: ExecutorRegistry,
+        clock: Clock,
+        limit: int,
+        open_log: Callable[[ActiveRun, str, int], OutputLog],
+        deliver: Callable[[ActiveRun, StepEnded], None],
+    ) -> None:
+        """``limit`` is how many steps run at once; ``deliver`` takes the end of each."""
+        self._executors = executors
+        self._clock = clock
+        self._limit = limit
+        self._open_log = open_log
+        self._deliver = deliver
+        self._attempts: dict[tuple[str, int], _Attempt] = {}
+        self._queue: deque[_Attempt] = deque()
+        self._running = 0
+
+    def run(self, active: ActiveRun, command: RunStep) -> None:
+        """Run a step now, or when the host has room for it."""
+        attempt = _Attempt(active, command)
+        self._attempts[active.id, command.activation] = attempt
+        if self._running >= self._limit:
+            self._queue.append(attempt)
+        else:
+            self._start(attempt)
+
+    def stop(self, active: ActiveRun, command: StopStep) -> None:
+        """Stop a step; its end is delivered as an abort. One that isn't known has no more to end."""
+        attempt = self._attempts.get((active.id, command.activation))
+        if attempt is None or attempt.command.attempt != command.attempt:
+            self._deliver(active, self._aborted(command.activation, command.attempt))
+        elif attempt.task is None:
+            self._queue.remove(attempt)
+            del self._attempts[active.id, command.activation]
+            self._deliver(active, self._aborted(command.activation, command.attempt))
+        else:
+            self._cancel(attempt, STOPPED)
+
+    async def abandon(self, runs: set[str] | None = None) -> None:
+        """Stop all steps of these runs (None: of all) and say nothing of their ends: they will run again."""
+        tasks = []
+        for attempt in list(self._attempts.values()):
+            if runs is not None and attempt.active.id not in runs:
+                continue
+            if attempt.task is None:
+                self._queue.remove(attempt)
+                del self._attempts[attempt.active.id, attempt.command.activation]
+            else:
+                self._cancel(attempt, ABANDONED)
+                tasks.append(attempt.task)
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _cancel(self, attempt: _Attempt, reason: str) -> None:
+        if attempt.reason in ("", TIMED_OUT) or reason == ABANDONED:
+            first = not attempt.reason
+            attempt.reason = reason
+            if first and attempt.task is not None:
+                attempt.task.cancel()
+
+    def _start(self, attempt: _Attempt) -> None:
+        active, command = attempt.active, attempt.command
+        step = active.loaded.program.steps[command.step]
+        executor = self._executors.for_type(step.type)
+        if executor is None:
+            error = Failure("executor", f"this host has no executor for steps of type {step.type}")
+            self._end(attempt, StepResult("error", error=error), count=False)
+            return
+        log = self._open_log(active, command.path, command.attempt)
+        context = StepContext(
+            run=active.id,
+            run_name=active.row.name,
+            workflow=active.row.workflow,
+            step=command.path,
+            activation=command.activation,
+            attempt=command.attempt,
+            idempotency_key=f"{active.id}:{command.activation}",
+            type=step.type,
+            config=command.config,
+            inputs=command.inputs,
+            data=command.data or {},
+            outputs=step.outputs,
+            keep_stdout=step.keep_stdout,
+            timeout_ms=step.timeout_ms,
+            folder=active.row.folder,
+            fence=active.row.fence,
+            log=log,
+        )
+        self._running += 1
+        try:
+            result = executor.run(context)
+        except Exception as error:  # whatever an executor raises is its bug, and must not stop the engine
+            self._end(attempt, _broken(error))
+            return
+        if isinstance(result, StepResult):
+            self._end(attempt, result)
+            return
+        attempt.task = asyncio.get_running_loop().create_task(self._wait(attempt, result, log))
+        if step.timeout_ms:
+            attempt.timer = asyncio.get_running_loop().call_later(
+                step.timeout_ms / 1000, self._cancel, attempt, TIMED_OUT
+            )
+
+    async def _wait(self, attempt: _Attempt, work: Awaitable[StepResult], log: OutputLog) -> None:
+        try:
+            result = await work
+        except asyncio.CancelledError:
+            result = self._stopped(attempt)
+        except Exception as error:
+            result = _broken(error)
+        else:
+            if attempt.reason == TIMED_OUT and result.outcome != "success":
+                result = self._stopped(attempt)
+        if attempt.timer is not None:
+            attempt.timer.cancel()
+        try:
+            await log.close()
+        except asyncio.CancelledError:
+            pass
+        except Exception as error:
+            self._end(attempt, _broken(error))
+            return
+        self._end(attempt, result)
+
+    def _stopped(self, attempt: _Attempt) -> StepResult:
+        if attempt.reason != TIMED_OUT:
+            return StepResult("abort", error=Failure("fail", "the step was stopped"))
+        step = attempt.active.loaded.program.steps[attempt.command.step]
+        message = f"timed out: step {step.name} took longer than its limit of {step.timeout_ms} ms, and was stopped"
+        return StepResult("error", error=Failure("timeout", message, details={"limit_ms": step.timeout_ms}))
+
+    def _end(self, attempt: _Attempt, result: StepResult, count: bool = True) -> None:
+        command = attempt.command
+        self._attempts.pop((attempt.active.id, command.activation), None)
+        if count:
+            self._running -= 1
+        while self._queue and self._running < self._limit:
+            self._start(self._queue.popleft())
+        if attempt.reason == ABANDONED:
+            return
+        outputs: dict[str, Any] = result.outputs
+        outcome, error = result.outcome, result.error
+        problem = check_plain(outputs) if outputs else None
+        if problem is not None:
+            outcome, outputs = "error", {}
+            error = Failure("type", f"the step's result can't be kept: {problem}")
+        self._deliver(
+            attempt.active,
+            StepEnded(self._clock.now(), command.activation, command.attempt, outcome, outputs, error, result.stdout),
+        )
+
+    def _aborted(self, activation: int, attempt: int) -> StepEnded:
+        error = Failure("fail", "the step was stopped")
+        return StepEnded(self._clock.now(), activation, attempt, "abort", {}, error)
+
+
+def _broken(error: Exception) -> StepResult:
+    """Report an exception that an executor should not have raised."""
+    tail = "".join(traceback.format_exception(error)[-3:])
+    message = f"the executor broke with {type(error).__name__}: {error}\nThis is a bug of the executor.\n{tail}"
+    return StepResult("error", error=Failure("internal", message))

@@ -1,0 +1,670 @@
+"""The engine: owns runs, feeds their machines, commits what they did, and then does what they ask.
+
+How a thing that happened goes through it::
+
+    event -> ActiveRun.advance -> [next commit] -> listeners are told, commands are carried out -> events
+
+Rules:
+
+1. Nothing is asked of the world and nothing is told before the commit that recorded it.
+2. While a commit is in flight whatever advances forms the next one: there is no timer and no batch size.
+3. A commit that the store refuses means that another host has the run: it is dropped here, at once.
+4. A store that can't commit stops the engine with the store's own error; nothing that was committed
+   is lost, and what was not is done again by whoever takes the runs up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Final
+
+from wfe_vm.commands import Command, EndRun, RunStep, StartChild, StopChild, StopStep
+from wfe_vm.errors import InternalError, MachineError
+from wfe_vm.events import Cancel, ChildEnded, Event, Retry, Started, StepEnded, Suspend, Terminate, Tick
+from wfe_vm.ids import make_id
+from wfe_vm.outcome import UNFINISHED_STATUSES, Failure
+from wfe_vm.state import Delta, State, decode_delta, restore
+
+from .active import ActiveRun
+from .clock import Clock, SystemClock
+from .dispatch import Dispatcher, OutputLog
+from .errors import InputError, MissingError, NotFound, StoreError, WfeError
+from .executors import ExecutorRegistry
+from .facts import host_has
+from .inputs import check_inputs
+from .lifecycle import Listener, SilentListener
+from .logs import RunLog
+from .programs import LoadedProgram, ProgramCache
+from .providers.contracts import InboxPost, NewRun, ProgramRow, RunFilter, RunRow, Store, StoredState
+from .providers.hosts import this_host
+from .result import RunResult, decode_event, decode_result, encode_event
+from .timers import Timers
+
+__all__ = ["Engine", "RunLost", "load_run_state"]
+
+LEASE_MS: Final = 10_000
+RENEW_SECONDS: Final = 3.0
+MAX_DEPTH: Final = 32
+CANCEL_DEADLINE_MS: Final = 30_000
+STEPS_PER_CORE: Final = 16
+
+
+class RunLost(WfeError):
+    """Another host has taken the run over; it goes on there."""
+
+    def __init__(self, run: str) -> None:
+        super().__init__("lost", f"run {run} is being advanced by another host now", "follow it with: wfec inspect")
+
+
+class Engine:
+    """Advances runs on this host. An async context manager: entering opens the store, leaving parks what is at hand."""
+
+    def __init__(
+        self,
+        store: Store,
+        executors: ExecutorRegistry | None = None,
+        *,
+        clock: Clock | None = None,
+        listener: Listener | None = None,
+        step_limit: int | None = None,
+    ) -> None:
+        """``step_limit`` is how many steps run at once on this host; 16 a core where it isn't given."""
+        self.store = store
+        self.executors = executors if executors is not None else ExecutorRegistry()
+        self.clock: Clock = clock if clock is not None else SystemClock()
+        self.listener: Listener = listener if listener is not None else SilentListener()
+        self.programs = ProgramCache(store)
+        self.host = this_host()
+        limit = step_limit or STEPS_PER_CORE * (os.cpu_count() or 1)
+        self._dispatcher = Dispatcher(self.executors, self.clock, limit, self._open_log, self._step_ended)
+        self._timers = Timers(self.clock, self._timer_fired)
+        self._active: dict[str, ActiveRun] = {}
+        self._dirty: dict[str, ActiveRun] = {}
+        self._inbox: set[str] = set()
+        self._work = asyncio.Event()
+        self._failure: WfeError | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._unwatch: Any = None
+        self._closing = False
+
+    # Its own life
+
+    async def __aenter__(self) -> Engine:
+        await self.store.open()
+        await self.store.join(self.host, LEASE_MS, self.clock.now())
+        self._unwatch = self.store.watch(self._touched)
+        self._tasks = [
+            asyncio.create_task(self._commit_forever(), name="wfe-commit"),
+            asyncio.create_task(self._renew_forever(), name="wfe-lease"),
+        ]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop what runs, keep all that was reached, and let go of the runs, the store and the executors.
+
+        Runs at hand stay as they are in the store; their running steps are run again by whoever goes on.
+        """
+        if self._closing:
+            return
+        self._closing = True
+        self._timers.close()
+        await self._dispatcher.abandon()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._unwatch is not None:
+            self._unwatch()
+        for active in self._active.values():
+            if active.finished.done():
+                active.finished.exception()
+            else:
+                active.finished.cancel()
+        try:
+            if self._failure is None:
+                for active in self._active.values():
+                    await self.store.release(active.id, self.host.id)
+            await self.store.leave(self.host.id)
+        except StoreError:
+            pass  # the lease runs out by itself
+        self._active.clear()
+        await self.executors.close()
+        await self.store.close()
+
+    # Runs
+
+    async def start(
+        self,
+        programs: Sequence[ProgramRow],
+        hash: str,
+        inputs: dict[str, Any],
+        *,
+        name: str = "",
+        key: str = "",
+        folder: str = "",
+        durability: str = "",
+        stop_after: str = "",
+    ) -> RunRow:
+        """Start a run of the program with that hash and advance it here.
+
+        ``programs`` are kept in the store first. ``folder`` is what relative paths of its steps are
+        relative to, the current folder where empty. With a ``key`` that a run of this workflow has
+        already, that run is given back as it is. ``stop_after`` is as in the method of that name.
+
+        Raises InputError for inputs that the workflow does not take, MissingError where this host
+        lacks what the run needs, NameTaken for a name in use.
+        """
+        await self.store.put_programs(programs)
+        loaded = await self.programs.load(hash)
+        complete = check_inputs(loaded.program, inputs)
+        missing = self.missing(loaded)
+        if missing:
+            raise MissingError(
+                f"this host can't run {loaded.program.workflow}: {'; '.join(missing)}",
+                "`wfec doctor` says what is here and what is missing",
+            )
+        now = self.clock.now()
+        event = Started(now, complete, self._host_facts(loaded))
+        new = NewRun(
+            id=make_id(now, os.urandom(10)),
+            workflow=loaded.program.workflow,
+            version=loaded.program.version,
+            program=hash,
+            inputs=encode_event(event),
+            created=now,
+            name=name,
+            key=key,
+            folder=folder or os.getcwd(),
+            durability=durability or loaded.program.durability or "sync",
+            owner=self.host.id,
+        )
+        row = await self.store.create_run(new)
+        if row.id != new.id:
+            if decode_event(row.inputs) != event and _inputs_of(row) != complete:
+                raise InputError(
+                    f"run {row.name} was started with the key {key!r} and other inputs:",
+                    [_first_difference(_inputs_of(row), complete)],
+                )
+            return row
+        state = State(row.id, row.name, row.program)
+        state.stop_after = stop_after  # before the first advance, which may pass the step already
+        self._adopt(row, loaded, state, 0, 0)
+        return row
+
+    async def take_over(self, run: str) -> RunRow:
+        """Make this host the one that advances a run, and go on with it where it stood, its children too.
+
+        A run that ended is taken as well, so that it can be reopened. Raises NotFound for an unknown
+        run, WfeError (``owned``) where a live host has it.
+        """
+        if run in self._active:
+            return self._active[run].row
+        row = await self.store.claim(run, self.host.id, self.clock.now())
+        if row is None:
+            present = await self.store.get_run(run)
+            if present is None:
+                raise NotFound(f"no run has the id {run}")
+            raise WfeError("owned", f"run {present.name} is being advanced by a live process", None)
+        stored = await self.store.load_state(row.id)
+        if stored is None:
+            raise NotFound(f"no run has the id {run}")
+        loaded = await self.programs.load(row.program)
+        state, snapshot_bytes, delta_bytes = load_run_state(stored)
+        active = self._adopt(row, loaded, state, snapshot_bytes, delta_bytes)
+        for child in await self.store.list_runs(RunFilter(parent=row.id, statuses=tuple(UNFINISHED_STATUSES))):
+            try:
+                await self.take_over(child.id)
+            except WfeError as error:
+                if error.code != "owned":
+                    raise
+        await self._read_inbox([active.id])
+        return row
+
+    def deliver(self, run: str, event: Event) -> bool:
+        """Give an event to a run at hand. Returns whether it changed anything."""
+        active = self._active.get(run)
+        return active is not None and self._deliver(active, event)
+
+    async def post(self, run: str, event: Event) -> None:
+        """Leave an event for a run that any host may have; durable when this returns."""
+        await self.store.post([InboxPost(run, "event", encode_event(event))])
+
+    async def wait(self, run: str, until_parked: bool = False) -> RunResult | None:
+        """Wait for the end of a run at hand, and return it; with ``until_parked`` None once it is suspended.
+
+        Raises what stopped the engine (StoreError), or RunLost.
+        """
+        active = self._active.get(run)
+        if active is None:
+            row = await self.store.get_run(run)
+            if row is None:
+                raise NotFound(f"no run has the id {run}")
+            return decode_result(row.result) if row.result else None
+        if not until_parked:
+            return await asyncio.shield(active.finished)
+        parked = asyncio.ensure_future(active.parked.wait())
+        try:
+            waiting: set[asyncio.Future[Any]] = {parked, active.finished}
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            return active.finished.result() if active.finished.done() else None
+        finally:
+            parked.cancel()
+
+    async def suspend_all(self, reason: str) -> None:
+        """Stop running steps in order and suspend the runs at hand, durably; the steps run again on resume."""
+        await self._dispatcher.abandon()
+        now = self.clock.now()
+        for active in list(self._active.values()):
+            if active.state.end is None:
+                self._deliver(active, Suspend(now, reason))
+                active.withdraw_steps()
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Return once all that happened so far is durable. Raises what stopped the engine."""
+        while True:
+            if self._failure is not None:
+                raise self._failure
+            waiting = [active for active in self._active.values() if active.dirty or active.in_flight]
+            if not waiting:
+                return
+            self._work.set()
+            await asyncio.sleep(0)
+            if self._commit_done is not None:
+                await asyncio.wait({self._commit_done})
+
+    def status(self, run: str) -> str:
+        """Return the status of a run at hand as it will be committed."""
+        return self._active[run].state.status
+
+    def state_of(self, run: str) -> State:
+        """Return the state of a run at hand. It must not be changed."""
+        return self._active[run].state
+
+    def loaded_of(self, run: str) -> LoadedProgram:
+        """Return the program of a run at hand."""
+        return self._active[run].loaded
+
+    def result_of(self, run: str) -> RunResult | None:
+        """Return how a run at hand ended, None if it has not."""
+        return self._active[run].result()
+
+    def at_hand(self) -> list[RunRow]:
+        """Return the runs that are advanced here, as they were created or taken over."""
+        return [active.row for active in self._active.values()]
+
+    def is_busy(self, run: str) -> bool:
+        """Say whether something of a run at hand is still to be committed."""
+        active = self._active[run]
+        return active.dirty or active.in_flight
+
+    def stop_after(self, run: str, step: str) -> None:
+        """Suspend a run at hand once the step of that path or name has been left."""
+        self._active[run].state.stop_after = step
+
+    def missing(self, loaded: LoadedProgram) -> list[str]:
+        """Say what this host lacks to run a program and the children it pins, in words."""
+        lacks: list[str] = []
+        seen: set[str] = set()
+        pending = [loaded]
+        while pending:
+            program = pending.pop().program
+            for name in program.requires:
+                if not host_has(name):
+                    lacks.append(f"it requires {name}, which is not here")
+            for step in program.steps:
+                if step.child is not None and step.child.program and step.child.program not in seen:
+                    seen.add(step.child.program)
+                    child = self.programs.get(step.child.program)
+                    if child is not None:
+                        pending.append(child)
+                if step.kind != "task":
+                    continue
+                executor = self.executors.for_type(step.type)
+                lack = f"no executor for steps of type {step.type} (step {step.name})" if executor is None else None
+                if lack is not None and lack not in lacks:
+                    lacks.append(lack)
+        return lacks
+
+    def _host_facts(self, loaded: LoadedProgram) -> dict[str, bool]:
+        return {name: host_has(name) for name in loaded.program.host_names}
+
+    # Advancing
+
+    def _adopt(
+        self, row: RunRow, loaded: LoadedProgram, state: State, snapshot_bytes: int, delta_bytes: int
+    ) -> ActiveRun:
+        """Take a run in and set it going."""
+        active = ActiveRun(row, loaded, state, snapshot_bytes, delta_bytes)
+        self._active[row.id] = active
+        result = active.result()
+        if state.sequence == 0:
+            event = decode_event(row.inputs)
+            if isinstance(event, Started):
+                event = Started(self.clock.now(), event.inputs, event.host)
+            self._deliver(active, event)
+        elif result is not None:
+            active.finished.set_result(result)
+        else:
+            self._recover(active)
+        return active
+
+    def _recover(self, active: ActiveRun) -> None:
+        """Ask again for what was under way when the run's last owner stopped."""
+        steps = active.loaded.program.steps
+        now = self.clock.now()
+        for command in active.loaded.machine.recover(active.state):
+            if isinstance(command, RunStep) and steps[command.step].on_crash == "fail":
+                message = f"the process that ran {command.path} is gone, and the step says on_crash: fail"
+                self._deliver(
+                    active,
+                    StepEnded(
+                        now, command.activation, command.attempt, "error", {}, Failure("lost", message, command.path)
+                    ),
+                )
+            elif isinstance(command, StartChild):
+                if command.child not in self._active:
+                    self._spawn(self._restart_child(active, command))
+            else:
+                self._carry_out(active, command)
+        self._timers.set(active.id, active.state.due())
+        if active.state.suspended:
+            active.parked.set()
+
+    async def _restart_child(self, active: ActiveRun, command: StartChild) -> None:
+        if await self.store.get_run(command.child) is None:
+            self._prepare_child(active, command)
+            self._mark(active)
+
+    def _deliver(self, active: ActiveRun, event: Event, inbox: int = 0) -> bool:
+        """Advance a run by an event and see that it gets committed. Returns whether anything changed."""
+        if active.dropped or self._closing:
+            return False
+        before = active.state.sequence
+        try:
+            commands = active.advance(event, inbox)
+        except (InternalError, TypeError, ValueError, OverflowError, UnicodeEncodeError) as error:
+            self._drop(active, WfeError("internal", f"run {active.row.name} can't go on: {error}"))
+            return False
+        changed = active.state.sequence != before
+        if changed:
+            for command in commands:
+                self._prepare(active, command)
+            active.parked.clear()
+            if active.finished.done() and active.state.end is None:
+                active.finished = asyncio.get_running_loop().create_future()  # reopened
+        if active.dirty:
+            self._mark(active)
+        return changed
+
+    def _prepare(self, active: ActiveRun, command: Command) -> None:
+        """See to what belongs into the same commit as the advance that gave the command."""
+        if isinstance(command, StartChild):
+            self._prepare_child(active, command)
+        elif isinstance(command, StopChild):
+            now = self.clock.now()
+            event: Event
+            if command.hard:
+                event = Terminate(now, f"its parent {active.row.name} ended")
+            else:
+                event = Cancel(now, f"its parent {active.row.name} was stopped", now + CANCEL_DEADLINE_MS)
+            active.add_post(InboxPost(command.child, "event", encode_event(event)))
+        elif isinstance(command, EndRun):
+            active.release()
+            row = active.row
+            if row.parent:
+                error = command.error
+                ended = ChildEnded(
+                    self.clock.now(),
+                    row.parent_activation,
+                    row.parent_attempt,
+                    row.id,
+                    command.status,
+                    command.outputs,
+                    error,
+                )
+                active.add_post(InboxPost(row.parent, "event", encode_event(ended)))
+
+    def _prepare_child(self, active: ActiveRun, command: StartChild) -> None:
+        """Have a child created in the next commit, or tell the parent why it can't be."""
+        now = self.clock.now()
+        step = active.loaded.program.steps[command.step]
+        child = step.child
+        if child is None:
+            raise InternalError(f"step {step.name} starts a child and names none")
+        if command.reopen:
+            active.add_post(InboxPost(command.child, "event", encode_event(Retry(now, f"retry of {active.row.name}"))))
+            self._spawn(self._take_over_reopened(command.child))
+            return
+        loaded = self.programs.get(child.program) if child.program else None
+        problem: Failure | None = None
+        inputs: dict[str, Any] = {}
+        if loaded is None:
+            message = f"no workflow {child.workflow}" + (f" version {child.version}" if child.version else "")
+            problem = Failure("executor", f"{message} is known here; name a file that holds it under include:")
+        elif active.row.depth + 1 > MAX_DEPTH:
+            problem = Failure("limit", f"sub-workflows are nested more than {MAX_DEPTH} deep")
+        else:
+            try:
+                inputs = check_inputs(loaded.program, command.inputs, ignore_unknown=command.implicit_inputs)
+            except InputError as error:
+                problem = Failure("type", error.message)
+        if problem is not None or loaded is None:
+            event = ChildEnded(now, command.activation, command.attempt, "", "failed", {}, problem)
+            asyncio.get_running_loop().call_soon(self._deliver, active, event)
+            return
+        active.add_child(
+            NewRun(
+                id=command.child,
+                workflow=loaded.program.workflow,
+                version=loaded.program.version,
+                program=loaded.hash,
+                inputs=encode_event(Started(now, inputs, self._host_facts(loaded))),
+                created=now,
+                folder=active.row.folder,
+                durability=active.row.durability,
+                owner=self.host.id,
+                parent="" if child.detach else active.id,
+                parent_activation=command.activation,
+                parent_attempt=command.attempt,
+                root=command.child if child.detach else (active.row.root or active.id),
+                depth=active.row.depth + 1,
+            )
+        )
+
+    async def _take_over_reopened(self, child: str) -> None:
+        await self.settled()
+        await self.take_over(child)
+
+    def _carry_out(self, active: ActiveRun, command: Command) -> None:
+        """Do what a run asked for; the advance that asked is durable."""
+        if isinstance(command, RunStep):
+            self._dispatcher.run(active, command)
+        elif isinstance(command, StopStep):
+            self._dispatcher.stop(active, command)
+        elif isinstance(command, StartChild):
+            if not command.reopen:
+                self._spawn(self._begin_child(command.child))
+        elif isinstance(command, StopChild):
+            self._inbox.add(command.child)
+            self._work.set()
+
+    async def _begin_child(self, child: str) -> None:
+        row = await self.store.get_run(child)
+        if row is not None and row.owner == self.host.id and child not in self._active:
+            self._adopt(row, await self.programs.load(row.program), State(row.id, row.name, row.program), 0, 0)
+
+    # Committing
+
+    _commit_done: asyncio.Future[None] | None = None
+
+    def _mark(self, active: ActiveRun) -> None:
+        self._dirty[active.id] = active
+        self._work.set()
+
+    async def _commit_forever(self) -> None:
+        """Commit whatever has advanced, again and again; between two commits carry out what was asked."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            try:
+                if self._dirty:
+                    await self._commit()
+                if self._inbox:
+                    runs, self._inbox = [run for run in self._inbox if run in self._active], set()
+                    await self._read_inbox(runs)
+            except StoreError as error:
+                self._fail(error)
+                return
+            except Exception as error:
+                self._fail(WfeError("internal", f"the engine broke: {type(error).__name__}: {error}"))
+                raise
+            if self._dirty or self._inbox:
+                self._work.set()
+
+    async def _commit(self) -> None:
+        batch = list(self._dirty.values())
+        self._dirty.clear()
+        taken = [(active, *active.take_commit()) for active in batch if not active.dropped]
+        if not taken:
+            return
+        self._commit_done = asyncio.get_running_loop().create_future()
+        for active, *_ in taken:
+            active.in_flight = True
+        try:
+            accepted = await self.store.commit([commit for _, commit, _, _ in taken])
+        finally:
+            for active, *_ in taken:
+                active.in_flight = False
+            self._commit_done.set_result(None)
+            self._commit_done = None
+        for (active, commit, deltas, commands), ok in zip(taken, accepted, strict=True):
+            if not ok:
+                self._drop(active, RunLost(active.row.name))
+                continue
+            active.committed = commit.sequence
+            self._committed(active, deltas, commands)
+
+    def _committed(self, active: ActiveRun, deltas: list[Delta], commands: list[Command]) -> None:
+        for delta in deltas:
+            self.listener.advanced(active.row, delta)
+        for command in commands:
+            self._carry_out(active, command)
+        self._timers.set(active.id, active.state.due())
+        if active.dirty:
+            return
+        if active.state.suspended:
+            active.parked.set()
+        result = active.result()
+        if result is not None:
+            self._active.pop(active.id, None)
+            if not active.finished.done():
+                active.finished.set_result(result)
+            if active.row.parent in self._active:
+                self._inbox.add(active.row.parent)
+                self._work.set()
+
+    async def _read_inbox(self, runs: Sequence[str]) -> None:
+        if not runs:
+            return
+        for row in await self.store.read_inbox(runs):
+            active = self._active.get(row.run)
+            if active is not None:
+                self._deliver(active, decode_event(row.payload), row.id)
+
+    # What happens to it
+
+    def _step_ended(self, active: ActiveRun, event: StepEnded) -> None:
+        self._deliver(active, event)
+
+    def _timer_fired(self, run: str) -> None:
+        active = self._active.get(run)
+        if active is not None:
+            self._deliver(active, Tick(self.clock.now()))
+            self._timers.set(run, active.state.due())
+
+    def _touched(self, runs: frozenset[str]) -> None:
+        mine = self._active.keys() if not runs else (run for run in runs if run in self._active)
+        self._inbox.update(mine)
+        if self._inbox:
+            self._work.set()
+
+    def _open_log(self, active: ActiveRun, step: str, attempt: int) -> OutputLog:
+        def printed(stream: str, text: str) -> None:
+            self.listener.printed(active.row, step, attempt, stream, text)
+
+        return RunLog(self.store.append_logs, active.id, step, attempt, self.clock.now, printed)
+
+    async def _renew_forever(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            if self._active:
+                try:
+                    await self.store.join(self.host, LEASE_MS, self.clock.now())
+                except StoreError as error:
+                    self.listener.troubled(f"the lease could not be renewed: {error}")
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.append(task)
+        task.add_done_callback(self._spawned_done)
+
+    def _spawned_done(self, task: asyncio.Task[None]) -> None:
+        if task in self._tasks:
+            self._tasks.remove(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(error if isinstance(error, WfeError) else WfeError("internal", f"the engine broke: {error!r}"))
+
+    def _drop(self, active: ActiveRun, error: WfeError) -> None:
+        """Let go of a run that can't be advanced here any more."""
+        active.dropped = True
+        self._active.pop(active.id, None)
+        self._dirty.pop(active.id, None)
+        self._timers.set(active.id, 0)
+        if not active.finished.done():
+            active.finished.set_exception(error)
+        self._spawn(self._dispatcher.abandon({active.id}))
+
+    def _fail(self, error: WfeError) -> None:
+        """Stop for good: nothing can be made durable any more."""
+        if self._failure is None:
+            self._failure = error
+            self.listener.troubled(error.message)
+        for active in self._active.values():
+            if not active.finished.done():
+                active.finished.set_exception(self._failure)
+
+
+def load_run_state(stored: StoredState) -> tuple[State, int, int]:
+    """Return a run's state as the store has it, with the bytes of its snapshot and of the deltas after it.
+
+    Raises StoreError (``damaged``) for a state that can't be read, naming the run.
+    """
+    row = stored.run
+    try:
+        state = State(row.id, row.name, row.program) if stored.snapshot is None else restore(stored.snapshot)
+        for data in stored.deltas:
+            state.apply(decode_delta(data))
+        state.bind()
+    except MachineError as error:
+        raise StoreError("damaged", f"the state of run {row.name} can't be loaded: {error.message}") from error
+    return state, len(stored.snapshot or b""), sum(map(len, stored.deltas))
+
+
+def _inputs_of(row: RunRow) -> dict[str, Any]:
+    event = decode_event(row.inputs)
+    return event.inputs if isinstance(event, Started) else {}
+
+
+def _first_difference(before: dict[str, Any], now: dict[str, Any]) -> str:
+    for name in sorted(before.keys() | now.keys()):
+        if before.get(name) != now.get(name):
+            return f"{name}: it was {before.get(name)!r} and is {now.get(name)!r} now"
+    return "none"

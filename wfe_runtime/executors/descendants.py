@@ -1,0 +1,134 @@
+"""Finding what a step has started and left behind, by what Linux tells in ``/proc``.
+
+A process belongs to a step if it is in the session of the step's first process, if it carries the
+step's tag in its environment, or if its parent belongs to the step. So a process that escapes by a
+session of its own is found by its tag, and one that also cleared its environment is found as long as
+its parents live. What did all of it (own session, cleared environment, parents gone) is not found.
+
+Nothing here looks at processes older than the step: Linux gives process ids in a circle, and only
+those between the step's own and the last one given can be its descendants. A step that started
+nothing costs one read of ``/proc/loadavg``.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final, NamedTuple
+
+__all__ = ["find_descendants", "last_process_id", "open_descendants"]
+
+_PROBED: Final = 32  # up to so many ids are cheaper to look up one by one than to list all processes
+_ENVIRONMENT_BYTES: Final = 8 << 20  # more than Linux lets an environment be
+_ZOMBIE: Final = (b"Z", b"X")
+
+
+def last_process_id() -> int:
+    """Return the id that was given to the newest process or thread of this host (or namespace); 0: unknown."""
+    text = _read("/proc/loadavg", 128)
+    try:
+        return int(text.split()[4])
+    except (IndexError, ValueError):
+        return 0
+
+
+def open_descendants(leader: int, tag: bytes) -> dict[int, int]:
+    """Return a pidfd for each living process of a step but its first, with its process group.
+
+    The caller closes them. ``leader`` is the id of the step's first process, which must not have been
+    reaped yet; ``tag`` is the ``NAME=value`` that its environment was marked with.
+    """
+    opened: dict[int, int] = {}
+    for process, started in find_descendants(leader, tag).items():
+        try:
+            handle = os.pidfd_open(process)
+        except OSError:
+            continue  # gone, or the id of a thread
+        status = _status_of(process)
+        if status is not None and status.started == started:
+            opened[handle] = status.group
+        else:
+            os.close(handle)  # gone, and the id perhaps given to another since
+    return opened
+
+
+def find_descendants(leader: int, tag: bytes) -> dict[int, int]:
+    """Return the living processes of a step but its first, and when each was started (in clock ticks)."""
+    found: dict[int, int] = {}
+    others: dict[int, _Status] = {}
+    for process in _candidates(leader):
+        status = _status_of(process)
+        if status is None:
+            continue
+        if status.session == leader or _is_tagged(process, tag):
+            found[process] = status.started
+        else:
+            others[process] = status
+    grown = True
+    while grown:
+        grown = False
+        for process, status in list(others.items()):
+            if status.parent == leader or status.parent in found:
+                found[process] = status.started
+                del others[process]
+                grown = True
+    return found
+
+
+class _Status(NamedTuple):
+    parent: int
+    group: int
+    session: int
+    started: int
+
+
+def _candidates(leader: int) -> list[int]:
+    last = last_process_id()
+    own = os.getpid()
+    if last and 0 <= last - leader <= _PROBED:
+        return [process for process in range(leader + 1, last + 1) if process != own]
+    try:
+        alive = [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+    except OSError:
+        return []
+    if last == 0:
+        return [process for process in alive if process not in (leader, own)]
+    if last > leader:
+        return [process for process in alive if leader < process <= last and process != own]
+    return [process for process in alive if (process > leader or process <= last) and process != own]
+
+
+def _status_of(process: int) -> _Status | None:
+    """Return what is to be known of a living process; None for one that is gone or a zombie."""
+    text = _read(f"/proc/{process}/stat", 1024)
+    # The name stands in brackets and may hold anything, brackets too.
+    fields = text[text.rfind(b")") + 2 :].split(None, 20)
+    if len(fields) < 21 or fields[0] in _ZOMBIE:
+        return None
+    return _Status(parent=int(fields[1]), group=int(fields[2]), session=int(fields[3]), started=int(fields[19]))
+
+
+def _is_tagged(process: int, tag: bytes) -> bool:
+    environment = _read(f"/proc/{process}/environ", _ENVIRONMENT_BYTES)
+    return tag in environment.split(b"\0") if tag in environment else False
+
+
+def _read(path: str, limit: int) -> bytes:
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        if limit <= 1024:
+            return os.read(file, limit)
+        pieces = []
+        while limit > 0:
+            piece = os.read(file, min(limit, 1 << 16))
+            if not piece:
+                break
+            pieces.append(piece)
+            limit -= len(piece)
+        return b"".join(pieces)
+    except OSError:
+        return b""
+    finally:
+        os.close(file)

@@ -1,0 +1,299 @@
+"""The executor of shell steps: a script, a shell that runs it, and what comes of it.
+
+Owns what the keys of a shell step mean and how an exit becomes an outcome. How a process is started,
+read and ended is ``process``'s, what it finds in its environment ``environment``'s, what its results
+mean ``outputs``'s.
+
+``config`` has, evaluated: ``run`` or ``file``, ``shell``, ``env``, ``working_dir``, and from the compiler
+``file_text`` (a ``file`` that was there to embed) and ``expressions`` (the variables that stand for
+``${{ }}`` in ``run``). Run-time values reach a script by environment and file only, never in its text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import signal
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from wfe_vm.outcome import Failure
+from wfe_vm.values import describe
+
+from .contract import StepContext, StepResult
+from .environment import Environment, build_environment
+from .launch import Launcher
+from .outputs import FILE_BYTES, MarkerScanner, Tail, parse_json_file, parse_text_file, read_outputs
+from .problems import TaskProblem
+from .process import RunningProcess
+from .scratch import Scratch
+from .shell_command import command_for_file, command_for_script, find_program
+
+__all__ = ["GRACE_S", "STDERR_BYTES", "STDOUT_BYTES", "ShellExecutor"]
+
+GRACE_S: Final = 5.0
+"""Between TERM and KILL for a step that is stopped."""
+
+STDOUT_BYTES: Final = 64 * 1024
+"""What expressions may read of a step's standard output: its last part."""
+
+STDERR_BYTES: Final = 4 * 1024
+"""What a failure tells of standard error: its last part. The log has all of it."""
+
+_ARGUMENT_BYTES: Final = 128 * 1024 - 1  # Linux takes no longer argument (MAX_ARG_STRLEN)
+
+
+class _Start(msgspec.Struct):
+    """All that starting an attempt takes. The files are names in the scratch folder."""
+
+    arguments: list[str | bytes]
+    folder: str
+    output_file: str
+    json_file: str
+    variables: dict[str, bytes]
+
+
+class _Reader:
+    """Takes what a process prints to everyone who wants it."""
+
+    def __init__(self, context: StepContext) -> None:
+        self.markers = MarkerScanner()
+        self.stdout = Tail(STDOUT_BYTES) if context.keep_stdout else None
+        self.stderr = Tail(STDERR_BYTES)
+        self._log = context.log
+
+    def take(self, stream: str, data: bytes) -> bool:
+        """Take a piece; returns whether the log wants no more for now."""
+        self._log.write(stream, data)
+        if stream == "stdout":
+            self.markers.feed(data)
+            if self.stdout is not None:
+                self.stdout.feed(data)
+        else:
+            self.stderr.feed(data)
+        return self._log.full
+
+
+class ShellExecutor:
+    """Runs steps of type ``shell``. ``grace_s`` is between TERM and KILL; ``scratch_parent`` where files go."""
+
+    types: tuple[str, ...] = ("shell",)
+
+    def __init__(self, *, grace_s: float = GRACE_S, scratch_parent: str | None = None) -> None:
+        self._grace_s = grace_s
+        self._scratch = Scratch(scratch_parent)
+        self._launcher = Launcher()
+
+    def missing(self, config: dict[str, Any]) -> str | None:
+        """Say which program a step of this config lacks here; None if nothing, or if it can't be known yet."""
+        if not hasattr(os, "pidfd_open"):
+            return "shell steps need Linux 5.3 or newer"
+        env = config.get("env")
+        if isinstance(env, dict) and "PATH" in env:
+            return None
+        try:
+            program = command_for_script(config.get("shell"), "", os.get_exec_path())[0]
+        except TaskProblem:
+            return None
+        name = os.fsdecode(program)
+        if "/" in name and not os.path.isabs(name):
+            return None
+        return None if find_program(name, os.get_exec_path()) else f"the program {name}, which runs the script"
+
+    async def run(self, context: StepContext) -> StepResult:
+        """Run the script. Success if it exits with 0, else failure; error if it could not be run or read.
+
+        A cancel gives what runs TERM, the grace, and KILL; a second one ends the grace at once.
+        """
+        started = time.monotonic()
+        files: list[str] = []
+        try:
+            start = self._prepare(context, files)
+            return await self._carry_out(context, start, started)
+        except TaskProblem as problem:
+            return StepResult("error", error=problem.to_failure(context))
+        finally:
+            self._scratch.remove(files)
+
+    async def close(self) -> None:
+        """Remove the folder of temporary files. Repeatable."""
+        self._launcher.close()
+        self._scratch.close()
+
+    # Before
+
+    def _prepare(self, context: StepContext, files: list[str]) -> _Start:
+        config = context.config
+        folder = os.path.join(context.folder, _text(config, "working_dir", "."))
+        output_file = self._scratch.new_name("output")
+        json_file = self._scratch.new_name("output.json")
+        files += (output_file, json_file)
+        own = {
+            "WFE_RUN_ID": context.run,
+            "WFE_STEP": context.step,
+            "WFE_ATTEMPT": str(context.attempt),
+            "WFE_IDEMPOTENCY_KEY": context.idempotency_key,
+            "WFE_FENCE": str(context.fence),
+            "WFE_OUTPUT": self._scratch.path_of(output_file),
+            "WFE_OUTPUT_JSON": self._scratch.path_of(json_file),
+        }
+        environment = build_environment(
+            own,
+            context.data,
+            context.inputs,
+            _map(config, "env"),
+            _map(config, "expressions"),
+            self._scratch,
+        )
+        files += environment.files
+        for warning in environment.warnings:
+            context.log.write("log", f"[wfe] warning: {warning}\n".encode("utf-8", "replace"))
+        arguments = self._arguments(context, environment, files)
+        return _Start(arguments, folder, output_file, json_file, environment.variables)
+
+    def _arguments(self, context: StepContext, environment: Environment, files: list[str]) -> list[str | bytes]:
+        config = context.config
+        shell = config.get("shell")
+        paths = os.get_exec_path({"PATH": os.fsdecode(environment.variables.get("PATH", b""))})
+        script = config.get("run")
+        if script is None and config.get("file_text") is not None:
+            return command_for_file(shell, self._write_script(_text(config, "file_text"), files), paths)
+        if script is None and config.get("file") is not None:
+            path = os.path.join(context.folder, _text(config, "file"))
+            if not os.path.isfile(path):
+                raise TaskProblem("executor", f"the script {path} does not exist", file=path)
+            return command_for_file(shell, path, paths)
+        text = _text(config, "run")
+        if len(text) * 4 >= _ARGUMENT_BYTES and len(text.encode("utf-8", "surrogatepass")) >= _ARGUMENT_BYTES:
+            return command_for_file(shell, self._write_script(text, files), paths)
+        if "\0" in text:
+            raise TaskProblem("executor", "the script holds a NUL character, which no shell can be given")
+        return command_for_script(shell, text, paths)
+
+    def _write_script(self, text: str, files: list[str]) -> str:
+        name = self._scratch.new_name("script")
+        files.append(name)
+        return self._scratch.write(name, text.encode("utf-8", "surrogatepass"))
+
+    def _launch(self, start: _Start, reader: _Reader) -> RunningProcess:
+        program = os.fsdecode(start.arguments[0])
+        try:
+            return self._launcher.start(start.arguments, start.variables, start.folder, reader.take)
+        except ValueError as error:
+            raise TaskProblem("executor", f"can't start {program}: {error}") from error
+        except OSError as error:
+            raise _start_problem(program, start.folder, error) from error
+
+    # The attempt
+
+    async def _carry_out(self, context: StepContext, start: _Start, started: float) -> StepResult:
+        reader = _Reader(context)
+        process = self._launch(start, reader)
+        try:
+            await process.wait()
+            while not process.ended:
+                await context.log.drain()
+                process.resume()
+                await process.wait()
+            await process.finish()
+        except asyncio.CancelledError:
+            await process.stop(self._grace_s)
+            raise
+        finally:
+            process.close()
+        stdout = None if reader.stdout is None else reader.stdout.text()
+        failure = self._failure(context, process, reader, os.fsdecode(start.arguments[0]), started)
+        try:
+            outputs = self._collect(context, start, reader)
+        except TaskProblem as problem:
+            if failure is None:
+                return StepResult("error", error=problem.to_failure(context, reader.stderr.text()), stdout=stdout)
+            outputs = {}
+        if failure is None:
+            return StepResult("success", outputs, stdout=stdout)
+        outcome = "failure" if failure.kind in ("exit", "signal") else "error"
+        return StepResult(outcome, outputs, failure, stdout)
+
+    def _failure(
+        self, context: StepContext, process: RunningProcess, reader: _Reader, program: str, started: float
+    ) -> Failure | None:
+        """Return what an exit other than with 0 means."""
+        if process.exit_code == 0:
+            return None
+        if process.exit_code is not None:
+            kind, name, message = "exit", None, f"{program} exited with code {process.exit_code}"
+        elif process.signal is not None:
+            name = _signal_name(process.signal)
+            kind, message = "signal", f"{program} was killed by {name}"
+        else:
+            kind, name = "lost", None
+            message = f"another part of this program has taken the exit status of {program}, so it is not known"
+        return Failure(
+            kind=kind,
+            message=message,
+            step=context.step,
+            attempt=context.attempt,
+            exit_code=process.exit_code,
+            signal=name,
+            stderr=reader.stderr.text(),
+            details={"duration_ms": round((time.monotonic() - started) * 1000)},
+        )
+
+    def _collect(self, context: StepContext, start: _Start, reader: _Reader) -> dict[str, Any]:
+        texts = reader.markers.finish()
+        content = self._scratch.read(start.output_file, FILE_BYTES, "$WFE_OUTPUT")
+        if content:
+            texts = texts | parse_text_file(content)
+        content = self._scratch.read(start.json_file, FILE_BYTES, "$WFE_OUTPUT_JSON")
+        values = parse_json_file(content) if content else {}
+        if not texts and not values:
+            return {}
+        return read_outputs(texts, values, context.outputs)
+
+
+def _text(config: Mapping[str, Any], key: str, default: str | None = None) -> str:
+    value = config.get(key)
+    if value is None and default is not None:
+        return default
+    if type(value) is not str:
+        raise TaskProblem("type", f"`{key}` of a shell step is a text, not {describe(value)}", field=key)
+    return value
+
+
+def _map(config: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = config.get(key)
+    if value is None:
+        return {}
+    if type(value) is not dict:
+        raise TaskProblem("type", f"`{key}` of a shell step is a map, not {describe(value)}", field=key)
+    return value
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"  # a real-time signal
+
+
+def _start_problem(program: str, folder: str, error: OSError) -> TaskProblem:
+    """Tell what stands in the way of a start: the folder, the program, the size, or the host's limits."""
+    if not os.path.isdir(folder):
+        what = "is no folder" if os.path.lexists(folder) else "does not exist"
+        return TaskProblem("executor", f"the working folder {folder} {what}", folder=folder)
+    if error.errno == errno.EACCES and not os.access(folder, os.X_OK):
+        return TaskProblem("executor", f"the working folder {folder} may not be entered by this user", folder=folder)
+    if error.errno == errno.ENOENT:
+        hint = "; a command line is written as a list, like [bash, -e, -c]" if " " in program else ""
+        return TaskProblem("executor", f"the program {program} was not found{hint}", program=program)
+    if error.errno == errno.EACCES:
+        return TaskProblem("executor", f"the program {program} may not be executed by this user", program=program)
+    if error.errno == errno.E2BIG:
+        return TaskProblem(
+            "limit", f"script and environment of the step are more than this host lets {program} be started with"
+        )
+    return TaskProblem("executor", f"can't start {program}: {error.strerror}", program=program)

@@ -1,0 +1,77 @@
+"""Programs as the engine holds them: decoded, verified, with a machine each."""
+
+from __future__ import annotations
+
+import msgspec
+
+from wfe_vm.errors import ProgramError
+from wfe_vm.machine import Machine
+from wfe_vm.program import Program, SourceMap, decode_program, hash_of
+from wfe_vm.verify import check
+
+from .errors import NotFound
+from .providers.contracts import ProgramRow, Store
+
+__all__ = ["LoadedProgram", "ProgramCache"]
+
+_source_map_decoder = msgspec.msgpack.Decoder(SourceMap)
+
+
+class LoadedProgram(msgspec.Struct, frozen=True, eq=False):
+    """A program ready to run."""
+
+    hash: str
+    program: Program
+    machine: Machine
+    source_map: SourceMap | None
+
+    def place_of(self, pc: int | None, step: int) -> str:
+        """Return ``file:line:column`` of an instruction, else of a step, else an empty text."""
+        if self.source_map is None:
+            return ""
+        position = None if pc is None else self.source_map.position_at(pc)
+        if position is None and 0 <= step < len(self.source_map.steps):
+            position = self.source_map.steps[step]
+        if position is None:
+            return ""
+        return f"{self.source_map.files[position[0]]}:{position[1]}:{position[2]}"
+
+
+class ProgramCache:
+    """Loads programs from the store by hash, once each, with the children they pin."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._loaded: dict[str, LoadedProgram] = {}
+
+    def get(self, hash: str) -> LoadedProgram | None:
+        """Return a program that was loaded before."""
+        return self._loaded.get(hash)
+
+    async def load(self, hash: str) -> LoadedProgram:
+        """Return the program of that hash, verified; its pinned children are loaded too.
+
+        Raises NotFound where the store has none, ProgramError where what it has is no safe program.
+        """
+        found = self._loaded.get(hash)
+        if found is not None:
+            return found
+        row = await self._store.get_program(hash)
+        if row is None:
+            raise NotFound(f"the store has no program {hash[:12]}")
+        found = load_program(row)
+        for step in found.program.steps:
+            if step.child is not None and step.child.program:
+                await self.load(step.child.program)
+        self._loaded[hash] = found
+        return found
+
+
+def load_program(row: ProgramRow) -> LoadedProgram:
+    """Decode and verify a stored program. Raises ProgramError if it is damaged, newer, or unsafe."""
+    if hash_of(row.program) != row.hash:
+        raise ProgramError("hash", f"the stored program {row.hash[:12]} of workflow {row.workflow} has been altered")
+    program = decode_program(row.program)
+    check(program)
+    source_map = _source_map_decoder.decode(row.source_map) if row.source_map else None
+    return LoadedProgram(row.hash, program, Machine(program), source_map)

@@ -1,0 +1,55 @@
+"""How a run ended, as it is stored beside the run and given to whoever waited for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from wfe_vm.events import Event
+from wfe_vm.outcome import Failure
+
+__all__ = ["RunResult", "Tolerated", "decode_event", "decode_result", "encode_event", "encode_result"]
+
+
+class Tolerated(msgspec.Struct, frozen=True):
+    """A step that failed and was passed over."""
+
+    step: str
+    error: Failure | None
+
+
+class RunResult(msgspec.Struct, frozen=True):
+    """The end of a run. ``durability`` is the contract it was given, ``duration_ms`` its time from start to end."""
+
+    status: str
+    outputs: dict[str, Any]
+    error: Failure | None = None
+    tolerated: list[Tolerated] = []
+    warnings: list[str] = []
+    compensated: bool = False
+    durability: str = "sync"
+    duration_ms: int = 0
+
+
+_encoder = msgspec.msgpack.Encoder()
+_result_decoder = msgspec.msgpack.Decoder(RunResult)
+_event_decoder = msgspec.msgpack.Decoder(Event)
+
+
+def encode_result(result: RunResult) -> bytes:
+    return _encoder.encode(result)
+
+
+def decode_result(data: bytes) -> RunResult:
+    return _result_decoder.decode(data)
+
+
+def encode_event(event: Event) -> bytes:
+    """Return an event as a run's inbox keeps it."""
+    return _encoder.encode(event)
+
+
+def decode_event(data: bytes) -> Event:
+    event: Event = _event_decoder.decode(data)
+    return event

@@ -1,0 +1,76 @@
+"""Due times of the runs at hand: one heap, one wake-up of the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from heapq import heappop, heappush
+
+from .clock import Clock
+
+__all__ = ["Timers"]
+
+LONGEST_SLEEP_MS = 60_000
+"""How long at most before the clock is looked at again: a wall clock that jumps ahead is noticed within this."""
+
+
+class Timers:
+    """Calls back with the runs that are due. Costs nothing while nothing is."""
+
+    def __init__(self, clock: Clock, fire: Callable[[str], None]) -> None:
+        """``fire`` is called on the event loop with a run's id once its time has come."""
+        self._clock = clock
+        self._fire = fire
+        self._due: dict[str, int] = {}
+        self._heap: list[tuple[int, str]] = []
+        self._handle: asyncio.TimerHandle | None = None
+        self._handle_due = 0
+
+    def set(self, run: str, due: int) -> None:
+        """Have a run fire when it is ``due`` (epoch milliseconds); 0: not at all."""
+        if due == self._due.get(run, 0):
+            return
+        if due:
+            self._due[run] = due
+            heappush(self._heap, (due, run))
+        else:
+            self._due.pop(run, None)
+        self._arm()
+
+    def close(self) -> None:
+        """Let nothing fire any more."""
+        self._due.clear()
+        self._heap.clear()
+        self._disarm()
+
+    def _disarm(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _arm(self) -> None:
+        heap = self._heap
+        while heap and self._due.get(heap[0][1]) != heap[0][0]:
+            heappop(heap)
+        if not heap:
+            self._disarm()
+            return
+        due = heap[0][0]
+        if self._handle is not None:
+            if self._handle_due == due:
+                return
+            self._handle.cancel()
+        delay = min(max(due - self._clock.now(), 0), LONGEST_SLEEP_MS)
+        self._handle_due = due
+        self._handle = asyncio.get_running_loop().call_later(delay / 1000, self._wake)
+
+    def _wake(self) -> None:
+        self._handle = None
+        now = self._clock.now()
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            due, run = heappop(heap)
+            if self._due.get(run) == due:
+                del self._due[run]
+                self._fire(run)
+        self._arm()
