@@ -14,7 +14,7 @@ DEBUG = os.environ.get("WFE_DEBUG") == "1"
 
 
 class BuildOrGoWithout(build_ext):
-    """A failed compilation leaves the interpreted machine, which is the same source, only slower."""
+    """A machine that can't be compiled is interpreted: it is the same source, only slower."""
 
     def run(self):
         try:
@@ -22,10 +22,6 @@ class BuildOrGoWithout(build_ext):
         except Exception as error:  # any failure of a foreign tool chain
             self.warn(f"the machine could not be compiled, so it will be interpreted: {error}")
             self.extensions = []
-            for name in COMPILED:
-                for path in (f"{name.replace('.', '/')}.c",):
-                    if os.path.exists(path):
-                        os.remove(path)
 
 
 def extensions():

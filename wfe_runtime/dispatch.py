@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, Protocol
 
 from wfe_vm.commands import RunStep, StopStep
@@ -39,7 +39,7 @@ class OutputLog(LogSink, Protocol):
 class _Attempt:
     """One attempt under way, or waiting for its turn."""
 
-    __slots__ = ("active", "command", "reason", "task", "timer")
+    __slots__ = ("active", "command", "ended", "reason", "task", "timer")
 
     def __init__(self, active: ActiveRun, command: RunStep) -> None:
         self.active = active
@@ -47,6 +47,7 @@ class _Attempt:
         self.task: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
         self.reason = ""  # why it is being stopped
+        self.ended = False
 
 
 class Dispatcher:
@@ -151,6 +152,7 @@ class Dispatcher:
             self._end(attempt, result)
             return
         attempt.task = asyncio.get_running_loop().create_task(self._wait(attempt, result, log))
+        attempt.task.add_done_callback(lambda _: self._see_to_unstarted(attempt, result))
         if step.timeout_ms:
             attempt.timer = asyncio.get_running_loop().call_later(
                 step.timeout_ms / 1000, self._cancel, attempt, TIMED_OUT
@@ -177,6 +179,15 @@ class Dispatcher:
             return
         self._end(attempt, result)
 
+    def _see_to_unstarted(self, attempt: _Attempt, work: Awaitable[StepResult]) -> None:
+        """End an attempt whose task was cancelled before it took its first step, and so ended nothing itself."""
+        if not attempt.ended:
+            if isinstance(work, Coroutine):
+                work.close()
+            if attempt.timer is not None:
+                attempt.timer.cancel()
+            self._end(attempt, self._stopped(attempt))
+
     def _stopped(self, attempt: _Attempt) -> StepResult:
         if attempt.reason != TIMED_OUT:
             return StepResult("abort", error=Failure("fail", "the step was stopped"))
@@ -186,6 +197,7 @@ class Dispatcher:
 
     def _end(self, attempt: _Attempt, result: StepResult, count: bool = True) -> None:
         command = attempt.command
+        attempt.ended = True
         self._attempts.pop((attempt.active.id, command.activation), None)
         if count:
             self._running -= 1

@@ -21,5 +21,4 @@ cdef enum:
     STAYING = 0
     RETURNING = 1
     ABORTING = 2
-    TERMINATING = 3
     ITEMS_INDEX = -1

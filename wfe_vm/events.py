@@ -41,7 +41,8 @@ class StepEnded(msgspec.Struct, frozen=True, tag="step", array_like=True):
 class ChildEnded(msgspec.Struct, frozen=True, tag="child", array_like=True):
     """A child run ended. ``status`` is succeeded, failed, aborted or terminated; ``error`` is the child's.
 
-    An empty ``child`` means that it could not be started.
+    An empty ``child`` means that it could not be started; otherwise the child, not the attempt, tells
+    whether the event is still awaited.
     """
 
     time: int

@@ -149,7 +149,7 @@ ROWS: Final[tuple[Row, ...]] = (
     _row(7, "INDEX", "", "value key -- element", "pure may_fail", "value[key]",
          "Takes a list's element or a map's member; null if there is none or the value is neither."),
     _row(8, "MAKE_LIST", "count", "item* -- list", "pure", "list of {0}", "Makes a list of the topmost items, the lowest first."),
-    _row(9, "MAKE_MAP", "count", "pair* -- map", "pure", "map of {0}", "Makes a map of that many name and value pairs."),
+    _row(9, "MAKE_MAP", "count", "pair* -- map", "pure may_fail", "map of {0}", "Makes a map of that many name and value pairs."),
     _row(10, "TEXT", "count", "part* -- text", "pure", "join {0} parts",
          "Joins parts to a text: null is empty, texts as they are, anything else as JSON."),
     _row(11, "GATHER", "gather", "-- map", "", "map of {0}",

@@ -28,7 +28,7 @@ cdef class Lifecycle(RunData):
     @cython.locals(parent=Frame)
     cdef object _leave(self, State state, Pointer pointer, Frame frame)
     @cython.locals(frame=Frame, frames=list, number=cython.int)
-    cdef int _unwinding(self, Pointer pointer, int depth) except -1
+    cdef bint _stopped_around(self, Pointer pointer) except -1
     cdef object _fail_hook(self, State state, Pointer pointer, Frame frame, int outcome, object error)
     cdef object _close(self, State state, Pointer pointer, Frame frame)
 
@@ -43,10 +43,10 @@ cdef class Lifecycle(RunData):
     @cython.locals(pointer=Pointer, frame=Frame)
     cdef object _fire(self, State state, long long activation, str kind)
     @cython.locals(frame=Frame, frames=list)
-    cdef object _interrupt(self, State state, Pointer pointer, int depth, int outcome, object error, int unwind)
-    cdef object _stop_innermost(self, State state, Pointer pointer, Frame frame, object error, int unwind)
+    cdef object _interrupt(self, State state, Pointer pointer, int depth, int outcome, object error)
+    cdef object _stop_innermost(self, State state, Pointer pointer, Frame frame, object error)
     @cython.locals(branch=Pointer)
-    cdef object _interrupt_branches(self, State state, Pointer pointer, Frame frame, object error, int unwind)
+    cdef object _interrupt_branches(self, State state, Pointer pointer, Frame frame, object error)
     @cython.locals(root=Pointer)
     cdef object _terminate_in_order(self, State state, Pointer pointer, Frame frame, object error)
     @cython.locals(pointer=Pointer, frame=Frame)

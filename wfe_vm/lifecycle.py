@@ -52,7 +52,6 @@ if not cython.compiled:
         SKIPPED,
         STAYING,
         SUCCESS,
-        TERMINATING,
         WAIT_CHILD,
         WAIT_FORK,
         WAIT_STEP,
@@ -100,6 +99,7 @@ class Lifecycle(RunData):
         frame.attempt += 1
         frame.tries += 1
         frame.passes = 0
+        frame.mark = 0
         frame.total = 0
         frame.next = 0
         frame.started = state.time
@@ -125,14 +125,17 @@ class Lifecycle(RunData):
         frame.opened = state.time
         frame.error = None
         frame.outcome = 0
-        if frame.attempt == 0 and frame.mark:
-            frame.phase = GUARDING
+        step = self.steps[frame.step]
+        if frame.mark:
+            # Its condition is not known yet, or it was stopped between two of its steps: it goes on from there.
+            frame.phase = BODY if frame.attempt else GUARDING
+            if frame.attempt:
+                self._start_timers(state, frame, step)
             pointer.pc = frame.mark
         else:
             child = frame.child
             self._begin_attempt(state, pointer, frame)
             frame.child = child  # a child that failed is reopened, not started again
-            step = self.steps[frame.step]
             # The run's own body is not run again: what is left of it is to give its outputs.
             pointer.pc = step.entry if frame.step else step.exit
         pointer.wait = READY
@@ -174,9 +177,10 @@ class Lifecycle(RunData):
         pointer.wait = READY
         if frame.cause_outcome:
             outcome = frame.cause_outcome
-            error = frame.cause
-            if error is not None and not error.step:
-                error = self._located(state, pointer, frame, error)
+            if frame.cause is not None:
+                error = self._located(state, pointer, frame, frame.cause)
+            elif error is None:
+                error = Failure("fail", "the enclosing block was stopped")
             frame.cause_outcome = 0
             frame.cause = None
             outputs = None
@@ -199,9 +203,9 @@ class Lifecycle(RunData):
                 )
             )
         if outcome != SUCCESS:
-            if self._unwinding(pointer, len(pointer.frames) - 1) == RETURNING:
+            if pointer.unwind == RETURNING and not self._inside_hook(state, pointer):
                 pointer.unwind = STAYING  # what returned did not end well after all
-            if outcome != ABORT and not frame.final and self._unwinding(pointer, len(pointer.frames) - 1) == STAYING:
+            if outcome != ABORT and not frame.final and not self._stopped_around(pointer):
                 if self._schedule_retry(state, pointer, frame, step, outcome, error):
                     return
                 if step.exhausted == "suspend" and not state.cancelling:
@@ -244,7 +248,7 @@ class Lifecycle(RunData):
             return False
         self._drop_reopen_within(state, pointer, frame)
         state.drop_collected(frame.id)
-        frame.total = 0
+        frame.total = 0  # what it forked over is gone
         frame.phase = DELAY
         pointer.wait = WAIT_TIMER
         state.set_timer(frame.id, "retry", due)
@@ -276,7 +280,7 @@ class Lifecycle(RunData):
             self._fill_hook_slot(state, pointer, frame, step)
         outcome = frame.outcome
         pc = -1
-        if self._unwinding(pointer, len(pointer.frames) - 1) != TERMINATING:
+        if not state.terminating or self._inside_hook(state, pointer):
             if outcome == SUCCESS:
                 pc = step.on_success
             elif outcome == FAILURE:
@@ -311,8 +315,7 @@ class Lifecycle(RunData):
         outcome = frame.outcome
         error = frame.error
         well = outcome == SUCCESS
-        unwind = self._unwinding(pointer, len(pointer.frames) - 1)
-        if not well and outcome != ABORT and step.continue_on_failure and unwind == STAYING:
+        if not well and outcome != ABORT and step.continue_on_failure and not self._stopped_around(pointer):
             well = True
             self._drop_reopen_within(state, pointer, frame)
             if len(state.tolerated) + len(state.new_tolerated) < MAX_FAILURES_KEPT:
@@ -325,7 +328,7 @@ class Lifecycle(RunData):
         if not pointer.frames:
             if pointer.parent < 0:
                 self._end_run(state, outcome, error)
-            elif well and pointer.unwind == STAYING:
+            elif well and pointer.unwind != ABORTING:
                 self._go_on(state, pointer, step.exit)
             else:
                 self._end_pointer(state, pointer, outcome if not well else ABORT, error)
@@ -337,35 +340,26 @@ class Lifecycle(RunData):
             else:
                 self._fail_hook(state, pointer, parent, outcome, error)
             return
-        if unwind == STAYING:
-            if well:
-                self._go_on(state, pointer, step.exit)
-            elif outcome == ABORT:
-                # Nobody asked this run to stop: a child was cancelled, which is a failure to its parent.
-                self._settle(state, pointer, FAILURE, error, None, None)
-            else:
-                self._settle(state, pointer, outcome, error, None, None)
-            return
-        if len(pointer.frames) - 1 <= pointer.unwind_depth:
-            pointer.unwind = STAYING
-            pointer.unwind_depth = -1
-        if unwind == RETURNING:
+        if parent.cause_outcome:
+            self._settle(state, pointer, ABORT, error, None, None)
+        elif pointer.unwind == RETURNING and not self._inside_hook(state, pointer):
             self._settle(state, pointer, SUCCESS, None, {}, None)
+        elif well:
+            self._go_on(state, pointer, step.exit)
+        elif outcome == ABORT:
+            # Nobody asked this run to stop: a child was cancelled, which is a failure to its parent.
+            self._settle(state, pointer, FAILURE, error, None, None)
         else:
-            if unwind == TERMINATING:
-                pointer.unwind = TERMINATING  # its hooks are passed over, to the run's own end
-            self._settle(state, pointer, ABORT, error or Failure("fail", "the enclosing block was stopped"), None, None)
+            self._settle(state, pointer, outcome, error, None, None)
 
-    def _unwinding(self, pointer: Pointer, depth: int) -> int:
-        """Return why the frame at that depth is being left, if it is: a hook around it is let finish first."""
-        if pointer.unwind == STAYING:
-            return STAYING
-        frames = pointer.frames
-        for number in range(pointer.unwind_depth + 1, depth):
-            frame = frames[number]
+    def _stopped_around(self, pointer: Pointer) -> bool:
+        """Say whether what is around the innermost frame is being stopped; a hook is let finish whatever is."""
+        for frame in reversed(pointer.frames[:-1]):
             if frame.phase == HOOK or frame.phase == ENSURE:
-                return STAYING
-        return pointer.unwind
+                return False
+            if frame.cause_outcome:
+                return True
+        return pointer.unwind == ABORTING
 
     def _fail_hook(self, state: State, pointer: Pointer, frame: Frame, outcome: int, error: Failure | None) -> None:
         """Take in that a hook of the frame failed: it fails what had succeeded, and never masks a failure."""
@@ -407,10 +401,8 @@ class Lifecycle(RunData):
         state.changed[pointer.id] = pointer
         state.drop_timer(frame.id, "timeout")
         state.drop_timer(frame.id, "total")
-        if frame.outcome == SUCCESS or not self._is_kept(state, pointer, frame):
+        if not self._is_kept(state, pointer, frame):
             state.drop_collected(frame.id)
-
-    # Forks
 
     def _fill(self, state: State, pointer: Pointer, frame: Frame) -> None:
         """Start branches within the limit; settle the fork's frame once none is live and none will start."""
@@ -458,7 +450,7 @@ class Lifecycle(RunData):
         """Take a branch that has ended out, and have its fork count it."""
         parent = state.pointers[pointer.parent]
         frame = parent.frames[-1]
-        stopped = pointer.unwind != STAYING
+        stopped = pointer.unwind == ABORTING
         state.remove_pointer(pointer)
         pointer.wait = GONE
         state.changed[parent.id] = parent
@@ -473,9 +465,7 @@ class Lifecycle(RunData):
             if fail_fast != "never" and not frame.stopped:
                 frame.stopped = True
                 if fail_fast == "cancel":
-                    self._interrupt_branches(
-                        state, parent, frame, Failure("fail", "stopped: another branch failed"), ABORTING
-                    )
+                    self._interrupt_branches(state, parent, frame, Failure("fail", "stopped: another branch failed"))
         if parent.wait == WAIT_FORK and parent.frames[-1] is frame:
             self._fill(state, parent, frame)
 
@@ -512,11 +502,9 @@ class Lifecycle(RunData):
             )
             if kind == "total":
                 frame.final = True
-            self._interrupt(state, pointer, depth, ERROR, error, ABORTING)
+            self._interrupt(state, pointer, depth, ERROR, error)
 
-    def _interrupt(
-        self, state: State, pointer: Pointer, depth: int, outcome: int, error: Failure | None, unwind: int
-    ) -> None:
+    def _interrupt(self, state: State, pointer: Pointer, depth: int, outcome: int, error: Failure | None) -> None:
         """Stop the frame at that depth and all inside it; depth -1 stops the pointer.
 
         Hooks that are running inside it are let finish first.
@@ -526,39 +514,35 @@ class Lifecycle(RunData):
         if depth >= 0:
             frame = frames[depth]
             if frame.phase == HOOK or frame.phase == ENSURE:
-                if unwind == TERMINATING:
-                    pointer.unwind = TERMINATING
                 return
-            if not frame.cause_outcome or unwind == TERMINATING or outcome == ABORT:
+            if frame.cause is None or outcome == ABORT:
                 frame.cause_outcome = outcome
                 frame.cause = error
             if outcome == ABORT:
                 frame.final = True
+        else:
+            pointer.unwind = ABORTING
+            if not frames:
+                # A branch between two of its steps, or before the first.
+                if not self._inside_hook(state, pointer):
+                    state.keep_reopen(pointer.id, pointer.row())
+                self._end_pointer(state, pointer, ABORT, error)
+                return
         innermost = len(frames) - 1
-        if innermost > depth:
-            if pointer.unwind == STAYING or pointer.unwind == RETURNING or depth < pointer.unwind_depth:
-                pointer.unwind_depth = depth
-            if pointer.unwind != TERMINATING:
-                pointer.unwind = unwind
-            for frame in frames[depth + 1 :]:
-                if frame.phase == HOOK or frame.phase == ENSURE:
-                    return
-            frame = frames[innermost]
-            if not frame.cause_outcome or outcome == ABORT:
-                frame.cause_outcome = ABORT
-                frame.cause = error
-            frame.final = True
-        elif unwind == TERMINATING:
-            pointer.unwind = TERMINATING
-            pointer.unwind_depth = depth
-        if not frames:
-            # A branch between two of its steps, or before the first.
-            pointer.unwind = unwind
-            self._end_pointer(state, pointer, ABORT, error)
-            return
-        self._stop_innermost(state, pointer, frames[innermost], error, unwind)
+        for number in range(depth + 1, len(frames)):
+            frame = frames[number]
+            if frame.phase == HOOK or frame.phase == ENSURE:
+                return
+            if number == innermost:
+                if frame.cause is None or outcome == ABORT:
+                    frame.cause_outcome = ABORT
+                    frame.cause = error
+                frame.final = True
+            elif not frame.cause_outcome:
+                frame.cause_outcome = ABORT  # with the error that comes up from inside
+        self._stop_innermost(state, pointer, frames[innermost], error)
 
-    def _stop_innermost(self, state: State, pointer: Pointer, frame: Frame, error: Failure | None, unwind: int) -> None:
+    def _stop_innermost(self, state: State, pointer: Pointer, frame: Frame, error: Failure | None) -> None:
         """Stop what the innermost frame waits for; it settles when that has ended, at once if nothing has to end."""
         wait = pointer.wait
         if wait == WAIT_STEP:
@@ -567,33 +551,29 @@ class Lifecycle(RunData):
             state.commands.append(StopChild(frame.id, frame.attempt, frame.child))
         elif wait == WAIT_FORK:
             frame.stopped = True
-            self._interrupt_branches(state, pointer, frame, error, unwind)
+            self._interrupt_branches(state, pointer, frame, error)
             if pointer.wait == WAIT_FORK and pointer.frames and pointer.frames[-1] is frame:
                 self._fill(state, pointer, frame)
         else:
+            if wait == READY:
+                frame.mark = pointer.pc
             state.drop_timer(frame.id, "sleep")
             state.drop_timer(frame.id, "retry")
             self._settle(state, pointer, ABORT, error, None, None)
 
-    def _interrupt_branches(
-        self, state: State, pointer: Pointer, frame: Frame, error: Failure | None, unwind: int
-    ) -> None:
+    def _interrupt_branches(self, state: State, pointer: Pointer, frame: Frame, error: Failure | None) -> None:
         branches = [
             branch for branch in state.pointers.values() if branch.parent == pointer.id and branch.fork == frame.id
         ]
         for branch in branches:
             if branch.id in state.pointers:
-                self._interrupt(state, branch, -1, ABORT, error, unwind)
+                self._interrupt(state, branch, -1, ABORT, error)
 
     def _terminate_in_order(self, state: State, pointer: Pointer, frame: Frame, error: Failure | None) -> None:
         """End the run for a step whose failure is to end it: everything stops, only ``ensure`` hooks run."""
         state.terminating = True
         frame.phase = HOOK  # it has settled: what follows is its ensure
-        root = state.pointers[0]
-        if pointer is not root:
-            pointer.unwind = TERMINATING
-            pointer.unwind_depth = -1
-        self._interrupt(state, root, 0, ABORT, error, TERMINATING)
+        self._interrupt(state, state.pointers[0], 0, ABORT, error)
 
     def _end_hard(self, state: State, status: str, error: Failure) -> None:
         """End the run now: stop what runs, and run no hook."""
@@ -696,7 +676,7 @@ class Lifecycle(RunData):
         """Say whether a retry of the run would reopen the frame."""
         row = state.reopen.get(pointer.id)
         if row is not None:
-            for kept in row[9]:
+            for kept in row[8]:
                 if kept[0] == frame.id:
                     return True
         return False

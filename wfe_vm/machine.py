@@ -109,7 +109,6 @@ if not cython.compiled:
     )
     from .phases import (
         ABORT,
-        ABORTING,
         BODY,
         ERROR,
         FAILURE,
@@ -288,9 +287,10 @@ class Machine(Lifecycle):
         if pointer is None or pointer.wait != WAIT_CHILD:
             return False
         frame = pointer.frames[-1]
-        if frame.id != event.activation or frame.attempt != event.attempt:
+        if frame.id != event.activation:
             return False
-        if event.child and event.child != frame.child:
+        # A child that was reopened ends for a later attempt than the one that started it.
+        if event.child != frame.child if event.child else event.attempt != frame.attempt:
             return False
         state.active -= 1
         if event.status == "succeeded":
@@ -342,13 +342,11 @@ class Machine(Lifecycle):
 
     def _fire_due(self, state: State, time: int) -> bool:
         """Let all that is due act, one after another: what one does may undo the next. Returns whether any was."""
-        timer = state.take_due(time)
-        if timer is None:
-            return False
-        while timer is not None and state.end is None:
+        fired = False
+        while (timer := state.take_due(time)) is not None:
             self._fire(state, timer[0], timer[1])
-            timer = state.take_due(time)
-        return True
+            fired = True
+        return fired
 
     def _apply_cancel(self, state: State, event: events.Cancel) -> bool:
         if state.cancelling:
@@ -362,7 +360,7 @@ class Machine(Lifecycle):
             self._lift_suspension(state)
             waiting = [pointer for pointer in state.pointers.values() if pointer.wait == READY]
         error = Failure("fail", event.reason or "the run was cancelled")
-        self._interrupt(state, root, 0, ABORT, error, ABORTING)
+        self._interrupt(state, root, 0, ABORT, error)
         for pointer in waiting:
             if pointer.id in state.pointers and pointer.wait == READY and pointer not in state.ready:
                 state.ready.append(pointer)
@@ -418,7 +416,6 @@ class Machine(Lifecycle):
         pointer = pointer_from(row)
         pointer.scopes = [state.scopes[owner] for owner in pointer.owners]
         pointer.unwind = STAYING
-        pointer.unwind_depth = -1
         for frame in pointer.frames:
             frame.cause = None
             frame.cause_outcome = 0
@@ -578,6 +575,9 @@ class Machine(Lifecycle):
                     start = len(stack) - count
                     parts = stack[start:]
                     del stack[start:]
+                    for name in parts[::2]:
+                        if type(name) is not str:
+                            raise ExpressionError("type", f"a map's names are texts, not {describe(name)}")
                     stack.append(dict(zip(parts[::2], parts[1::2], strict=True)))
                     pc += 2
                 elif op == TEXT:
@@ -736,13 +736,19 @@ class Machine(Lifecycle):
             data = stack.pop()
             inputs = stack.pop()
             config = stack.pop()
+            for part in (config, inputs, data):
+                if type(part) is not dict and (part is not None or part is config):
+                    raise ExpressionError("type", f"a task takes maps, not {describe(part)}")
             pointer.wait = WAIT_STEP
             state.active += 1
             state.changed[pointer.id] = pointer
             path = self._path(state, pointer)
             state.commands.append(RunStep(frame.id, frame.attempt, frame.step, path, config, inputs, data))
         elif op == START_CHILD:
-            self._start_child(state, pointer, frame, step, stack.pop())
+            inputs = stack.pop()
+            if type(inputs) is not dict:
+                raise ExpressionError("type", f"a child's inputs are a map, not {describe(inputs)}")
+            self._start_child(state, pointer, frame, step, inputs)
         elif op == END_HOOK:
             if frame.phase == HOOK:
                 self._ensure(state, pointer, frame)
@@ -774,7 +780,6 @@ class Machine(Lifecycle):
             outputs = self._checked_outputs(state, stack.pop())
             state.outputs = outputs
             pointer.unwind = RETURNING
-            pointer.unwind_depth = 0
             self._succeed(state, pointer, frame, {}, None)
         elif op == FINISH:
             state.outputs = self._checked_outputs(state, stack.pop())

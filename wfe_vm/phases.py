@@ -35,7 +35,6 @@ ENSURE: Final = 4
 STAYING: Final = 0
 RETURNING: Final = 1
 ABORTING: Final = 2
-TERMINATING: Final = 3
 
 # Under which number a for_each keeps its list beside what its iterations collect.
 ITEMS_INDEX: Final = -1

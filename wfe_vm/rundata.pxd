@@ -12,7 +12,7 @@ cdef class RunData:
 
     cdef object _store(self, State state, Pointer pointer, int depth, int slot, object value)
     cdef object _check_size(self, State state, object value, object what)
-    cdef dict _checked_outputs(self, State state, dict outputs)
+    cdef dict _checked_outputs(self, State state, object outputs)
     cdef dict _declared_outputs(self, State state, Frame frame, dict outputs)
     cdef object _keep_result(self, State state, Pointer pointer, Frame frame, object step, int outcome, dict outputs, object stdout, object error)
     cdef object _fill_hook_slot(self, State state, Pointer pointer, Frame frame, object step)

@@ -17,7 +17,7 @@ from .outcome import Failure
 from .program import Program, Step
 from .state import Frame, Pointer, State
 from .typeterms import check_value, coerce, is_optional, parse_type
-from .values import size_of
+from .values import describe, size_of
 
 if not cython.compiled:
     from .phases import BODY, SUCCESS
@@ -71,6 +71,8 @@ class RunData:
 
     def _checked_outputs(self, state: State, outputs: dict[str, Any]) -> dict[str, Any]:
         """Return the run's outputs as declared. Raises ExpressionError (``type``) for one of a wrong type."""
+        if type(outputs) is not dict:
+            raise ExpressionError("type", f"a run's outputs are a map, not {describe(outputs)}")
         for output, declared in self.run_outputs:
             value = outputs.get(output.name)
             if value is None:

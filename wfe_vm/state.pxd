@@ -26,7 +26,7 @@ cpdef Frame frame_from(object row)
 
 cdef class Pointer:
     cdef public long long id, parent, fork, index
-    cdef public int pc, wait, unwind, unwind_depth
+    cdef public int pc, wait, unwind
     cdef public tuple owners
     cdef public list frames, scopes
 

@@ -104,7 +104,7 @@ class Frame:
         self.passes: int = 0
         self.opened: int = 0  # when the current series of attempts began
         self.started: int = 0  # when the current attempt began
-        self.mark: int = 0  # pc of the condition, while it is not known
+        self.mark: int = 0  # pc at which to take up again: its condition's, or where it was stopped; 0: its entry
         self.error: Failure | None = None
         self.cause_outcome: int = 0  # what the frame is being stopped with; 0: it isn't
         self.cause: Failure | None = None
@@ -185,7 +185,6 @@ class Pointer:
         self.pc: int = pc
         self.wait: int = READY
         self.unwind: int = 0  # why frames are being left: 0 they aren't, else see the machine
-        self.unwind_depth: int = -1  # index of the frame at which that ends; -1: with the pointer
         self.owners: tuple[int, ...] = owners  # scopes it sees, by depth
         self.frames: list[Frame] = []
         self.scopes: list[list[Any]] = []  # the owners' slots; not stored
@@ -200,7 +199,6 @@ class Pointer:
             self.pc,
             self.wait,
             self.unwind,
-            self.unwind_depth,
             self.owners,
             [frame.row() for frame in self.frames],
         )
@@ -208,11 +206,10 @@ class Pointer:
 
 def pointer_from(row: Any) -> Pointer:
     """Return the pointer that a row describes, its scopes not yet bound."""
-    pointer = Pointer(row[0], row[1], row[2], row[3], row[4], tuple(row[8]))
+    pointer = Pointer(row[0], row[1], row[2], row[3], row[4], tuple(row[7]))
     pointer.wait = row[5]
     pointer.unwind = row[6]
-    pointer.unwind_depth = row[7]
-    pointer.frames = [frame_from(frame) for frame in row[9]]
+    pointer.frames = [frame_from(frame) for frame in row[8]]
     return pointer
 
 
@@ -312,6 +309,8 @@ class State:
         """Forget what was collected for a frame."""
         if self.collected.pop(activation, None) is not None:
             self.dropped_collected.append(activation)
+            if self.new_collected:
+                self.new_collected = [row for row in self.new_collected if row[0] != activation]
 
     def set_timer(self, activation: int, kind: str, due: int) -> None:
         """Have a timer fire for a frame when it is ``due``, in place of an earlier one of that kind."""
@@ -337,7 +336,7 @@ class State:
     def drop_reopen(self, pointer_id: int) -> None:
         """Forget a row that will not be reopened, and what was kept for it alone."""
         row = self.take_reopen(pointer_id)
-        for frame in row[9]:
+        for frame in row[8]:
             if frame[0] not in self.located:
                 self.drop_collected(frame[0])
         if pointer_id not in self.pointers and pointer_id != 0:
@@ -357,14 +356,12 @@ class State:
 
     def take_due(self, time: int) -> tuple[int, str] | None:
         """Take the first timer due by ``time``, of two alike the smaller activation's; None if there is none."""
-        heap = self.heap
-        while heap and heap[0][0] <= time:
-            due, activation, kind = heappop(heap)
-            if self.timers.get((activation, kind)) == due:
-                del self.timers[activation, kind]
-                self.changed_timers[activation, kind] = 0
-                return activation, kind
-        return None
+        due = self.due()
+        if not due or due > time:
+            return None
+        _, activation, kind = heappop(self.heap)
+        self.drop_timer(activation, kind)
+        return activation, kind
 
     # In and out
 
@@ -448,10 +445,10 @@ class State:
             self.pointers[row[0]] = pointer_from(row)
         for id in delta.removed:
             self.pointers.pop(id, None)
-        for activation, index, value in delta.collected:
-            self.collected.setdefault(activation, {})[index] = value
         for activation in delta.uncollected:
             self.collected.pop(activation, None)
+        for activation, index, value in delta.collected:
+            self.collected.setdefault(activation, {})[index] = value
         for activation, kind, due in delta.timers:
             if due:
                 self.timers[activation, kind] = due

@@ -343,3 +343,30 @@ workflow:
     again = run.machine.recover(run.state)
     assert again == run.ran
     assert run.state.snapshot() == before
+
+
+def test_a_run_that_was_cancelled_between_two_steps_goes_on_there_when_it_is_retried(tmp_path: Path) -> None:
+    text = """
+workflow:
+  id: w
+  version: 1
+  steps:
+    - {name: a, config: {run: a}}
+    - name: fan
+      for_each: range(2)
+      do: [{name: b, config: {run: b}}, {name: c, config: {run: c}}]
+    - {name: d, config: {run: d}}
+"""
+    run = simulate(tmp_path, text, {"fan[0]/b": None})
+    run.settle()
+    run.advance(Suspend(run.now))
+    run.end("fan[0]/b", {})
+    run.advance(Cancel(run.now))
+    run.finish()
+    assert run.status == "aborted"
+    before = run.paths_run()
+    run.ended = None
+    assert run.advance(Retry(run.now))
+    run.finish()
+    assert run.status == "succeeded"
+    assert run.paths_run()[len(before) :] == ["fan[0]/c", "d"]
