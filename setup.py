@@ -17,6 +17,7 @@ class BuildOrGoWithout(build_ext):
     """A machine that can't be compiled is interpreted: it is the same source, only slower."""
 
     def run(self):
+        self.parallel = self.parallel or os.cpu_count()
         try:
             super().run()
         except Exception as error:  # any failure of a foreign tool chain

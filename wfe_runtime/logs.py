@@ -77,7 +77,8 @@ class RunLog:
         line_bytes: int = LINE_BYTES,
         step_bytes: int = STEP_BYTES,
     ) -> None:
-        """``append`` stores rows, ``now`` is the time in epoch ms, ``printed`` is told each row's stream and text."""
+        """``append`` stores rows, ``now`` is the time in epoch ms, ``printed`` is told each stored row's stream
+        and text, which may have several lines."""
         self._append = append
         self._run = run
         self._step = step
@@ -106,8 +107,14 @@ class RunLog:
 
     def write(self, stream: str, data: bytes) -> None:
         """Take output of ``stdout``, ``stderr`` or ``log``, cut anywhere. Never blocks."""
-        if not data or self._closed:
+        if self._closed:
             return
+        # No more than a line's worth at a time: then all lines that end in a piece are short enough unread.
+        for start in range(0, len(data), self._line_bytes):
+            self._take(stream, data[start : start + self._line_bytes])
+        self._schedule()
+
+    def _take(self, stream: str, data: bytes) -> None:
         state = self._streams.get(stream)
         if state is None:
             state = self._streams[stream] = _Stream()
@@ -115,14 +122,9 @@ class RunLog:
         if last:
             first = data.find(b"\n") + 1
             self._end_line(stream, state, data[:first])
-            if last - first <= self._line_bytes:
-                self._keep(stream, data[first:last])
-            else:
-                for line in data[first : last - 1].split(b"\n"):
-                    self._end_line(stream, state, line + b"\n")
+            self._keep(stream, data[first:last])
         if last < len(data):
             self._add_part(stream, state, data[last:])
-        self._schedule()
 
     async def drain(self) -> None:
         """Return once little enough waits."""
@@ -235,6 +237,15 @@ class RunLog:
         self._pieces.insert(0, piece)
         self._lost = 0
 
+    def _show(self, rows: Sequence[LogRow]) -> None:
+        """Tell of rows that are stored: what is shown of a run is what is kept of it."""
+        for row in rows:
+            if self._broken is None:
+                try:
+                    self._printed(row.stream, row.text)
+                except Exception as error:  # told by close(); the step is not to suffer from it
+                    self._broken = error
+
     # On to the store
 
     def _schedule(self) -> None:
@@ -283,21 +294,20 @@ class RunLog:
                 self._schedule()
 
     async def _store(self, pieces: list[_Piece]) -> None:
-        rows = []
-        for piece in pieces:
-            text = piece.data.decode("utf-8", "replace")
-            rows.append(LogRow(self._run, self._step, self._attempt, piece.stream, piece.time, text))
-            if self._broken is None:
-                try:
-                    self._printed(piece.stream, text)
-                except Exception as error:  # told by close(); the step is not to suffer from it
-                    self._broken = error
+        rows = [
+            LogRow(
+                self._run, self._step, self._attempt, piece.stream, piece.time, piece.data.decode("utf-8", "replace")
+            )
+            for piece in pieces
+        ]
         size = sum(len(piece.data) for piece in pieces)
         try:
             await self._append(rows)
-        except WfeError as error:
+        except Exception as error:  # whatever a store raises: the step goes on without its log
             self._lost += size
-            self._reason = error.message
+            self._reason = error.message if isinstance(error, WfeError) else f"{type(error).__name__}: {error}"
+        else:
+            self._show(rows)
         finally:
             self._held -= size
             if self._held <= _ENOUGH_BYTES and self._drained is not None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from wfe_runtime.executors.environment import Environment, build_environment, variable_name
+from wfe_runtime.executors.environment import Environment, build_environment, inherited_environment, variable_name
 from wfe_runtime.executors.problems import TaskProblem
 from wfe_runtime.executors.scratch import Scratch
 
@@ -25,7 +25,10 @@ def scratch(tmp_path: Path) -> Iterator[Scratch]:
 def build(scratch: Scratch, data: dict[str, Any] | None = None, **layers: Any) -> Environment:
     """Build an environment of some layers; the others are empty."""
     own, inputs = layers.get("own", {}), layers.get("inputs")
-    return build_environment(own, data or {}, inputs, layers.get("env", {}), layers.get("expressions", {}), scratch)
+    inherited = inherited_environment()
+    return build_environment(
+        inherited, own, data or {}, inputs, layers.get("env", {}), layers.get("expressions", {}), scratch
+    )
 
 
 def content_of(environment: Environment, name: str) -> bytes:

@@ -14,7 +14,7 @@ from wfe_runtime.errors import StoreError
 from wfe_runtime.logs import LINE_BYTES, RunLog
 from wfe_runtime.providers.contracts import LogRow
 
-from .shell_support import run_on
+from .shell_support import run_on, until
 
 
 class Rows:
@@ -185,9 +185,8 @@ def test_a_store_that_fails_leaves_a_marked_gap_and_no_error() -> None:
     async def main() -> None:
         log = log_to(rows)
         rows.failing = True
-        log.write("stdout", b"x" * 99_999 + b"\n")
-        log.write("stdout", b"y" * 1_999_999 + b"\n")
-        await log.drain()
+        log.write("stdout", b"lost line\n" * 10_000)
+        await until(lambda: rows.calls > 0)
         rows.failing = False
         log.write("stdout", b"back\n")
         await log.close()
@@ -196,6 +195,7 @@ def test_a_store_that_fails_leaves_a_marked_gap_and_no_error() -> None:
     assert rows.text("stdout").endswith("back\n")
     (gap, *_) = [row for row in rows.rows if "missing" in row.text]
     assert gap.stream == "log"
+    assert "100,000 bytes" in gap.text
     assert "the disk is full" in gap.text
 
 
@@ -211,6 +211,39 @@ def test_a_store_that_never_recovers_lets_the_log_be_closed() -> None:
 
     run(main())
     assert rows.rows == []
+
+
+def test_a_view_is_told_nothing_that_is_not_stored_yet() -> None:
+    rows = Rows()
+    seen: list[str] = []
+
+    async def main() -> None:
+        rows.gate = asyncio.Event()
+        log = log_to(rows, lambda stream, text: seen.append(text))
+        log.write("stdout", b"x\n" * 40_000)
+        await until(lambda: rows.calls > 0)
+        assert seen == []
+        rows.gate.set()
+        await log.close()
+        assert "".join(seen) == rows.text()
+
+    run(main())
+
+
+def test_a_view_that_breaks_is_told_at_the_end_and_the_log_is_kept() -> None:
+    rows = Rows()
+
+    def fail(stream: str, text: str) -> None:
+        raise RuntimeError("the view is broken")
+
+    async def main() -> None:
+        log = log_to(rows, fail)
+        log.write("stdout", b"kept\n")
+        with pytest.raises(RuntimeError, match="the view is broken"):
+            await log.close()
+
+    run(main())
+    assert rows.text() == "kept\n"
 
 
 def test_a_view_is_told_what_is_stored_in_order() -> None:
@@ -234,8 +267,7 @@ def test_output_is_stored_while_the_step_goes_on_also_a_line_without_end() -> No
     async def main() -> None:
         log = log_to(rows)
         log.write("stdout", b"line\nPassword: ")
-        while rows.text() != "line\nPassword: ":
-            await asyncio.sleep(0.01)
+        await until(lambda: rows.text() == "line\nPassword: ")
         log.write("stdout", b"accepted\n")
         await log.close()
 
@@ -260,14 +292,12 @@ def test_a_log_without_output_never_asks_the_store() -> None:
 @pytest.mark.acceptance("SHL-14", "LOG-06")
 def test_ten_million_lines_are_taken_in_bounded_memory() -> None:
     counted = 0
-    held = 0
 
     async def count(found: Sequence[LogRow]) -> None:
         nonlocal counted
         counted += sum(row.text.count("\n") for row in found if row.stream == "stdout")
 
     async def main() -> None:
-        nonlocal held
         log = RunLog(count, "0197", "build", 1, lambda: 0, lambda stream, text: None)
         piece = b"1234567\n" * 8192
         for _ in range(10_000_000 // 8192 + 1):

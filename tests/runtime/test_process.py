@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import gc
 import os
 import signal
 import subprocess
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,31 @@ def test_a_start_that_fails_leaves_nothing_open(program: str, folder: str, code:
     with_launcher("asyncio", body)
 
 
+def test_a_program_that_moved_between_two_starts_is_found_where_it_is_now(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    environment = {"PATH": f"{first}:{second}".encode()}
+
+    async def body(launcher: Launcher) -> None:
+        async def exit_code() -> int | None:
+            process = launcher.start(["tool"], environment, "/", ignore)
+            await process.wait()
+            await process.finish()
+            return process.exit_code
+
+        (first / "tool").write_text("#!/bin/sh\nexit 1\n")
+        (first / "tool").chmod(0o700)
+        assert await exit_code() == 1
+        (first / "tool").rename(second / "tool")
+        assert await exit_code() == 1
+        (second / "tool").unlink()
+        with pytest.raises(FileNotFoundError):
+            await exit_code()
+
+    with_launcher("asyncio", body)
+
+
 def test_a_host_without_pidfds_left_gets_an_error_and_no_orphan(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,52 +232,95 @@ def tagged(script: str, folder: Path, tag: bytes) -> subprocess.Popen[bytes]:
 TAG = TAG_NAME.encode() + b"=test-descendants"
 
 
+def sleepers(folder: Path, *names: str) -> dict[str, int]:
+    """Return the ids in files of these names, once all of them are there and have become ``sleep``."""
+
+    def is_ready(name: str) -> bool:
+        try:
+            process = int((folder / name).read_text())
+            return Path(f"/proc/{process}/comm").read_text() == "sleep\n"
+        except (FileNotFoundError, ValueError):
+            return False
+
+    run_on("asyncio", until(lambda: all(map(is_ready, names))))
+    return {name: int((folder / name).read_text()) for name in names}
+
+
+def end(leader: subprocess.Popen[bytes], others: Iterable[int]) -> None:
+    os.killpg(leader.pid, signal.SIGKILL)
+    leader.wait()
+    for process in others:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    run_on("asyncio", until(lambda: not any(map(is_alive, others))))
+
+
 def test_descendants_are_found_by_session_tag_and_parents_and_no_others_are(tmp_path: Path) -> None:
     script = """
     sleep 1000 & echo $! > in-group
     setsid sleep 1000 & echo $! > own-session
     env -i sleep 1000 & echo $! > no-tag
-    env -i setsid sh -c 'sleep 1000 & echo $! > grandchild; echo $$ > neither; wait' &
+    env -i setsid sh -c 'echo $$ > shell; sleep 1000 & echo $! > neither; wait' &
     wait
     """
-    names = ("in-group", "own-session", "no-tag", "grandchild", "neither")
     leader = tagged(script, tmp_path, TAG)
     stranger = subprocess.Popen(["sleep", "1000"])
+    found: dict[str, int] = {}
     try:
-        run_on("asyncio", until(lambda: all((tmp_path / n).exists() and (tmp_path / n).read_text() for n in names)))
-        expected = {int((tmp_path / name).read_text()) for name in names}
-        assert set(find_descendants(leader.pid, TAG)) == expected
-        opened = open_descendants(leader.pid, TAG)
+        found = sleepers(tmp_path, "in-group", "own-session", "no-tag", "neither")
+        found["shell"] = int((tmp_path / "shell").read_text())
+        assert set(find_descendants(leader.pid, TAG).processes) == set(found.values())
+        opened = open_descendants(leader.pid, TAG).processes
         assert sorted(group == leader.pid for group in opened.values()) == [False, False, False, True, True]
         for handle in opened:
             signal.pidfd_send_signal(handle, signal.SIGKILL)
             os.close(handle)
-        run_on("asyncio", until(lambda: not any(map(is_alive, expected))))
-        assert find_descendants(leader.pid, TAG) == {}
+        run_on("asyncio", until(lambda: not any(map(is_alive, found.values()))))
+        assert find_descendants(leader.pid, TAG).processes == {}
         assert stranger.poll() is None
     finally:
-        for process in (leader, stranger):
-            process.kill()
-            process.wait()
+        stranger.kill()
+        stranger.wait()
+        end(leader, found.values())
 
 
 def test_descendants_are_found_among_many_and_after_the_ids_have_gone_round(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leader = tagged("setsid sleep 1000 & echo $! > child; wait", tmp_path, TAG)
+    leader = tagged("setsid sleep 1000 & echo $! > child; wait", tmp_path, TAG + b"-2")
+    found: dict[str, int] = {}
     try:
-        run_on("asyncio", until(lambda: (tmp_path / "child").exists() and bool((tmp_path / "child").read_text())))
-        child = int((tmp_path / "child").read_text())
+        found = sleepers(tmp_path, "child")
         monkeypatch.setattr(descendants, "_PROBED", -1)
-        assert set(find_descendants(leader.pid, TAG)) == {child}
+        assert set(find_descendants(leader.pid, TAG + b"-2").processes) == {found["child"]}
         monkeypatch.setattr(descendants, "last_process_id", lambda: leader.pid - 1)
-        assert set(find_descendants(leader.pid, TAG)) == {child}
+        assert set(find_descendants(leader.pid, TAG + b"-2").processes) == {found["child"]}
         monkeypatch.setattr(descendants, "last_process_id", lambda: 0)
-        assert set(find_descendants(leader.pid, TAG)) == {child}
+        assert set(find_descendants(leader.pid, TAG + b"-2").processes) == {found["child"]}
     finally:
-        os.killpg(leader.pid, signal.SIGKILL)
-        leader.wait()
-        os.kill(child, signal.SIGKILL)
+        end(leader, found.values())
+
+
+def test_a_process_in_the_middle_of_an_exec_is_told_to_be_unclear(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = descendants._read
+    leader = tagged("setsid sleep 1000 & echo $! > child", tmp_path, TAG + b"-3")
+    found: dict[str, int] = {}
+    try:
+        found = sleepers(tmp_path, "child")
+        child = found["child"]
+        without_memory = {f"/proc/{child}/environ", f"/proc/{child}/cmdline"}
+        monkeypatch.setattr(
+            descendants, "_read", lambda path, limit: b"" if path in without_memory else read(path, limit)
+        )
+        run_on("asyncio", until(lambda: not is_alive(leader.pid)))  # a zombie: nobody's parent any more
+        processes, unclear = find_descendants(leader.pid, TAG + b"-3")
+        assert (child in processes, unclear) == (False, True)
+        monkeypatch.undo()
+        assert child in find_descendants(leader.pid, TAG + b"-3").processes
+    finally:
+        end(leader, found.values())
 
 
 def test_the_last_process_id_grows_with_every_process() -> None:
@@ -288,12 +357,9 @@ def test_a_stopped_process_takes_term_all_the_same(tmp_path: Path) -> None:
 
 def test_a_fork_bomb_in_its_own_sessions_is_stopped(tmp_path: Path) -> None:
     (tmp_path / "bomb.sh").write_text(
-        "echo $$ >> pids
-"
-        "if test $(wc -l < pids) -lt 40; then setsid sh ./bomb.sh & setsid sh ./bomb.sh & fi
-"
-        "sleep 1000
-"
+        "echo $$ >> pids\n"
+        "if test $(wc -l < pids) -lt 40; then setsid sh ./bomb.sh & setsid sh ./bomb.sh & fi\n"
+        "sleep 1000\n"
     )
 
     async def body(launcher: Launcher) -> None:

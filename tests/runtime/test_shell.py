@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from wfe_runtime.executors import ExecutorRegistry
 from wfe_runtime.executors.contract import StepResult
 
 from .shell_support import MemoryLog, context, is_alive, open_descriptors, output, run_on, run_step, shell, until
@@ -667,20 +666,7 @@ def test_the_next_engine_removes_the_files_of_one_that_was_killed_and_no_others(
     run_on("asyncio", main())
 
 
-# The registry and what is missing
-
-
-def test_the_registry_gives_one_shell_executor_and_none_for_an_unknown_type() -> None:
-    async def main() -> None:
-        registry = ExecutorRegistry()
-        executor = registry.for_type("shell")
-        assert executor is not None
-        assert registry.for_type("shell") is executor
-        assert registry.for_type("no-such-type") is None
-        await registry.close()
-        await registry.close()
-
-    run_on("asyncio", main())
+# What is missing
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from importlib.metadata import EntryPoint, entry_points
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from ..errors import WfeError
 from .contract import Executor
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["BUILT_IN", "ExecutorRegistry"]
 
@@ -74,6 +76,8 @@ class ExecutorRegistry:
 
     def _found(self) -> dict[str, EntryPoint]:
         if self._installed is None:
+            from importlib.metadata import entry_points  # as slow to import as all of this package
+
             self._installed = {point.name: point for point in entry_points(group=_GROUP)}
         return self._installed
 

@@ -15,30 +15,39 @@ from __future__ import annotations
 import os
 from typing import Final, NamedTuple
 
-__all__ = ["find_descendants", "last_process_id", "open_descendants"]
+__all__ = ["Descendants", "find_descendants", "last_process_id", "open_descendants"]
 
 _PROBED: Final = 32  # up to so many ids are cheaper to look up one by one than to list all processes
 _ENVIRONMENT_BYTES: Final = 8 << 20  # more than Linux lets an environment be
 _ZOMBIE: Final = (b"Z", b"X")
+_KERNEL_THREAD: Final = 0x00200000
 
 
 def last_process_id() -> int:
     """Return the id that was given to the newest process or thread of this host (or namespace); 0: unknown."""
-    text = _read("/proc/loadavg", 128)
+    text = _read("/proc/loadavg", 128) or b""
     try:
         return int(text.split()[4])
     except (IndexError, ValueError):
         return 0
 
 
-def open_descendants(leader: int, tag: bytes) -> dict[int, int]:
+class Descendants(NamedTuple):
+    """What was found. ``unclear`` says that a process could not be told yet, and a look in a moment will tell."""
+
+    processes: dict[int, int]
+    unclear: bool
+
+
+def open_descendants(leader: int, tag: bytes) -> Descendants:
     """Return a pidfd for each living process of a step but its first, with its process group.
 
     The caller closes them. ``leader`` is the id of the step's first process, which must not have been
     reaped yet; ``tag`` is the ``NAME=value`` that its environment was marked with.
     """
     opened: dict[int, int] = {}
-    for process, started in find_descendants(leader, tag).items():
+    found = find_descendants(leader, tag)
+    for process, started in found.processes.items():
         try:
             handle = os.pidfd_open(process)
         except OSError:
@@ -48,21 +57,25 @@ def open_descendants(leader: int, tag: bytes) -> dict[int, int]:
             opened[handle] = status.group
         else:
             os.close(handle)  # gone, and the id perhaps given to another since
-    return opened
+    return Descendants(opened, found.unclear)
 
 
-def find_descendants(leader: int, tag: bytes) -> dict[int, int]:
+def find_descendants(leader: int, tag: bytes) -> Descendants:
     """Return the living processes of a step but its first, and when each was started (in clock ticks)."""
     found: dict[int, int] = {}
     others: dict[int, _Status] = {}
+    unclear: set[int] = set()
     for process in _candidates(leader):
         status = _status_of(process)
         if status is None:
             continue
-        if status.session == leader or _is_tagged(process, tag):
+        tagged = True if status.session == leader else _is_tagged(process, tag)
+        if tagged:
             found[process] = status.started
-        else:
-            others[process] = status
+            continue
+        others[process] = status
+        if tagged is None and not status.flags & _KERNEL_THREAD:
+            unclear.add(process)
     grown = True
     while grown:
         grown = False
@@ -71,13 +84,14 @@ def find_descendants(leader: int, tag: bytes) -> dict[int, int]:
                 found[process] = status.started
                 del others[process]
                 grown = True
-    return found
+    return Descendants(found, not unclear <= found.keys())
 
 
 class _Status(NamedTuple):
     parent: int
     group: int
     session: int
+    flags: int
     started: int
 
 
@@ -99,35 +113,47 @@ def _candidates(leader: int) -> list[int]:
 
 def _status_of(process: int) -> _Status | None:
     """Return what is to be known of a living process; None for one that is gone or a zombie."""
-    text = _read(f"/proc/{process}/stat", 1024)
+    text = _read(f"/proc/{process}/stat", 1024) or b""
     # The name stands in brackets and may hold anything, brackets too.
     fields = text[text.rfind(b")") + 2 :].split(None, 20)
     if len(fields) < 21 or fields[0] in _ZOMBIE:
         return None
-    return _Status(parent=int(fields[1]), group=int(fields[2]), session=int(fields[3]), started=int(fields[19]))
+    parent, group, session, flags, started = (int(fields[index]) for index in (1, 2, 3, 6, 19))
+    return _Status(parent, group, session, flags, started)
 
 
-def _is_tagged(process: int, tag: bytes) -> bool:
+def _is_tagged(process: int, tag: bytes) -> bool | None:
+    """Return whether a process carries the tag; None where it has no memory to look at just now.
+
+    That is so in the middle of an exec and at the very end of a process, which is neither alive nor a zombie.
+    """
     environment = _read(f"/proc/{process}/environ", _ENVIRONMENT_BYTES)
-    return tag in environment.split(b"\0") if tag in environment else False
+    if environment:
+        return tag in environment and tag in environment.split(b"\0")
+    if environment is None or _read(f"/proc/{process}/cmdline", 1):
+        return False
+    return None
 
 
-def _read(path: str, limit: int) -> bytes:
+def _read(path: str, limit: int) -> bytes | None:
+    """Return up to so many bytes of a file; nothing if its process is gone, None if it may not be read."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except PermissionError:
+        return None
     except OSError:
         return b""
     try:
-        if limit <= 1024:
-            return os.read(file, limit)
         pieces = []
         while limit > 0:
             piece = os.read(file, min(limit, 1 << 16))
-            if not piece:
-                break
             pieces.append(piece)
             limit -= len(piece)
+            if len(piece) < 1024:
+                break
         return b"".join(pieces)
+    except PermissionError:
+        return None
     except OSError:
         return b""
     finally:

@@ -27,7 +27,16 @@ from wfe_vm.values import print_json
 from .problems import TaskProblem
 from .scratch import Scratch
 
-__all__ = ["BLOCKED", "BLOCKED_PREFIXES", "INHERITED", "Environment", "as_text", "build_environment", "variable_name"]
+__all__ = [
+    "BLOCKED",
+    "BLOCKED_PREFIXES",
+    "INHERITED",
+    "Environment",
+    "as_text",
+    "build_environment",
+    "inherited_environment",
+    "variable_name",
+]
 
 INHERITED: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TMPDIR", "TZ")
 """What programs need to be found, to find their user's files, and to speak, sort and tell time as the host does.
@@ -75,7 +84,19 @@ class Environment(msgspec.Struct):
     warnings: list[str]
 
 
+def inherited_environment() -> dict[str, bytes]:
+    """Return what this process's environment gives to every step."""
+    found = {name.decode("ascii"): os.environb[name] for name in map(str.encode, INHERITED) if name in os.environb}
+    for name in os.environb:
+        if name.startswith(b"LC_"):
+            found[name.decode("utf-8", "surrogateescape")] = os.environb[name]
+    if not found.get("PATH"):
+        found["PATH"] = _DEFAULT_PATH.encode()
+    return found
+
+
 def build_environment(
+    inherited: Mapping[str, bytes],
     own: Mapping[str, str],
     data: Mapping[str, Any],
     inputs: Mapping[str, Any] | None,
@@ -85,10 +106,10 @@ def build_environment(
 ) -> Environment:
     """Return the environment of an attempt.
 
-    ``own`` are our names and their values, ``data`` and ``inputs`` what a script may see of the run,
-    ``env`` and ``expressions`` as in a shell step's config. Raises TaskProblem: ``executor`` for a name
-    that can't be one, ``limit`` for an expression's value that no variable can hold, or for all together
-    being more than the host allows.
+    ``inherited`` is what ``inherited_environment`` gave, ``own`` are our names and their values, ``data`` and
+    ``inputs`` what a script may see of the run, ``env`` and ``expressions`` as in a shell step's config.
+    Raises TaskProblem: ``executor`` for a name that can't be one, ``limit`` for an expression's value that no
+    variable can hold, or for all together being more than the host allows.
     """
     warnings: list[str] = []
     layers: list[dict[str, Any]] = [_layer(data, warnings)]
@@ -99,7 +120,7 @@ def build_environment(
     for layer in layers:
         values |= layer
 
-    result = Environment(_inherited(), [], warnings)
+    result = Environment(dict(inherited), [], warnings)
     result.variables |= {name: _encode(value) for name, value in own.items()}
     reserved = sum(_cost(name, value) for name, value in result.variables.items())
     for name, value in expressions.items():
@@ -179,19 +200,6 @@ def _checked_env(env: Mapping[str, Any]) -> dict[str, Any]:
         if not name or "=" in name or "\0" in name:
             raise TaskProblem("executor", f"env has the name {name!r}, which no environment variable can have")
     return dict(env)
-
-
-def _inherited() -> dict[str, bytes]:
-    found = {name.decode("ascii"): os.environb[name] for name in _INHERITED_BYTES if name in os.environb}
-    for name in os.environb:
-        if name.startswith(b"LC_"):
-            found[name.decode("utf-8", "surrogateescape")] = os.environb[name]
-    if not found.get("PATH"):
-        found["PATH"] = _DEFAULT_PATH.encode()
-    return found
-
-
-_INHERITED_BYTES: Final = tuple(name.encode() for name in INHERITED)
 
 
 def _encode(text: str) -> bytes:

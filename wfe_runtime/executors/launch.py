@@ -19,9 +19,10 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from .process import OutputCallback, RunningProcess
+from .shell_command import find_program
 
 __all__ = ["TAG_NAME", "Launcher"]
 
@@ -40,6 +41,7 @@ class Launcher:
         self._leash_write = -1
         self._tag_prefix = os.urandom(8).hex()
         self._count = 0
+        self._places: dict[tuple[str | bytes, bytes], str] = {}  # program and PATH -> where it was found
 
     def start(
         self, arguments: Sequence[str | bytes], environment: Mapping[str, bytes], folder: str, on_output: OutputCallback
@@ -60,7 +62,7 @@ class Launcher:
             descriptors += (out_read, out_write)
             error_read, error_write = os.pipe()
             descriptors += (error_read, error_write)
-            popen = subprocess.Popen(
+            popen = self._popen(
                 arguments,
                 stdin=self._null,
                 stdout=out_write,
@@ -94,6 +96,22 @@ class Launcher:
                 os.close(descriptor)
         self._null = self._leash_read = self._leash_write = -1
 
+    def _popen(self, arguments: Sequence[str | bytes], **options: Any) -> subprocess.Popen[bytes]:
+        """Start a process with its program's place remembered: trying a PATH's folders costs an exec each."""
+        program, path = arguments[0], options["env"].get("PATH", b"")
+        place = self._places.get((program, path))
+        if place is None:
+            place = _absolute_place(os.fsdecode(program), os.fsdecode(path))
+            if place is None:
+                return subprocess.Popen(arguments, **options)
+            self._places[program, path] = place
+        try:
+            return subprocess.Popen(arguments, executable=place, **options)
+        except OSError:
+            # It may have been moved or replaced since; what the error says should not be of what was.
+            del self._places[program, path]
+            return subprocess.Popen(arguments, **options)
+
     def _open(self) -> None:
         if self._null < 0:
             self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
@@ -110,3 +128,9 @@ class Launcher:
         finally:
             os.close(opened)
         return leash
+
+
+def _absolute_place(program: str, path: str) -> str | None:
+    """Return where a program is; None if that depends on the folder it is started in, or it is nowhere."""
+    place = None if "/" in program else find_program(program, path)
+    return place if place is not None and all(map(os.path.isabs, path.split(os.pathsep))) else None

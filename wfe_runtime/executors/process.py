@@ -33,6 +33,7 @@ _READ_BYTES: Final = 64 * 1024  # what a pipe holds by default
 _REST_BYTES: Final = 4 << 20  # read after the end; four times what a pipe may be made to hold
 _KILL_WAIT_S: Final = 10.0  # a killed process may hang in the kernel, on a dead network disk for example
 _PAUSE_S: Final = 0.05  # between looks at a full receiver while a process is being stopped
+_MOMENT_S: Final = 0.002  # until a process that could not be told can be
 _ROUNDS: Final = 20  # of looking for descendants, which may start others while being killed
 
 OutputCallback = Callable[[str, bytes], bool]
@@ -124,7 +125,7 @@ class RunningProcess:
             return
         if not self._reaped:
             self._kill_group()
-            for handle in open_descendants(self.id, self._tag):
+            for handle in open_descendants(self.id, self._tag).processes:
                 _send(handle, signal.SIGKILL)
                 os.close(handle)
             self._reap(wait_s=_KILL_WAIT_S)
@@ -210,13 +211,19 @@ class RunningProcess:
         with contextlib.suppress(OSError):
             os.killpg(self.id, signal.SIGTERM)
             os.killpg(self.id, signal.SIGCONT)  # a stopped process takes TERM only when it goes on
-        members = open_descendants(self.id, self._tag)
+        members = open_descendants(self.id, self._tag).processes
         try:
             for handle, group in members.items():
                 if group != self.id:
                     _send(handle, signal.SIGTERM)
+            await self._wait_ended(deadline)
+            members |= open_descendants(self.id, self._tag).processes  # those they have started since
+            await self._wait_gone(members, deadline)
         finally:
             _close_all(members)
+
+    async def _wait_ended(self, deadline: float) -> None:
+        """Return when the process has ended, or at the deadline; its output is taken meanwhile."""
         while not self.ended and self._loop.time() < deadline:
             if self.paused:
                 # Not drained here: a store that hangs must not lengthen the grace.
@@ -224,11 +231,6 @@ class RunningProcess:
                 self.resume()
             else:
                 await self._change(deadline)
-        members = open_descendants(self.id, self._tag)
-        try:
-            await self._wait_gone(members, deadline)
-        finally:
-            _close_all(members)
 
     def _kill_group(self) -> None:
         # Not reaped yet, so the number still is this group's and no other's.
@@ -242,8 +244,8 @@ class RunningProcess:
         for _ in range(_ROUNDS):
             if last_process_id() == self.id:
                 return  # no process was started on this host since
-            members = open_descendants(self.id, self._tag)
-            if not members:
+            members, unclear = open_descendants(self.id, self._tag)
+            if not members and not unclear:
                 return
             try:
                 for handle in members:
@@ -251,6 +253,8 @@ class RunningProcess:
                 while True:
                     try:
                         await self._wait_gone(members, deadline)
+                        if unclear:
+                            await self._change(self._loop.time() + _MOMENT_S)
                         break
                     except asyncio.CancelledError:
                         if not self._stopping:

@@ -25,7 +25,7 @@ from wfe_vm.outcome import Failure
 from wfe_vm.values import describe
 
 from .contract import StepContext, StepResult
-from .environment import Environment, build_environment
+from .environment import Environment, build_environment, inherited_environment
 from .launch import Launcher
 from .outputs import FILE_BYTES, MarkerScanner, Tail, parse_json_file, parse_text_file, read_outputs
 from .problems import TaskProblem
@@ -87,6 +87,7 @@ class ShellExecutor:
         self._grace_s = grace_s
         self._scratch = Scratch(scratch_parent)
         self._launcher = Launcher()
+        self._inherited = inherited_environment()
 
     def missing(self, config: dict[str, Any]) -> str | None:
         """Say which program a step of this config lacks here; None if nothing, or if it can't be known yet."""
@@ -95,14 +96,15 @@ class ShellExecutor:
         env = config.get("env")
         if isinstance(env, dict) and "PATH" in env:
             return None
+        path = os.fsdecode(self._inherited["PATH"])
         try:
-            program = command_for_script(config.get("shell"), "", os.get_exec_path())[0]
+            program = command_for_script(config.get("shell"), "", path)[0]
         except TaskProblem:
             return None
         name = os.fsdecode(program)
         if "/" in name and not os.path.isabs(name):
             return None
-        return None if find_program(name, os.get_exec_path()) else f"the program {name}, which runs the script"
+        return None if find_program(name, path) else f"the program {name}, which runs the script"
 
     async def run(self, context: StepContext) -> StepResult:
         """Run the script. Success if it exits with 0, else failure; error if it could not be run or read.
@@ -142,6 +144,7 @@ class ShellExecutor:
             "WFE_OUTPUT_JSON": self._scratch.path_of(json_file),
         }
         environment = build_environment(
+            self._inherited,
             own,
             context.data,
             context.inputs,
@@ -158,21 +161,21 @@ class ShellExecutor:
     def _arguments(self, context: StepContext, environment: Environment, files: list[str]) -> list[str | bytes]:
         config = context.config
         shell = config.get("shell")
-        paths = os.get_exec_path({"PATH": os.fsdecode(environment.variables.get("PATH", b""))})
+        path = os.fsdecode(environment.variables.get("PATH", b""))
         script = config.get("run")
         if script is None and config.get("file_text") is not None:
-            return command_for_file(shell, self._write_script(_text(config, "file_text"), files), paths)
+            return command_for_file(shell, self._write_script(_text(config, "file_text"), files), path)
         if script is None and config.get("file") is not None:
-            path = os.path.join(context.folder, _text(config, "file"))
-            if not os.path.isfile(path):
-                raise TaskProblem("executor", f"the script {path} does not exist", file=path)
-            return command_for_file(shell, path, paths)
+            file = os.path.join(context.folder, _text(config, "file"))
+            if not os.path.isfile(file):
+                raise TaskProblem("executor", f"the script {file} does not exist", file=file)
+            return command_for_file(shell, file, path)
         text = _text(config, "run")
         if len(text) * 4 >= _ARGUMENT_BYTES and len(text.encode("utf-8", "surrogatepass")) >= _ARGUMENT_BYTES:
-            return command_for_file(shell, self._write_script(text, files), paths)
+            return command_for_file(shell, self._write_script(text, files), path)
         if "\0" in text:
             raise TaskProblem("executor", "the script holds a NUL character, which no shell can be given")
-        return command_for_script(shell, text, paths)
+        return command_for_script(shell, text, path)
 
     def _write_script(self, text: str, files: list[str]) -> str:
         name = self._scratch.new_name("script")

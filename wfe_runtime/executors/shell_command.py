@@ -25,12 +25,12 @@ _SHORT_WITH_C: Final = re.compile(r"-[a-zA-Z]*c[a-zA-Z]*")
 _SCRIPT_OPTIONS: Final = frozenset(("-c", "-e", "--eval", "--command"))
 
 
-def command_for_script(shell: Any, script: str, paths: Sequence[str]) -> list[str | bytes]:
-    """Return the command line that runs a script's text. ``paths`` are the folders of PATH.
+def command_for_script(shell: Any, script: str, path: str) -> list[str | bytes]:
+    """Return the command line that runs a script's text. ``path`` is the step's PATH.
 
     Raises TaskProblem (``type``) where ``shell`` is neither a text nor a list of texts.
     """
-    words = _words(shell, paths)
+    words = _words(shell, path)
     start = _program_at(words)
     takes_c = _TAKES_C.fullmatch(os.path.basename(words[start])) is not None
     command: list[str | bytes] = [*words]
@@ -40,9 +40,9 @@ def command_for_script(shell: Any, script: str, paths: Sequence[str]) -> list[st
     return command
 
 
-def command_for_file(shell: Any, path: str, paths: Sequence[str]) -> list[str | bytes]:
+def command_for_file(shell: Any, file: str, path: str) -> list[str | bytes]:
     """Return the command line that runs a script in a file. Raises as ``command_for_script`` does."""
-    words = _words(shell, paths)
+    words = _words(shell, path)
     start = _program_at(words)
     if _TAKES_C.fullmatch(os.path.basename(words[start])) is not None:
         option = _script_option(words, start)
@@ -51,19 +51,19 @@ def command_for_file(shell: Any, path: str, paths: Sequence[str]) -> list[str | 
             words[option : option + 1] = [rest] if rest != "-" else []
     elif words[-1] in _SCRIPT_OPTIONS:
         words.pop()
-    return [*words, path]
+    return [*words, file]
 
 
-def find_program(name: str, paths: Sequence[str]) -> str | None:
-    """Return the path of a program; one named with a ``/`` is looked for there alone."""
-    places = [name] if "/" in name else [os.path.join(path, name) for path in paths]
+def find_program(name: str, path: str) -> str | None:
+    """Return where a program is; one named with a ``/`` is looked for there alone."""
+    places = [name] if "/" in name else [os.path.join(folder, name) for folder in path.split(os.pathsep)]
     for place in places:
         if os.path.isfile(place) and os.access(place, os.X_OK):
             return place
     return None
 
 
-def _words(shell: Any, paths: Sequence[str]) -> list[str]:
+def _words(shell: Any, path: str) -> list[str]:
     if shell is None:
         return ["sh"]
     words = shell if isinstance(shell, list) else [shell]
@@ -73,7 +73,7 @@ def _words(shell: Any, paths: Sequence[str]) -> list[str]:
         )
     words = list(words)
     # Debian has no `python`, and its users mean the only one there is.
-    if words[0] == "python" and find_program("python", paths) is None and find_program("python3", paths):
+    if words[0] == "python" and find_program("python", path) is None and find_program("python3", path):
         words[0] = "python3"
     return words
 
