@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from wfe_vm.typeterms import ANY, BOOL, Type, TypeTermError, accepts, check_value, coerce, list_of, parse_type
+from wfe_vm.typeterms import ANY, BOOL, Type, accepts, check_value, coerce, list_of
 
 from . import nodes
 from .check_children import check_child
 from .children import Family, child_of
+from .declared_types import declared_type, report_type
 from .diagnostics.model import Diagnostics, Label
 from .flow import check_flow
 from .infer import Path, infer, infer_as
@@ -24,22 +25,11 @@ from .lower_expressions import NOT_CONSTANT, constant_of
 from .references import resolve_reference
 from .resolved import Resolved
 from .scopes import BODY, Place, StepInfo
-from .source import Span
 from .suggest import nearest
 from .unresolved import Unresolved
 
 __all__ = ["check_workflow"]
 
-_TYPE_CODES: Final[dict[str, str]] = {
-    "unknown-type": "WFE0330",
-    "unknown-generic": "WFE0331",
-    "empty": "WFE0332",
-    "unclosed": "WFE0333",
-    "unexpected": "WFE0334",
-    "missing-element": "WFE0335",
-    "duplicate-field": "WFE0336",
-    "too-deep": "WFE0337",
-}
 _ANY_LIST: Final = list_of(ANY)
 
 
@@ -149,7 +139,7 @@ class _Checker:
             self.infer_as(node.when, BOOL, "`when`", place)
         self.check_body(info, node, place)
         for output in node.outputs:
-            self.check_type(output.type)
+            report_type(output.type, self.diagnostics)
 
     def check_body(self, info: StepInfo, node: nodes.Step, place: Place) -> None:
         body = node.body
@@ -197,7 +187,7 @@ class _Checker:
                     f"declare it: `outputs: {{{name}: {found if found.kind != 'null' else 'any'}}}`",
                 )
                 continue
-            wanted = self.resolved.type_of(declaration.type)
+            wanted = declared_type(declaration.type)
             if not accepts(wanted, found):
                 self.diagnostics.add(
                     "WFE0409",
@@ -212,28 +202,12 @@ class _Checker:
     def check_declarations(self) -> None:
         workflow = self.resolved.workflow
         for declaration in (*(workflow.inputs or ()), *workflow.outputs):
-            if self.check_type(declaration.type):
+            if report_type(declaration.type, self.diagnostics):
                 self.check_values(declaration)
-
-    def check_type(self, declared: nodes.TypeText | None) -> bool:
-        """Report a type that can't be read; return whether it can."""
-        if declared is None:
-            return True
-        try:
-            parse_type(declared.text)
-        except TypeTermError as error:
-            self.diagnostics.add(
-                _TYPE_CODES[error.code],
-                error.message,
-                _within(declared.span, declared.text, error.offset, error.end),
-                error.help or "a type is string, number, integer, bool, any, list<T>, map<T> or {name: T}",
-            )
-            return False
-        return True
 
     def check_values(self, declaration: nodes.InputDeclaration) -> None:
         """Check a default and the values of an enum against the declared type."""
-        wanted = self.resolved.type_of(declaration.type)
+        wanted = declared_type(declaration.type)
         name = declaration.name
         for value in declaration.enum:
             problems = check_value(value, wanted)
@@ -270,15 +244,3 @@ class _Checker:
                     default.span,
                     f"the enum allows {shown}",
                 )
-
-
-def _within(span: Span, text: str, start: int, end: int) -> Span:
-    """Return the stretch of a span's text between two offsets, if the text stands in the source as it is."""
-    source = span.source
-    if span.line != span.end_line or span.line > len(source.lines):
-        return span
-    line = source.lines[span.line - 1]
-    at = line.find(text, span.column - 1, span.end_column - 1)
-    if at < 0:
-        return span
-    return Span(source, span.line, at + 1 + start, span.line, at + 1 + max(end, start + 1), span.via)

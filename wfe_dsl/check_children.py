@@ -8,13 +8,14 @@ from __future__ import annotations
 from wfe_vm.typeterms import Type, accepts, is_optional
 
 from . import nodes
-from .children import Family, child_of
+from .children import Family, child_of, computed_part
+from .declared_types import declared_type
 from .diagnostics.model import Diagnostics, Label
 from .resolved import Resolved
 from .scopes import Place, StepInfo
 from .source import Span
 from .suggest import nearest
-from .tasks import entry_of, implicit_inputs
+from .tasks import implicit_inputs
 
 __all__ = ["check_child"]
 
@@ -33,13 +34,15 @@ def check_child(
     assert config is not None
     call = child_of(config)
     if call is None:
-        written = entry_of(config, "workflow")
-        diagnostics.add(
-            "WFE0225",
-            "which workflow a step starts has to be written out: its id, its version and `detach`",
-            (written or config).span,
-            "use an `if` to choose between two steps",
-        )
+        # Without an expression in it, it lacks something or is broken: the front end has told so.
+        computed = computed_part(config)
+        if computed is not None:
+            diagnostics.add(
+                "WFE0225",
+                "which workflow a step starts has to be written out: its id, its version and `detach`",
+                computed.span,
+                "use an `if` to choose between two steps",
+            )
         return
     child = info.child
     if child is None:
@@ -55,7 +58,7 @@ def check_child(
             )
         return
     _check_inputs(resolved, info, node, child, given, call.span, place, diagnostics)
-    _check_outputs(resolved, node, child, diagnostics)
+    _check_outputs(node, child, diagnostics)
 
 
 def _check_inputs(
@@ -88,7 +91,7 @@ def _check_inputs(
             )
             names.update(() if near is None else (near,))
             continue
-        wanted = resolved.type_of(declaration.type)
+        wanted = declared_type(declaration.type)
         if not accepts(wanted, given[name]):
             diagnostics.add(
                 "WFE0409",
@@ -100,7 +103,7 @@ def _check_inputs(
     for name, declaration in declared.items():
         if name in names or declaration.default is not None:
             continue
-        if is_optional(resolved.type_of(declaration.type)):
+        if is_optional(declared_type(declaration.type)):
             continue
         help = f"add `{name}:` to the step's `inputs:`"
         if node.inputs is None:
@@ -114,7 +117,7 @@ def _check_inputs(
         )
 
 
-def _check_outputs(resolved: Resolved, node: nodes.Step, child: nodes.Workflow, diagnostics: Diagnostics) -> None:
+def _check_outputs(node: nodes.Step, child: nodes.Workflow, diagnostics: Diagnostics) -> None:
     declared = {declaration.name: declaration for declaration in child.outputs}
     for output in node.outputs:
         name = output.path[0] if output.path else output.name
@@ -129,7 +132,7 @@ def _check_outputs(resolved: Resolved, node: nodes.Step, child: nodes.Workflow, 
                 (Label(child.id_span, f"`{child.id}` is declared here"),),
             )
         elif output.type is not None and len(output.path) <= 1:
-            wanted, found = resolved.type_of(output.type), resolved.type_of(declaration.type)
+            wanted, found = declared_type(output.type), declared_type(declaration.type)
             if not accepts(wanted, found):
                 diagnostics.add(
                     "WFE0409",

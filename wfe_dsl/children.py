@@ -16,9 +16,10 @@ from .resolve import all_steps
 from .source import Span
 from .suggest import nearest
 
-__all__ = ["Family", "child_of"]
+__all__ = ["Family", "child_of", "computed_part"]
 
 _VERSION_KEYS: Final = ("version", "workflow_version")
+_LITERAL_KEYS: Final = ("workflow", "detach", *_VERSION_KEYS)
 _Key = tuple[str, int]
 
 
@@ -40,7 +41,7 @@ def child_of(config: nodes.MapExpression) -> ChildCall | None:
     for name, _, value in config.entries:
         if isinstance(value, nodes.Literal):
             found[name] = (value.value, value.span)
-        elif name in ("workflow", "detach", *_VERSION_KEYS):
+        elif name in _LITERAL_KEYS:
             return None
     id, span = found.get("workflow", (None, config.span))
     if not isinstance(id, str) or not id:
@@ -54,6 +55,14 @@ def child_of(config: nodes.MapExpression) -> ChildCall | None:
     if type(version) is not int or version < 0:
         return None
     return ChildCall(id, version, found.get("detach", (False, span))[0] is True, span)
+
+
+def computed_part(config: nodes.MapExpression) -> nodes.Expression | None:
+    """Return what the configuration of a workflow step leaves to the run, where it must be a literal."""
+    for name, _, value in config.entries:
+        if name in _LITERAL_KEYS and not isinstance(value, nodes.Literal | nodes.Unreadable):
+            return value
+    return None
 
 
 class Family:

@@ -45,6 +45,7 @@ _BINDING: Final = {
 }
 _SPELLINGS: Final = {"or": "||", "and": "&&", "not": "!"}
 _EXAMPLE: Final = "a value is written like inputs.name, steps.build.output.image, 'text', 42, [1, 2] or len(x)"
+_OPERATORS: Final = "operators are == != < <= > >= && || in contains + - * / % ?? and ?:"
 _MAP_EXAMPLE: Final = "a map is written {name: value, 'other name': 2}"
 _CLOSING: Final = {"(": ")", "[": "]", "{": "}"}
 
@@ -149,7 +150,7 @@ class _Parser:
                 name = word[1:]
                 if name.isdigit():
                     raise ExpressionSyntaxError(
-                        "WFE0301", f"an element is taken with brackets: `[{name}]`", start, end, fix=f"[{name}]"
+                        "WFE0301", "an element is taken with brackets", start, end, f"write [{name}]", f"[{name}]"
                     )
                 self.at += 1
                 tree = ("member", tree[1], end, tree, name, start + 1, end)
@@ -169,8 +170,7 @@ class _Parser:
         self.at += 1
         if kind == "name":
             if word in FOREIGN_NAMES:
-                meant = FOREIGN_NAMES[word]
-                raise ExpressionSyntaxError("WFE0301", f"`{word}` is written `{meant}`", start, end, fix=meant)
+                _refuse_spelling(word, start, end)
             return ("name", start, end, word)
         if kind == "string":
             return ("literal", start, end, string_value(word, start))
@@ -195,11 +195,10 @@ class _Parser:
         following = self.tokens[self.at]
         if following[0] == "name" and following[2] == end:
             whole = word + following[1]
-            help = f'a length of time is written duration("{whole}"), in milliseconds'
-            is_time = following[1] in ("ms", "s", "m", "h", "d")
-            raise ExpressionSyntaxError(
-                "WFE0305", f"`{whole}` is no number", start, following[3], help if is_time else None
-            )
+            help = f"write '{whole}' if it is a text, or an operator between the number and the name"
+            if following[1] in ("ms", "s", "m", "h", "d"):
+                help = f'a length of time is written duration("{whole}"), in milliseconds'
+            raise ExpressionSyntaxError("WFE0305", f"`{whole}` is no number", start, following[3], help)
         if word.isdigit():
             if len(word) > 1 and word[0] == "0":
                 raise ExpressionSyntaxError(
@@ -244,7 +243,9 @@ class _Parser:
         while self.tokens[self.at][0] != "}":
             key, key_start, key_end = self.key(start)
             if key in seen:
-                raise ExpressionSyntaxError("WFE0308", f"the key `{key}` occurs twice in this map", key_start, key_end)
+                raise ExpressionSyntaxError(
+                    "WFE0308", f"the key `{key}` occurs twice in this map", key_start, key_end, "remove one of the two"
+                )
             seen.add(key)
             if self.tokens[self.at][0] != ":":
                 self.refuse_token("`:` and a value are expected here", _MAP_EXAMPLE)
@@ -341,7 +342,7 @@ class _Parser:
                 "WFE0301", f"`{opening}` is never closed", at, at + 1, f"a `{closing}` is missing"
             )
         if kind != closing:
-            self.refuse_token(f"an operator, `,` or `{closing}` is expected here")
+            self.refuse_token(f"an operator, `,` or `{closing}` is expected here", _OPERATORS)
         self.at += 1
         return end
 
@@ -360,11 +361,12 @@ class _Parser:
         kind, word, start, end = self.tokens[self.at]
         if kind in (")", "]", "}"):
             opening = next(opening for opening, closing in _CLOSING.items() if closing == kind)
-            raise ExpressionSyntaxError("WFE0301", f"`{kind}` without its `{opening}`", start, end)
+            help = f"remove it, or put a `{opening}` before what it ends"
+            raise ExpressionSyntaxError("WFE0301", f"`{kind}` without its `{opening}`", start, end, help)
         if kind == "=>":
             binds = "it binds the variable of map(list, x => …) and filter(list, x => …)"
             raise ExpressionSyntaxError("WFE0309", "`=>` has no place here", start, end, binds)
-        help: str | None = None
+        help = _OPERATORS
         before = self.tokens[self.at - 1]
         if kind == "not" and self.tokens[self.at + 1][0] == "in":
             help = "write not (item in list)"
@@ -374,11 +376,10 @@ class _Parser:
             help = "a name stands directly before the `.`"
         self.refuse_token("an operator or the end of the expression is expected here", help)
 
-    def refuse_token(self, expected: str, help: str | None = None) -> NoReturn:
+    def refuse_token(self, expected: str, help: str) -> NoReturn:
         kind, word, start, end = self.tokens[self.at]
         if word in FOREIGN_NAMES and kind == "name":
-            meant = FOREIGN_NAMES[word]
-            raise ExpressionSyntaxError("WFE0301", f"`{word}` is written `{meant}`", start, end, fix=meant)
+            _refuse_spelling(word, start, end)
         if kind == "end":
             start = self.tokens[self.at - 1][2] if self.at else 0
             end = self.tokens[self.at - 1][3] if self.at else len(self.text)
@@ -388,6 +389,12 @@ class _Parser:
         help = FOREIGN_PAIRS.get((before, kind), help)
         shown = word if len(word) <= 30 else word[:29] + "…"
         raise ExpressionSyntaxError("WFE0301", f"{expected}, not `{shown}`", start, end, help)
+
+
+def _refuse_spelling(word: str, start: int, end: int) -> NoReturn:
+    """Refuse a word of another language."""
+    meant = FOREIGN_NAMES[word]
+    raise ExpressionSyntaxError("WFE0301", f"`{word}` means nothing here", start, end, f"write `{meant}`", meant)
 
 
 def _refuse_lambda(argument: Tree, function: str) -> None:

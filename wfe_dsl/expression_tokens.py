@@ -62,9 +62,7 @@ class ExpressionSyntaxError(Exception):
     ``fix`` is what to put in the span's place where that is certain.
     """
 
-    def __init__(
-        self, code: str, message: str, start: int, end: int, help: str | None = None, fix: str | None = None
-    ) -> None:
+    def __init__(self, code: str, message: str, start: int, end: int, help: str, fix: str | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
@@ -116,7 +114,9 @@ def _refuse_character(text: str, position: int) -> NoReturn:
                 "WFE0301", f"`{sign}` means nothing here", position, position + len(sign), help, fix
             )
     shown = f"`{character}`" if character.isprintable() else f"the character U+{ord(character):04X}"
-    raise ExpressionSyntaxError("WFE0301", f"{shown} means nothing in an expression", position, position + 1)
+    raise ExpressionSyntaxError(
+        "WFE0301", f"{shown} means nothing in an expression", position, position + 1, "a text stands in quotes: 'a; b'"
+    )
 
 
 def string_value(word: str, start: int) -> str:
@@ -146,6 +146,10 @@ def string_value(word: str, start: int) -> str:
     value = _SURROGATE_PAIR.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), value)
     if any("\ud800" <= letter <= "\udfff" for letter in value):
         raise ExpressionSyntaxError(
-            "WFE0304", "the string holds half a character (a lone surrogate)", start, start + len(word)
+            "WFE0304",
+            "the string holds half a character (a lone surrogate)",
+            start,
+            start + len(word),
+            "write the whole one as \\u{1F600}",
         )
     return value

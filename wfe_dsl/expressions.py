@@ -6,24 +6,17 @@ wrong goes to ``diagnostics``, one for an expression; the language itself is ``e
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from . import nodes
 from .diagnostics.model import Diagnostics, Fix
+from .embedded import OPENING, expression_end
 from .expression_parser import read_expression
 from .expression_tokens import ExpressionSyntaxError
 from .expression_tree import Tree
-from .source import Span
+from .source import Span, SpanOf
 
-__all__ = ["SpanOf", "parse_expression", "parse_text"]
-
-SpanOf = Callable[[int, int], Span]
-
-_OPENING: Final = "${{"
-# What matters for finding the end: strings are passed over whole, braces are counted.
-_MARK: Final = re.compile(r""""(?:[^"\\\n]|\\[^\n])*"|'(?:[^'\\\n]|\\[^\n])*'|["'{}]""")
+__all__ = ["parse_expression", "parse_text"]
 
 
 def parse_expression(text: str, span_of: SpanOf, diagnostics: Diagnostics) -> nodes.Expression | None:
@@ -32,23 +25,17 @@ def parse_expression(text: str, span_of: SpanOf, diagnostics: Diagnostics) -> no
     A text that is wholly one ``${{ }}`` means what is inside. Returns None, and adds one diagnostic, where
     the text is no expression.
     """
-    if _OPENING not in text:
+    if OPENING not in text:
         return _read(text, 0, span_of, diagnostics)
     start = len(text) - len(text.lstrip())
-    if text.startswith(_OPENING, start):
-        end = _end_of(text, start + 3)
+    if text.startswith(OPENING, start):
+        end = expression_end(text, start + 3)
         if end < 0:
             _report_unclosed(start, span_of, diagnostics)
             return None
         if not text[end + 2 :].strip():
             return _read(text[start + 3 : end], start + 3, span_of, diagnostics)
-    found = text.index(_OPENING)
-    diagnostics.add(
-        "WFE0303",
-        "this text is an expression already, so `${{` has no place in it",
-        span_of(found, found + 3),
-        "leave out the `${{ }}`, or put one around the whole; texts are joined with +: 'v' + inputs.version",
-    )
+    _refuse_inner(text, 0, span_of, diagnostics)
     return None
 
 
@@ -58,7 +45,7 @@ def parse_text(text: str, span_of: SpanOf, diagnostics: Diagnostics) -> nodes.Ex
     Returns a Literal where there is none in it, the expression itself where the text is wholly one, else a
     Text. An expression that can't be read is told and counts as an empty text.
     """
-    opening = text.find(_OPENING)
+    opening = text.find(OPENING)
     if opening < 0:
         return nodes.Literal(span=span_of(0, len(text)), value=text)
     parts: list[nodes.Expression] = []
@@ -66,7 +53,7 @@ def parse_text(text: str, span_of: SpanOf, diagnostics: Diagnostics) -> nodes.Ex
     while opening >= 0:
         if opening > position:
             parts.append(nodes.Literal(span=span_of(position, opening), value=text[position:opening]))
-        end = _end_of(text, opening + 3)
+        end = expression_end(text, opening + 3)
         if end < 0:
             _report_unclosed(opening, span_of, diagnostics)
             parts.append(nodes.Literal(span=span_of(opening, len(text)), value=""))
@@ -79,26 +66,10 @@ def parse_text(text: str, span_of: SpanOf, diagnostics: Diagnostics) -> nodes.Ex
         if opening == 0 and position == len(text):
             return part
         parts.append(part)
-        opening = text.find(_OPENING, position)
+        opening = text.find(OPENING, position)
     if position < len(text):
         parts.append(nodes.Literal(span=span_of(position, len(text)), value=text[position:]))
     return nodes.Text(span=span_of(0, len(text)), parts=tuple(parts))
-
-
-def _end_of(text: str, start: int) -> int:
-    """Return where the ``}}`` of an expression stands, or -1: not in a string, and not of a map."""
-    depth = 0
-    for mark in _MARK.finditer(text, start):
-        sign = mark[0]
-        if sign == "{":
-            depth += 1
-        elif sign == "}":
-            if depth == 0 and text.startswith("}}", mark.start()):
-                return mark.start()
-            depth -= depth > 0
-        elif len(sign) == 1:
-            break  # a string that is never closed: the parser will say so
-    return text.find("}}", start)
 
 
 def _report_unclosed(start: int, span_of: SpanOf, diagnostics: Diagnostics) -> None:
@@ -107,15 +78,20 @@ def _report_unclosed(start: int, span_of: SpanOf, diagnostics: Diagnostics) -> N
     )
 
 
+def _refuse_inner(text: str, offset: int, span_of: SpanOf, diagnostics: Diagnostics) -> None:
+    """Report a ``${{`` in what is an expression already: the text of ``when``, or the inside of another one."""
+    inner = text.index(OPENING) + offset
+    diagnostics.add(
+        "WFE0303",
+        "`${{` has no place inside an expression",
+        span_of(inner, inner + len(OPENING)),
+        "leave out the `${{ }}`: around the whole is the only place; texts are joined with +: 'v' + inputs.version",
+    )
+
+
 def _read(text: str, offset: int, span_of: SpanOf, diagnostics: Diagnostics) -> nodes.Expression | None:
-    inner = text.find(_OPENING)
-    if inner >= 0:
-        diagnostics.add(
-            "WFE0303",
-            "`${{` has no place inside an expression",
-            span_of(offset + inner, offset + inner + 3),
-            "leave out the inner `${{ }}`; texts are joined with +: 'v' + inputs.version",
-        )
+    if OPENING in text:
+        _refuse_inner(text, offset, span_of, diagnostics)
         return None
     found = read_expression(text)
     if isinstance(found, ExpressionSyntaxError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from wfe_vm.typeterms import Type, accepts, is_optional
 
 from . import nodes
+from .declared_types import declared_type
 from .diagnostics.model import Diagnostics, Label
 from .resolved import Resolved
 from .scopes import Flat, Scope, StepInfo, Writer
@@ -163,7 +164,7 @@ class _Flow:
     def check_output(self, declaration: nodes.InputDeclaration, set_types: dict[tuple[int, str], Type]) -> None:
         name, scope = declaration.name, self.resolved.run.scope
         flat, variable = scope.outputs.get(name), scope.variables.get(name)
-        wanted = self.resolved.type_of(declaration.type)
+        wanted = declared_type(declaration.type)
         if flat is None and variable is None:
             if name not in self.returned:
                 self.report_unproduced(declaration)
@@ -172,7 +173,7 @@ class _Flow:
             declared = writer.declaration
             if declared is None or declared.type is None:
                 continue
-            found = self.resolved.type_of(declared.type)
+            found = declared_type(declared.type)
             if not accepts(wanted, found):
                 self.report_mismatch(declaration, wanted, writer, found)
         if flat is None and variable is not None:

@@ -87,7 +87,9 @@ def infer_as(expression: nodes.Expression, wanted: Type, role: str, scope: Scope
         if found.kind == "null":
             inference.report_null(role, str(wanted), expression.span)
         else:
-            help = "compare it with something: x != null, x == 'text', len(x) > 0" if wanted == BOOL else None
+            help = "compare it with something: x != null, x == 'text', len(x) > 0"
+            if wanted != BOOL:
+                help = _cure((wanted,), found)
             diagnostics.add("WFE0312", f"{role} needs {wanted}, and this is {found}", expression.span, help)
     return found
 
@@ -132,12 +134,7 @@ class _Inference:
     # Paths
 
     def path(self, expression: nodes.Expression, bound: Bound) -> Type:
-        path: list[nodes.Member | nodes.Index] = []
-        head = expression
-        while isinstance(head, nodes.Member | nodes.Index):
-            path.append(head)
-            head = head.target
-        path.reverse()
+        head, path = nodes.split_path(expression)
         used = 0
         if isinstance(head, nodes.Name) and head.name in bound:
             found = bound[head.name]
@@ -194,7 +191,8 @@ class _Inference:
             if isinstance(key, nodes.Literal) and isinstance(key.value, str):
                 return self.member(target, key.value, key.span)
             return optional(target.element or ANY)
-        self.diagnostics.add("WFE0317", f"a {target.kind} has no elements", access.span)
+        help = "only lists and maps have them; of a string take slice(x, 0, 1), or split(x, ',')[0]"
+        self.diagnostics.add("WFE0317", f"a {target.kind} has no elements", access.span, help)
         return ANY
 
     # Operators
@@ -247,7 +245,8 @@ class _Inference:
             return ANY
         divisor = expression.right
         if operator in ("/", "%") and isinstance(divisor, nodes.Literal) and divisor.value == 0:
-            self.diagnostics.add("WFE0318", "division by zero", divisor.span)
+            help = "divide by another number, or by a value: n == 0 ? 0 : total / n"
+            self.diagnostics.add("WFE0318", "division by zero", divisor.span, help)
         return INTEGER if operator != "/" and left.kind == right.kind == "integer" else NUMBER
 
     def check_same(
@@ -261,7 +260,7 @@ class _Inference:
             return False
         if any(accepts(kind, left) and accepts(kind, right) for kind in kinds):
             return True
-        help = None
+        help = "convert one side, or give both as " + wanted
         if STRING.kind in (left.kind, right.kind):
             if expression.operator == "+":
                 help = "make a string of the other side with string(x)"
@@ -278,7 +277,7 @@ class _Inference:
             return
         never = "false" if expression.operator == "==" else "true"
         message = f"{_shown(left)} never equals {_shown(right)}, so this is always {never}"
-        help = None
+        help = "compare it with a value of the same type, or leave the comparison out"
         if STRING.kind in (left.kind, right.kind) and (left.kind in _NUMBERS or right.kind in _NUMBERS):
             help = "5 and '5' are different; convert one side with number(x) or string(x)"
         self.diagnostics.add("WFE0319", message, expression.span, help)
@@ -300,7 +299,8 @@ class _Inference:
             element = container.element
             if item.kind != "null" and not (accepts(element, item) or accepts(item, element)):
                 message = f"{_shown(item)} is never in {_shown(container)}, so this is always false"
-                self.diagnostics.add("WFE0319", message, expression.span)
+                help = "look for a value of the type that the list holds, or leave the test out"
+                self.diagnostics.add("WFE0319", message, expression.span, help)
 
     # Calls
 
@@ -325,7 +325,9 @@ class _Inference:
             parameter = function.parameter(position)
             what = f"{function.name}()"
             wanted = f"{parameter.wanted} as its {parameter.name}"
-            fits &= self.check(what, parameter.types, found, argument.span, function.signature, "WFE0314", wanted)
+            fits &= self.check(
+                what, parameter.types, found, argument.span, f"write {function.signature}", "WFE0314", wanted
+            )
         check_literals(function, call, self.diagnostics)
         return function.result_of(arguments) if fits or not function.result_rule else ANY
 
@@ -338,7 +340,7 @@ class _Inference:
             report_count(call, "a list and `x => …`", f"{call.function}(list, x => …)", self.diagnostics)
             return list_of(ANY)
         items = self.infer(arguments[0], bound)
-        self.check(f"{call.function}()", (list_of(ANY),), items, arguments[0].span, None, "WFE0314")
+        self.check(f"{call.function}()", (list_of(ANY),), items, arguments[0].span, "", "WFE0314")
         function = arguments[1]
         inner = {**bound, function.parameter: items.element or ANY}
         if call.function == "map":
@@ -359,7 +361,7 @@ class _Inference:
         kinds: tuple[Type, ...],
         found: Type,
         span: Span,
-        help: str | None = None,
+        help: str = "",
         code: str = "WFE0312",
         wanted: str | None = None,
     ) -> bool:
@@ -370,11 +372,27 @@ class _Inference:
         if found.kind == "null":
             self.report_null(what, wanted, span)
         else:
-            self.diagnostics.add(code, f"{what} needs {wanted}, not {_shown(found)}", span, help)
+            message = f"{what} needs {wanted}, not {_shown(found)}"
+            self.diagnostics.add(code, message, span, help or _cure(kinds, found))
         return False
 
     def report_null(self, what: str, wanted: str, span: Span) -> None:
         self.diagnostics.add("WFE0313", f"{what} needs {wanted}, and this is null", span, "give a default with ??")
+
+
+def _cure(kinds: tuple[Type, ...], found: Type) -> str:
+    """Say how a value of one of these types is made of what was found."""
+    wanted = {kind.kind for kind in kinds}
+    if wanted & {"number", "integer"} and found.kind == "string":
+        return "make a number of it with number(x) or integer(x), or give one without quotes"
+    if "integer" in wanted and found.kind == "number":
+        return "make a whole number of it with integer(x), round(x) or floor(x)"
+    if "list" in wanted:
+        cures = {"string": "split(x, ',')", "map": "keys(x) or values(x)", "record": "keys(x) or values(x)"}
+        return f"make a list of it: {cures.get(found.kind, '[x]')}"
+    if "string" in wanted:
+        return "make a text of it with string(x) or to_json(x)"
+    return f"give a value that is {' or '.join(map(str, kinds))}"
 
 
 def _type_of(value: object) -> Type:

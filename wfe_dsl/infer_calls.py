@@ -10,7 +10,6 @@ from wfe_vm.pattern import PatternError, compile_pattern
 
 from . import nodes
 from .diagnostics.model import Diagnostics
-from .source import Span
 from .suggest import nearest
 
 __all__ = ["check_literals", "counts_of", "report_count", "report_unknown"]
@@ -70,8 +69,9 @@ def check_literals(function: Function, call: nodes.Call, diagnostics: Diagnostic
             try:
                 compile_pattern(pattern.value)
             except PatternError as error:
-                span = _inside(pattern.span, pattern.value, error.offset, error.offset + 1)
-                diagnostics.add("WFE0315", error.message, span)
+                span = pattern.span.part(pattern.value, error.offset, error.offset + 1)
+                help = r"a pattern is written like '^v[0-9]+$'; `\` makes a sign a letter: '\\.', '\\['"
+                diagnostics.add("WFE0315", error.message, span, help)
     elif function.name == "duration":
         length = call.arguments[0]
         if isinstance(length, nodes.Literal) and isinstance(length.value, str):
@@ -79,18 +79,3 @@ def check_literals(function: Function, call: nodes.Call, diagnostics: Diagnostic
                 parse_duration(length.value)
             except DurationError as duration_error:
                 diagnostics.add("WFE0316", duration_error.message, length.span, duration_error.help)
-
-
-def _inside(span: Span, text: str, start: int, end: int) -> Span:
-    """Return the place of a stretch of a text that was written at a span, between quotes or without.
-
-    Gives the whole span where the text was written in another way: with escapes, or on several lines.
-    """
-    if span.line != span.end_line or span.line > len(span.source.lines):
-        return span
-    written = span.source.lines[span.line - 1][span.column - 1 : span.end_column - 1]
-    at = written.find(text) if len(written) <= len(text) + 2 else -1
-    if at < 0 or not text:
-        return span
-    column = min(span.column + at + start, span.end_column - 1)
-    return Span(span.source, span.line, column, span.line, max(column + 1, span.column + at + end))

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import Any, Final
+from functools import cached_property
+from typing import Any
 
 import msgspec
 
 from .diagnostics.model import Diagnostics
+from .embedded import OPENING, STRING, expression_regions
 from .expressions import parse_expression, parse_text
 from .interpolation_text import (
-    OPENING,
-    STRING,
     Piece,
-    SpanOf,
     constant,
-    expression_regions,
     input_path,
     inside_string,
     joined,
@@ -32,16 +30,14 @@ from .interpolation_text import (
     unfit,
 )
 from .nodes import Expression, Literal, Text
-from .source import Span
-from .suggest import did_you_mean
+from .roots import ROOTS
+from .source import Span, SpanOf
+from .suggest import Guesser
 from .variables import MAX_NAMES_SHOWN, NO_DEFAULT, Reference, Variables, find_references
 
-__all__ = ["ROOTS", "Interpolator", "Resolved"]
+__all__ = ["Interpolator", "Resolved"]
 
-ROOTS: Final = frozenset(
-    ("inputs", "outputs", "steps", "vars", "item", "index", "run", "outcome", "error", "attempt", "host", "matrix")
-)
-"""The first names that an expression can begin with, bound variables aside."""
+_UNFIT = "give it another value, with --var, in the variables file or in WFE_CONFIG; long digits can be a text"
 
 
 class Resolved(msgspec.Struct, frozen=True):
@@ -59,6 +55,7 @@ class Interpolator:
         self.variables = variables
         self.inputs = inputs
         self.diagnostics = diagnostics
+        self.guesser = Guesser()
 
     def whole(self, text: str) -> Reference | None:
         """Return the reference that a text consists of, or None."""
@@ -73,7 +70,7 @@ class Interpolator:
         if found is None:
             self._report_unresolved(reference, span)
         elif not found.is_input and (problem := unfit(found.value)):
-            self.diagnostics.add("WFE0017", f"`{'.'.join(reference.path)}` holds {problem}", span)
+            self.diagnostics.add("WFE0017", f"`{'.'.join(reference.path)}` holds {problem}", span, _UNFIT)
             return None
         return found
 
@@ -274,12 +271,16 @@ class Interpolator:
         message = f"nothing gives the variable `{name}` a value"
         self.diagnostics.add("WFE0030", message, span, self._names_help(name))
 
-    def _names_help(self, name: str) -> str:
+    @cached_property
+    def _known(self) -> list[str]:
         names = self.variables.names()
-        known = [*names, *(given for given in sorted(self.inputs) if given not in names)]
-        near = did_you_mean(name, known)
+        return [*names, *sorted(set(self.inputs).difference(names))]
+
+    def _names_help(self, name: str) -> str:
+        known = self._known
+        near = self.guesser.nearest(name, known)
         if near:
-            return near
+            return f"did you mean `{near}`?"
         if not known:
             return f"give it with `--var {name}=…`, a variables file or WFE_CONFIG; none is given now"
         shown = ", ".join(known[:MAX_NAMES_SHOWN]) + (", …" if len(known) > MAX_NAMES_SHOWN else "")

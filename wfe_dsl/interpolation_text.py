@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from math import isfinite
 from typing import Any, Final
 
 import msgspec
 
+from .embedded import OPENING
 from .nodes import Expression, Index, ListExpression, Literal, MapExpression, Member, Name, Text
-from .source import Span
+from .source import Span, SpanOf
 
 __all__ = [
-    "OPENING",
     "Piece",
-    "SpanOf",
     "constant",
-    "expression_regions",
     "input_path",
     "inside_string",
     "joined",
@@ -32,13 +29,7 @@ __all__ = [
     "unfit",
 ]
 
-SpanOf = Callable[[int, int], Span]
-
-OPENING: Final = "${{"
 IDENTIFIER: Final = re.compile(r"[^\W\d](?:\w|-(?=[^\W_]))*")
-STRING: Final = re.compile(r"""\"(?:[^"\\\n]|\\[^\n])*\"|'(?:[^'\\\n]|\\[^\n])*'""")
-# Strings are passed over whole, as where expressions are read.
-MARKS: Final = re.compile(r"""\"(?:[^"\\\n]|\\[^\n])*\"|'(?:[^'\\\n]|\\[^\n])*'|["'{}]""")
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -159,31 +150,3 @@ def through(pieces: list[Piece], span_of: SpanOf) -> SpanOf:
         return span_of(begin, last if finish is None else max(finish, begin))
 
     return place
-
-
-def expression_regions(text: str) -> list[tuple[int, int]]:
-    """Where the ``${{ … }}`` of a text are; one that is never closed reaches to the end."""
-    regions = []
-    position = text.find(OPENING)
-    while position >= 0:
-        end = _expression_end(text, position + 3) or len(text)
-        regions.append((position, end))
-        position = text.find(OPENING, end)
-    return regions
-
-
-def _expression_end(text: str, position: int) -> int | None:
-    """Where the expression that begins at ``position`` is closed, after its ``}}``; None where it never is."""
-    depth = 0
-    while (found := MARKS.search(text, position)) is not None:
-        mark, position = found.group(), found.end()
-        if mark == "{":
-            depth += 1
-        elif mark == "}":
-            if depth == 0 and text.startswith("}", position):
-                return position + 1
-            depth -= depth > 0
-        elif len(mark) == 1:
-            break  # a string that is never closed
-    closing = text.find("}}", position)
-    return None if closing < 0 else closing + 2

@@ -22,7 +22,7 @@ from wfe_vm.typeterms import BOOL
 
 from . import nodes
 from .emit import Emitter
-from .references import Reference, resolve_reference, split_path
+from .references import Reference, resolve_reference
 from .resolved import Resolved
 from .scopes import Place
 from .source import Span
@@ -154,7 +154,7 @@ class ExpressionLowering:
 
     def _path(self, expression: nodes.Expression, place: Place, bound: tuple[str, ...]) -> None:
         emitter = self.emitter
-        head, path = split_path(expression)
+        head, path = nodes.split_path(expression)
         if isinstance(head, nodes.Name) and head.name in bound:
             # The innermost of equal names: what is bound inside hides what is bound outside.
             emitter.emit(op.LOAD_LOCAL, len(bound) - 1 - bound[::-1].index(head.name))

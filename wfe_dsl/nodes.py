@@ -148,6 +148,10 @@ class Call(Node, frozen=True, kw_only=True):
     arguments: tuple[Expression, ...]
 
 
+class Unreadable(Node, frozen=True, kw_only=True):
+    """Stands for an expression whose mistake has been reported: of any type, and nothing more is said of it."""
+
+
 Expression = (
     Literal
     | Text
@@ -162,7 +166,18 @@ Expression = (
     | Conditional
     | Lambda
     | Call
+    | Unreadable
 )
+
+
+def split_path(expression: Expression) -> tuple[Expression, list[Member | Index]]:
+    """Return the head of a path and the accesses after it, the first one first."""
+    accesses: list[Member | Index] = []
+    while isinstance(expression, Member | Index):
+        accesses.append(expression)
+        expression = expression.target
+    accesses.reverse()
+    return expression, accesses
 
 
 class TypeText(Node, frozen=True, kw_only=True):
@@ -348,6 +363,12 @@ class Workflow(Node, frozen=True, kw_only=True):
     error_behavior: ErrorBehavior | None = None
     durability: str = ""
     requires: tuple[tuple[str, Span], ...] = ()
+    unread: frozenset[str] = frozenset()
+    """The words in its parts that could not be read, and codes of diagnostics of which all may come from such parts."""
+
+    def may_hold(self, name: str, code: str) -> bool:
+        """Whether what is blamed for not being there, by a code, may stand in a part that could not be read."""
+        return name in self.unread or code in self.unread
 
 
 class Document(Node, frozen=True, kw_only=True):
@@ -355,3 +376,15 @@ class Document(Node, frozen=True, kw_only=True):
 
     workflows: tuple[Workflow, ...]
     own: int
+
+
+def structure(tree: Any) -> Any:
+    """Return a tree, or a part of one, as plain data without its places: equal for trees that mean the same."""
+    if isinstance(tree, Node):
+        named = (name for name in tree.__struct_fields__ if name != "span" and not name.endswith("_span"))
+        return (type(tree).__name__, *(structure(getattr(tree, name)) for name in named))
+    if isinstance(tree, tuple):
+        return tuple(structure(item) for item in tree)
+    if isinstance(tree, Span):
+        return None
+    return (type(tree).__name__, tree)

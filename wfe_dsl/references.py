@@ -15,12 +15,14 @@ from wfe_vm.typeterms import ANY, INTEGER, STRING, Type, join, map_of, optional
 
 from . import nodes
 from . import unresolved as problem
+from .declared_types import declared_type
 from .resolved import Resolved
+from .roots import ERROR_FIELDS, HOOK_ROOTS, RUN_FIELDS, STEP_FIELDS
 from .scopes import Flat, Meeting, Place, Scope, StepInfo
 from .source import Span
-from .unresolved import ERROR_FIELDS, HOOK_ROOTS, RUN_FIELDS, STEP_FIELDS, Unresolved
+from .unresolved import Unresolved
 
-__all__ = ["Access", "Reference", "resolve_reference", "split_path"]
+__all__ = ["Access", "Reference", "resolve_reference"]
 
 Access = tuple[str, Span]
 """A member's name and where it stands; its place in a list is None where an index is computed."""
@@ -52,16 +54,6 @@ class Reference(msgspec.Struct, frozen=True):
     hook: StepInfo | None = None
     stdout: StepInfo | None = None
     nothing_has_it: bool = False
-
-
-def split_path(expression: nodes.Expression) -> tuple[nodes.Expression, list[nodes.Member | nodes.Index]]:
-    """Return the head of a path and the accesses after it, the first one first."""
-    accesses: list[nodes.Member | nodes.Index] = []
-    while isinstance(expression, nodes.Member | nodes.Index):
-        accesses.append(expression)
-        expression = expression.target
-    accesses.reverse()
-    return expression, accesses
 
 
 def resolve_reference(
@@ -135,7 +127,7 @@ class _Finder:
         declaration = self.resolved.inputs.get(name)
         if declaration is None and not self.resolved.open_inputs:
             return problem.no_input(self.resolved, name, span)
-        type = ANY if declaration is None else self.resolved.type_of(declaration.type)
+        type = ANY if declaration is None else declared_type(declaration.type)
         return Reference(used=1, slot=INPUTS_SLOT, members=(name,), type=type)
 
     def flat(self, root: str, access: Access | None) -> Reference | Unresolved:
@@ -144,7 +136,7 @@ class _Finder:
         name, span = access
         impossible: tuple[Flat, Meeting] | None = None
         for scope in self.scopes():
-            found = _flats(scope, root).get(name)
+            found = scope.flats(root).get(name)
             if found is None:
                 continue
             meeting = found.meets(self.place)
@@ -238,18 +230,18 @@ class _Finder:
         for writer in flat.writers:
             if writer.declaration is None or writer.declaration.type is None:
                 return ANY
-            type = self.resolved.type_of(writer.declaration.type)
+            type = declared_type(writer.declaration.type)
             found = type if found is None else join(found, type)
         return found or ANY
 
     def type_of_output(self, info: StepInfo, name: str) -> Type:
         for declaration, _ in info.outputs:
             if declaration.name == name and declaration.type is not None:
-                return self.resolved.type_of(declaration.type)
+                return declared_type(declaration.type)
         if info.child is not None:
             for given in info.child.outputs:
                 if given.name == name:
-                    return optional(self.resolved.type_of(given.type))
+                    return optional(declared_type(given.type))
         return ANY
 
     def type_of_item(self, scope: Scope) -> Type:
@@ -258,7 +250,7 @@ class _Finder:
         body = None if owner is None or owner.node is None else owner.node.body
         if owner is None or not isinstance(body, nodes.ForEach):
             return ANY
-        head, path = split_path(body.items)
+        head, path = nodes.split_path(body.items)
         if isinstance(head, nodes.Name) and head.name != scope.item_name:
             found = resolve_reference(self.resolved, Place(owner), head, path)
             if isinstance(found, Reference) and found.used == len(path) and found.type.kind == "list":
@@ -280,14 +272,10 @@ class _Finder:
         """Return all flat outputs or variables that may have a value here, by name."""
         seen: dict[str, tuple[str, int, int]] = {}
         for scope in self.scopes():
-            for name, flat in _flats(scope, root).items():
+            for name, flat in scope.flats(root).items():
                 if name not in seen and flat.meets(self.place) >= Meeting.PERHAPS:
                     seen[name] = (name, scope.depth, flat.slot)
         return tuple(seen[name] for name in sorted(seen))
-
-
-def _flats(scope: Scope, root: str) -> dict[str, Flat]:
-    return scope.outputs if root == "outputs" else scope.variables
 
 
 def _itself(found: Reference | Unresolved) -> Reference | Unresolved:

@@ -18,9 +18,9 @@ from typing import Final
 from . import nodes
 from .diagnostics.model import Diagnostics, Label
 from .resolved import Resolved
+from .roots import ROOTS
 from .scopes import BODY, HOOK_NAMES, Flat, Scope, StepInfo, Writer
 from .source import Span
-from .unresolved import ROOTS
 
 __all__ = ["kind_of", "resolve_workflow", "steps_inside"]
 

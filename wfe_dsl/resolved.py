@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from wfe_vm.typeterms import ANY, Type, TypeTermError, parse_type
-
 from . import nodes
 from .scopes import Scope, StepInfo
+from .suggest import Guesser
 
 __all__ = ["Resolved"]
 
@@ -16,7 +15,7 @@ class Resolved:
     ``open_inputs``: it declares none and takes any.
     """
 
-    __slots__ = ("by_name", "inputs", "open_inputs", "scopes", "steps", "types", "workflow")
+    __slots__ = ("by_name", "guesser", "inputs", "open_inputs", "scopes", "steps", "workflow")
 
     def __init__(self, workflow: nodes.Workflow) -> None:
         self.workflow = workflow
@@ -24,23 +23,10 @@ class Resolved:
         self.by_name: dict[str, StepInfo] = {}
         self.scopes: list[Scope] = []
         self.open_inputs = workflow.inputs is None
+        self.guesser = Guesser()
         self.inputs = {declaration.name: declaration for declaration in workflow.inputs or ()}
-        self.types: dict[str, Type] = {}
 
     @property
     def run(self) -> StepInfo:
         """The run itself, row 0 of the step table."""
         return self.steps[0]
-
-    def type_of(self, declared: nodes.TypeText | None) -> Type:
-        """Return the type that a declaration names; ``any`` where it names none or a broken one."""
-        if declared is None:
-            return ANY
-        found = self.types.get(declared.text)
-        if found is None:
-            try:
-                found = parse_type(declared.text)
-            except TypeTermError:
-                found = ANY
-            self.types[declared.text] = found
-        return found

@@ -115,6 +115,10 @@ class Scope:
             scope = scope.parent
         return scope is other
 
+    def flats(self, root: str) -> dict[str, Flat]:
+        """Return its flat outputs or variables: what ``outputs`` or ``vars`` has here."""
+        return self.outputs if root == "outputs" else self.variables
+
     def variable(self, name: str) -> tuple[Scope, Flat] | None:
         """Return the variable of that name in the nearest scope, and that scope."""
         scope: Scope | None = self

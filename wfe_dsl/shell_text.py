@@ -23,7 +23,6 @@ import msgspec
 from . import nodes
 from .diagnostics.model import Diagnostics
 from .shell_scanner import COMMENT, WORD, places_in
-from .source import Span
 
 __all__ = ["POSIX_SHELLS", "is_posix_shell", "reference_expressions"]
 
@@ -120,7 +119,7 @@ def _written(
             diagnostics.add(code, message, expression.span, _CURE)
             continue
         # Making a key takes longer than all else here, and most scripts have one expression.
-        key = structure(expression) if len(holes) > 1 else None
+        key = nodes.structure(expression) if len(holes) > 1 else None
         name = names.get(key)
         if name is None:
             name = names[key] = f"{_PREFIX}{len(names) + 1}"
@@ -132,16 +131,3 @@ def _written(
 
 def _printed(value: Any) -> str:
     return "" if value is None else msgspec.json.encode(value).decode()
-
-
-def structure(expression: Any) -> Any:
-    """Return an expression as plain data without its places, to compare by."""
-    if isinstance(expression, nodes.Node):
-        fields = expression.__struct_fields__
-        named = (getattr(expression, name) for name in fields if name != "span" and not name.endswith("_span"))
-        return (type(expression).__name__, *(structure(field) for field in named))
-    if isinstance(expression, tuple):
-        return tuple(structure(item) for item in expression)
-    if isinstance(expression, Span):
-        return None
-    return (type(expression).__name__, expression)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
-__all__ = ["MAX_SOURCE_BYTES", "SourceError", "SourceFile", "Span"]
+__all__ = ["MAX_SOURCE_BYTES", "SourceError", "SourceFile", "Span", "SpanOf"]
 
 MAX_SOURCE_BYTES: Final = 16 * 1024 * 1024
 """A larger document is refused."""
@@ -103,6 +104,25 @@ class Span(msgspec.Struct, frozen=True, gc=False):
     def to(self, other: Span) -> Span:
         """Return the stretch from this one's start to the other's end."""
         return Span(self.source, self.line, self.column, other.end_line, other.end_column, self.via)
+
+    def part(self, text: str, start: int, end: int) -> Span:
+        """Return the place of a stretch of ``text``, which was written at this one, between quotes or without.
+
+        This one itself where the text was written in another way: with escapes, on several lines, by a variable.
+        """
+        if self.line != self.end_line or self.line > len(self.source.lines):
+            return self
+        written = self.source.lines[self.line - 1][self.column - 1 : self.end_column - 1]
+        at = written.find(text) if len(written) <= len(text) + 2 else -1
+        if at < 0 or not text:
+            return self
+        column = min(self.column + at + start, self.end_column - 1)
+        end_column = max(column + 1, self.column + at + end)
+        return Span(self.source, self.line, column, self.line, end_column, self.via)
+
+
+SpanOf = Callable[[int, int], Span]
+"""Maps a stretch of a text, as offsets of which the end is exclusive, to its place."""
 
 
 class SourceError(Exception):

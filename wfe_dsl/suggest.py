@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
-__all__ = ["did_you_mean", "distance", "nearest"]
+__all__ = ["Guesser", "did_you_mean", "distance", "nearest"]
+
+_LONGEST_WORD: Final = 200
+"""A longer one is no name that a person misspelt, and comparing two such takes time."""
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
@@ -13,6 +17,8 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
     Near is: one edit for up to five letters, two for up to nine, then three; a swap of neighbours is
     one edit, letter case and ``-`` against ``_`` are none. Of equally near ones the first by name.
     """
+    if len(word) > _LONGEST_WORD:
+        return None
     wanted = _folded(word)
     bound = 1 if len(wanted) <= 5 else 2 if len(wanted) <= 9 else 3
     best: tuple[int, str] | None = None
@@ -26,6 +32,23 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
         if edits <= bound and (best is None or (edits, candidate) < best):
             best = (edits, candidate)
     return None if best is None else best[1]
+
+
+class Guesser:
+    """Finds nearest names until so many comparisons are spent: thousands of mistakes are told of in bounded time."""
+
+    __slots__ = ("comparisons",)
+
+    def __init__(self, comparisons: int = 200_000) -> None:
+        self.comparisons = comparisons
+
+    def nearest(self, word: str, candidates: Iterable[str]) -> str | None:
+        """Return what ``nearest`` does; None, without a look at the candidates, once the comparisons are spent."""
+        if self.comparisons < 0:
+            return None
+        compared = tuple(candidates)
+        self.comparisons -= len(compared)
+        return nearest(word, compared)
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:

@@ -12,6 +12,7 @@ from wfe_vm import program as vm
 from wfe_vm.typeterms import coerce, is_optional, print_type
 
 from . import nodes
+from .declared_types import declared_type
 from .lower_expressions import constant_of
 from .resolved import Resolved
 from .scopes import StepInfo
@@ -66,7 +67,7 @@ def step_row(resolved: Resolved, info: StepInfo, code: StepCode) -> vm.Step:
         ensure=code.hooks.get("ensure", vm.NO_PC),
         hook_slot=info.hook_slot,
         outputs=tuple(
-            vm.Output(output.name, print_type(resolved.type_of(output.type)), flat.slot, output.path)
+            vm.Output(output.name, print_type(declared_type(output.type)), flat.slot, output.path)
             for output, flat in info.outputs
         ),
         retry=None if policy is None or policy.retry is None else _retry(policy.retry),
@@ -93,9 +94,9 @@ def declared(declarations: tuple[nodes.InputDeclaration, ...] | None) -> list[no
     return sorted(declarations or (), key=lambda declaration: declaration.name)
 
 
-def parameter(resolved: Resolved, declaration: nodes.InputDeclaration) -> vm.Parameter:
+def parameter(declaration: nodes.InputDeclaration) -> vm.Parameter:
     """Return the row of an input or output of the workflow. Descriptions are no part of a program."""
-    type = resolved.type_of(declaration.type)
+    type = declared_type(declaration.type)
     default = None if declaration.default is None else coerce(constant_of(declaration.default), type)
     return vm.Parameter(
         name=declaration.name,

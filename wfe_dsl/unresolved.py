@@ -12,16 +12,12 @@ import msgspec
 
 from .diagnostics.model import Label
 from .resolved import Resolved
+from .roots import ROOTS, STEP_FIELDS
 from .scopes import Flat, Meeting, Place, Scope, StepInfo
 from .source import Span
 from .suggest import nearest
 
 __all__ = [
-    "ERROR_FIELDS",
-    "HOOK_ROOTS",
-    "ROOTS",
-    "RUN_FIELDS",
-    "STEP_FIELDS",
     "Unresolved",
     "cannot_have",
     "cannot_have_run",
@@ -36,23 +32,6 @@ __all__ = [
     "unknown_name",
     "unknown_step",
 ]
-
-ROOTS: Final = ("inputs", "outputs", "steps", "vars", "item", "index", "run", "host", "outcome", "error", "attempt")
-HOOK_ROOTS: Final = ("outcome", "error", "attempt")
-STEP_FIELDS: Final = ("output", "status", "stdout", "error")
-RUN_FIELDS: Final = ("id", "name", "workflow")
-ERROR_FIELDS: Final = (
-    "kind",
-    "message",
-    "exit_code",
-    "signal",
-    "stderr",
-    "step",
-    "attempt",
-    "child",
-    "details",
-    "causes",
-)
 
 _STEP_FIELDS_ELSEWHERE: Final = {"outputs": "output", "out": "output", "result": "output", "state": "status"}
 _SHOWN: Final = 12
@@ -71,13 +50,14 @@ class Unresolved(msgspec.Struct, frozen=True):
 
 def no_input(resolved: Resolved, name: str, span: Span) -> Unresolved:
     """The workflow declares inputs, and none of that name."""
-    help = _suggestion(name, resolved.inputs, "it declares", "declare it under `inputs:`")
+    near = resolved.guesser.nearest(name, resolved.inputs)
+    help = _suggestion(near, resolved.inputs, "it declares", "declare it under `inputs:`")
     return Unresolved("WFE0206", f"inputs.{name}", f"the workflow has no input `{name}`", span, help)
 
 
 def no_field(root: str, name: str, fields: tuple[str, ...], span: Span) -> Unresolved:
     """``run`` or ``error`` has no such field."""
-    help = _suggestion(name, fields, "it has", "")
+    help = _suggestion(nearest(name, fields), fields, "it has", "")
     return Unresolved("WFE0212", f"{root}.{name}", f"`{root}` has no `{name}`", span, help)
 
 
@@ -108,7 +88,8 @@ def no_hook(name: str, span: Span) -> Unresolved:
 
 def unknown_step(resolved: Resolved, place: Place, name: str, span: Span) -> Unresolved:
     """No step of the workflow has that name."""
-    near = nearest(name, (other for other, info in resolved.by_name.items() if place.scope.sees(info.scope)))
+    seen = (other for other, info in resolved.by_name.items() if place.scope.sees(info.scope))
+    near = resolved.guesser.nearest(name, seen)
     help = f"did you mean `{near}`?" if near else "the name has to be that of a step of this workflow"
     return Unresolved("WFE0203", f"steps.{name}", f"there is no step `{name}`", span, help)
 
@@ -162,10 +143,10 @@ def unknown_flat(resolved: Resolved, seen: Iterable[Scope], root: str, name: str
     """No step that the place sees gives an output or variable of that name."""
     path = f"{root}.{name}"
     for scope in resolved.scopes:
-        flat = _flats(scope, root).get(name)
+        flat = scope.flats(root).get(name)
         if flat is not None:
             return inside_iterations(path, _what(root), name, scope.owner, span, flat.writers[0].span)
-    near = nearest(name, [other for scope in seen for other in _flats(scope, root)])
+    near = resolved.guesser.nearest(name, (other for scope in seen for other in scope.flats(root)))
     if root == "vars":
         help = f"did you mean `{near}`?" if near else f"give it a value first: `set: {{{name}: …}}`"
         return Unresolved("WFE0208", path, f"no `set` gives a variable `{name}` a value", span, help)
@@ -199,16 +180,11 @@ def unknown_name(resolved: Resolved, seen: list[Scope], name: str, span: Span) -
     return Unresolved("WFE0209", name, f"unknown name `{name}`", span, help)
 
 
-def _suggestion(name: str, known: Collection[str], what: str, cure: str) -> str:
-    near = nearest(name, known)
+def _suggestion(near: str | None, known: Collection[str], what: str, cure: str) -> str:
     if near is not None:
         return f"did you mean `{near}`?"
     listed = ", ".join(list(known)[:_SHOWN])
     return "; ".join(part for part in (f"{what} {listed}" if listed else "", cure) if part)
-
-
-def _flats(scope: Scope, root: str) -> dict[str, Flat]:
-    return scope.outputs if root == "outputs" else scope.variables
 
 
 def _what(root: str) -> str:

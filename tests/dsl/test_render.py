@@ -20,7 +20,8 @@ from .yaml_support import load, wrap
 def at(text: str, word: str, **fields: object) -> Diagnostic:
     source = SourceFile.from_text("dir/test.yaml", text)
     start = source.text.index(word)
-    given = {"code": "WFE0101", "message": "a message", "span": source.span_at(start, start + len(word)), **fields}
+    span = source.span_at(start, start + len(word))
+    given = {"code": "WFE0101", "message": "a message", "span": span, "help": "a help", **fields}
     return Diagnostic(**given)  # type: ignore[arg-type]
 
 
@@ -100,8 +101,8 @@ def test_an_empty_stretch_and_one_at_the_end_of_the_file_have_one_caret() -> Non
     source = SourceFile.from_text("a", "key:\n")
     places = ((Span(source, 1, 5, 1, 5), "    ^"), (Span(source, 2, 1, 2, 1), "^"), (Span(source, 9, 1, 9, 2), "^"))
     for span, carets in places:
-        drawn = render_text([Diagnostic("WFE0101", "m", span)])
-        assert drawn.rstrip("\n").split("\n")[-1].split("|", 1)[1][1:] == carets
+        drawn = render_text([Diagnostic("WFE0101", "m", span, "h")])
+        assert drawn.split("\n")[4].split("|", 1)[1][1:] == carets
 
 
 @pytest.mark.acceptance("DIA-06")
@@ -156,7 +157,7 @@ def test_github_annotations_are_one_a_line_whatever_the_messages_hold() -> None:
     assert render_github(found) == (
         "::error file=dir/test.yaml,line=1,endLine=1,col=4,endColumn=6,title=WFE0101::"
         "a%0Ab: 100%25, c%0Ahelp: d%0D%0Ae\n"
-        "::warning file=dir/test.yaml,line=1,endLine=1,col=1,endColumn=2,title=WFE0118::a message\n"
+        "::warning file=dir/test.yaml,line=1,endLine=1,col=1,endColumn=2,title=WFE0118::a message%0Ahelp: a help\n"
     )
 
 
@@ -179,6 +180,6 @@ def test_sarif_has_one_run_with_its_rules_results_and_related_places() -> None:
 
 def test_a_file_name_with_odd_letters_is_a_valid_uri_in_sarif() -> None:
     source = SourceFile.from_text("a b/ä:%.yaml", "x")
-    log = json.loads(render_sarif([Diagnostic("WFE0101", "m", source.span_at(0, 1))], "1"))
+    log = json.loads(render_sarif([Diagnostic("WFE0101", "m", source.span_at(0, 1), "h")], "1"))
     uri = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
     assert uri == "a%20b/%C3%A4%3A%25.yaml"

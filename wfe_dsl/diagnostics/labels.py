@@ -1,10 +1,10 @@
-"""What every renderer asks of a diagnostic besides its fields: all its secondary places, its message on one line."""
+"""What every renderer asks of a diagnostic besides its fields: its secondary places, its texts on few lines."""
 
 from __future__ import annotations
 
 from .model import Diagnostic, Label
 
-__all__ = ["all_labels", "on_one_line"]
+__all__ = ["all_labels", "on_one_line", "with_help"]
 
 
 def all_labels(diagnostic: Diagnostic) -> tuple[Label, ...]:
@@ -15,6 +15,11 @@ def all_labels(diagnostic: Diagnostic) -> tuple[Label, ...]:
         labels.append(Label(via, "brought in by this alias"))
         via = via.via
     return tuple(labels)
+
+
+def with_help(diagnostic: Diagnostic) -> str:
+    """Return the message with the help below it, for formats that have one text for both."""
+    return f"{diagnostic.message}\nhelp: {diagnostic.help}"
 
 
 def on_one_line(text: str) -> str:

@@ -25,12 +25,15 @@ class Fix(msgspec.Struct, frozen=True):
 
 
 class Diagnostic(msgspec.Struct, frozen=True):
-    """One mistake, or one thing worth saying. The severity is the code's."""
+    """One mistake, or one thing worth saying. The severity is the code's.
+
+    ``help`` says what to write instead, or where to look: none goes without.
+    """
 
     code: str
     message: str
     span: Span
-    help: str | None = None
+    help: str
     labels: tuple[Label, ...] = ()
     fix: Fix | None = None
 
@@ -51,7 +54,7 @@ class Diagnostics:
         code: str,
         message: str,
         span: Span,
-        help: str | None = None,
+        help: str,
         labels: tuple[Label, ...] = (),
         fix: Fix | None = None,
     ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from .labels import with_help
 from .model import Diagnostic
 
 __all__ = ["render_github"]
@@ -23,9 +24,8 @@ def _line(diagnostic: Diagnostic) -> str:
     if span.line == span.end_line:  # columns are meant within one line only
         properties |= {"col": span.column, "endColumn": span.end_column}
     properties["title"] = diagnostic.code
-    message = diagnostic.message if diagnostic.help is None else f"{diagnostic.message}\nhelp: {diagnostic.help}"
     written = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items())
-    return f"::{LEVELS[diagnostic.severity]} {written}::{_data(message)}"
+    return f"::{LEVELS[diagnostic.severity]} {written}::{_data(with_help(diagnostic))}"
 
 
 def _data(text: str) -> str:

@@ -10,7 +10,7 @@ import msgspec
 
 from ..source import Span
 from .codes import CODES
-from .labels import all_labels
+from .labels import all_labels, with_help
 from .model import Diagnostic, Fix
 
 __all__ = ["render_sarif", "to_log"]
@@ -48,12 +48,11 @@ def to_log(diagnostics: Iterable[Diagnostic], version: str) -> dict[str, Any]:
 
 
 def _result(diagnostic: Diagnostic, rule: int) -> dict[str, Any]:
-    message = diagnostic.message if diagnostic.help is None else f"{diagnostic.message}\nhelp: {diagnostic.help}"
     result: dict[str, Any] = {
         "ruleId": diagnostic.code,
         "ruleIndex": rule,
         "level": LEVELS[diagnostic.severity],
-        "message": {"text": message},
+        "message": {"text": with_help(diagnostic)},
         "locations": [{"physicalLocation": _location(diagnostic.span)}],
     }
     labels = all_labels(diagnostic)

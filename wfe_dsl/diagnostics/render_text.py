@@ -90,11 +90,10 @@ class _Drawing:
                 window = _window(label.span.source, label.span)
                 self._numbered(label.span.line, window)
                 self._carets(label.span.source, label.span, window, "-", label.text, BLUE)
-        if diagnostic.help is not None:
-            self._bar()
-            first, *rest = diagnostic.help.split("\n")
-            self.lines.append(f"{self._gutter('=')} {self._paint('help', BOLD)}: {on_one_line(first)}")
-            self.lines.extend(f"{' ' * (self.margin + 9)}{on_one_line(line)}" for line in rest)
+        self._bar()
+        first, *rest = diagnostic.help.split("\n")
+        self.lines.append(f"{self._gutter('=')} {self._paint('help', BOLD)}: {on_one_line(first)}")
+        self.lines.extend(f"{' ' * (self.margin + 9)}{on_one_line(line)}" for line in rest)
         return "\n".join(self.lines)
 
     def _place(self, span: Span, arrow: str) -> None:

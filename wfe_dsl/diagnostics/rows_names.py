@@ -241,7 +241,13 @@ NAME_ROWS: Final[tuple[Row, ...]] = (
         "error",
         "Which workflow is started has to be written out",
         "Names and versions are literals, so that programs can be compiled, pinned and checked together.",
-        "",
-        "",
+        workflow_example(
+            "inputs: {fast: bool}\nsteps:\n"
+            "  - {name: other, type: workflow, config: {workflow: other, version: 1, detach: '${{ inputs.fast }}'}}"
+        ),
+        workflow_example(
+            "inputs: {fast: bool}\nsteps:\n"
+            "  - {name: other, type: workflow, config: {workflow: other, version: 1, detach: true}}"
+        ),
     ),
 )

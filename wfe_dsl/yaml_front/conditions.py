@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from .. import nodes
-from ..interpolation import ROOTS
 from ..interpolation_text import input_path
+from ..roots import ROOTS
 from ..source import Span
 from .context import Context, placeholder
 from .tree import Broken, Entry, Listing, Mapping, Node
@@ -138,7 +138,8 @@ def _leaf(context: Context, field: nodes.Expression, entry: Entry, span: Span) -
         return placeholder(span)
     if key in ("gt", "gte", "lt", "lte") and not _has_order(value):
         message = f"`{key}` compares numbers or texts, not {_word(value)}"
-        context.report("WFE0123", message, node.span)
+        help = f"give it one number or text, as in `{key}: 10`; for several values use `any:` with `equals:`"
+        context.report("WFE0123", message, node.span, help)
         return placeholder(span)
     present = _binary("!=", field, null, span)
     return _binary("&&", present, _binary(COMPARISONS[key], field, value, span), span)

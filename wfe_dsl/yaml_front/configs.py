@@ -15,7 +15,7 @@ import msgspec
 from .. import nodes
 from ..diagnostics.model import Label
 from ..source import Span
-from .context import Context, Guesses, is_dynamic, placeholder
+from .context import TEXT_HELP, Context, Guesses, is_dynamic, placeholder
 from .positions import span_of
 from .step_types import STEP_TYPES, Key, StepType
 from .tree import Broken, Entry, Listing, Mapping, Node, Scalar, kind_of
@@ -91,7 +91,7 @@ def _check_groups(context: Context, step_type: StepType, mapping: Mapping, what:
     entries = mapping.entries
     for key, row in step_type.keys.items():
         if row.required and key not in entries and key not in guesses:
-            context.report("WFE0502", f"{what} needs `{key}`", mapping.span)
+            context.report("WFE0502", f"{what} needs `{key}`", mapping.span, f"add it, {row.shown(key)}")
     for group in step_type.one_of:
         present = [entries[key] for key in entries if key in group]
         if len(present) > 1:
@@ -101,16 +101,19 @@ def _check_groups(context: Context, step_type: StepType, mapping: Mapping, what:
             context.report("WFE0504", message, other.key_span, "keep one of them", label)
         elif not present and not any(key in guesses for key in group):
             wanted = " or ".join(f"`{key}`" for key in group)
-            context.report("WFE0503", f"{what} needs {wanted}", mapping.span)
+            help = f"add one of them, {step_type.keys[group[0]].shown(group[0])}"
+            context.report("WFE0503", f"{what} needs {wanted}", mapping.span, help)
     for key, other_key in step_type.needs:
         if key in entries and other_key not in entries and other_key not in guesses:
             value = entries[key].value
             if not (isinstance(value, Scalar) and value.value is False):
                 message = f"`{key}` needs `{other_key}`"
-                context.report("WFE0505", message, entries[key].key_span)
+                help = f"add it, {step_type.keys[other_key].shown(other_key)}, or leave `{key}` out"
+                context.report("WFE0505", message, entries[key].key_span, help)
     for key, other_key in step_type.unless:
         if key not in entries and other_key not in entries and not {key, other_key} & guesses:
-            context.report("WFE0503", f"{what} needs `{key}`, or `{other_key}` in its place", mapping.span)
+            help = f"add it, {step_type.keys[key].shown(key)}"
+            context.report("WFE0503", f"{what} needs `{key}`, or `{other_key}` in its place", mapping.span, help)
 
 
 def _value(context: Context, row: Key, entry: Entry, what: str) -> nodes.Expression:
@@ -130,7 +133,7 @@ def _value(context: Context, row: Key, entry: Entry, what: str) -> nodes.Express
 
 def _text(context: Context, row: Key, node: Node, what: str) -> nodes.Expression:
     if not isinstance(node, Scalar) or node.value is None:
-        context.wrong(node, what, "a text")
+        context.wrong(node, what, "a text", TEXT_HELP)
         return placeholder(node.span)
     # Numbers and bools stay as they are written: 1.10 is a version, not 1.1.
     return context.text(node) if isinstance(node.value, str) else nodes.Literal(span=node.span, value=node.text)
@@ -187,7 +190,8 @@ def _map(context: Context, row: Key, node: Node, what: str) -> nodes.Expression:
         if isinstance(value, Scalar) and value.value is None:
             entries.append((key, entry.key_span, nodes.Literal(span=value.span, value=None)))
         elif isinstance(value, Listing | Mapping):
-            context.report("WFE0103", f"`{key}` takes a text, not {kind_of(value)}", value.span)
+            help = "write one text; a list or map can be given as JSON, in quotes"
+            context.report("WFE0103", f"`{key}` takes a text, not {kind_of(value)}", value.span, help)
         else:
             entries.append((key, entry.key_span, _value(context, TEXT, entry, f"`{key}`")))
     return nodes.MapExpression(span=node.span, entries=tuple(entries))
@@ -209,7 +213,7 @@ def _number(context: Context, row: Key, node: Node, what: str) -> nodes.Expressi
     # Also `500m`, as clusters write half a core.
     if isinstance(node, Scalar) and re.fullmatch(r"[0-9]+(?:\.[0-9]+)?m?", node.text, re.ASCII):
         return nodes.Literal(span=node.span, value=node.text)
-    context.wrong(node, what, "a number")
+    context.wrong(node, what, "a number", "write it as in `2`, `0.5` or `500m`")
     return placeholder(node.span)
 
 
@@ -237,10 +241,10 @@ def _table(context: Context, row: Key, node: Node, what: str) -> nodes.Expressio
     if mapping is None:
         return placeholder(node.span)
     elsewhere = {"ffi": "native code can't be permitted"} if "net" in row.keys else None
-    guesses = context.check_keys(mapping, row.keys, what, (), elsewhere)
+    guesses = context.check_keys(mapping, row.keys, what, None, elsewhere)
     for key, inner in row.keys.items():
         if inner.required and key not in mapping.entries and key not in guesses:
-            context.report("WFE0502", f"{what} needs `{key}`", mapping.span)
+            context.report("WFE0502", f"{what} needs `{key}`", mapping.span, f"add it, {inner.shown(key)}")
     entries: Entries = []
     for key, entry in mapping.entries.items():
         if key in row.keys:

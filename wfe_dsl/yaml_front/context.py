@@ -17,18 +17,23 @@ from wfe_vm.durations import DurationError, parse_duration
 
 from .. import nodes
 from ..diagnostics.model import Diagnostics, Label
+from ..embedded import OPENING
 from ..interpolation import Interpolator
 from ..interpolation_text import input_path
 from ..source import Span
 from ..suggest import did_you_mean, nearest
 from .positions import span_of
-from .tree import Broken, Entry, Listing, Mapping, Node, Scalar, kind_of
+from .tree import Broken, Entry, Listing, Mapping, Node, Scalar, kind_of, words_in
 
-__all__ = ["Context", "Guesses", "is_dynamic", "placeholder"]
+__all__ = ["TEXT_HELP", "Context", "Guesses", "is_dynamic", "placeholder"]
 
 NAME: Final = re.compile(r"[\w-]+")
 MAX_NAME_LENGTH: Final = 200
 LAST_OF_64_BITS: Final = 2**63 - 1
+MAP_HELP: Final = "write `name: value` lines below it, or `{name: value}`"
+LIST_HELP: Final = "write its items below it, each after `- `, or `[one, two]`"
+SWITCHES: Final = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
+TEXT_HELP: Final = "write a text; one with `: ` or ` #` in it needs quotes"
 
 Guesses = frozenset[str]
 """The known keys that unknown ones of a map were probably meant as: nobody need miss them."""
@@ -41,13 +46,15 @@ class Context:
         self.interpolator = interpolator
         self.diagnostics = diagnostics
         self.step_types = step_types
+        self.unread: set[str] = set()
+        """As ``nodes.Workflow`` has it."""
 
     def report(
         self,
         code: str,
         message: str,
         span: Span,
-        help: str | None = None,
+        help: str,
         labels: tuple[Label, ...] = (),
     ) -> None:
         self.diagnostics.add(code, message, span, help, labels)
@@ -59,29 +66,41 @@ class Context:
         mapping: Mapping,
         allowed: Collection[str],
         what: str,
-        later: Collection[str] = (),
+        later: AnyMapping[str, str] | None = None,
         elsewhere: AnyMapping[str, str] | None = None,
+        otherwise: str = "",
     ) -> Guesses:
-        """Report each key that ``what`` has not. ``elsewhere`` says of some keys where they belong instead."""
+        """Report each key that ``what`` has not.
+
+        ``later`` holds keys that a later version brings, and what to write until then; ``elsewhere`` says of some
+        keys where they belong instead, ``otherwise`` of all others which keys there are.
+        """
         guesses: set[str] = set()
         for key, entry in mapping.entries.items():
             if key in allowed:
                 continue
-            if key in later:
-                self.report("WFE0104", f"`{key}` is not available yet in this version", entry.key_span)
+            if later and key in later:
+                self.not_yet(f"`{key}`", entry.key_span, later[key])
                 continue
             guess = nearest(key, allowed)
             if guess is not None:
                 guesses.add(guess)
-                help: str | None = f"did you mean `{guess}`?"
+                help = f"did you mean `{guess}`?"
             elif elsewhere and key in elsewhere:
                 help = elsewhere[key]
             else:
-                help = f"it has: {', '.join(sorted(allowed))}" if len(allowed) <= 12 else None
+                help = otherwise or f"it has: {', '.join(sorted(allowed))}"
+                # It may have been meant as any of them.
+                guesses.update(() if elsewhere and key in elsewhere else allowed)
+            self.unread.update(words_in(entry.value))
             self.report("WFE0101", f"{what} has no key `{key}`", entry.key_span, help)
         return frozenset(guesses)
 
-    def require(self, mapping: Mapping, key: str, what: str, guesses: Guesses, help: str | None = None) -> bool:
+    def not_yet(self, what: str, span: Span, instead: str) -> None:
+        """Report what a later version brings. ``instead`` is what to write until then."""
+        self.report("WFE0104", f"{what} is not available yet in this version", span, f"until then {instead}")
+
+    def require(self, mapping: Mapping, key: str, what: str, guesses: Guesses, help: str) -> bool:
         """Report a key that is missing, unless it was misspelt. Returns whether it is there."""
         if key in mapping.entries:
             return True
@@ -89,23 +108,24 @@ class Context:
             self.report("WFE0102", f"{what} needs `{key}`", mapping.span, help)
         return False
 
-    def as_map(self, node: Node, what: str, help: str | None = None) -> Mapping | None:
+    def as_map(self, node: Node, what: str, help: str = MAP_HELP) -> Mapping | None:
         node = self.known(node) if isinstance(node, Scalar) else node
         if isinstance(node, Mapping):
             return node
         self.wrong(node, what, "a map", help)
         return None
 
-    def as_list(self, node: Node, what: str, help: str | None = None) -> Listing | None:
+    def as_list(self, node: Node, what: str, help: str = LIST_HELP) -> Listing | None:
         node = self.known(node) if isinstance(node, Scalar) else node
         if isinstance(node, Listing):
             return node
         self.wrong(node, what, "a list", help)
         return None
 
-    def wrong(self, node: Node, what: str, wanted: str, help: str | None = None) -> None:
+    def wrong(self, node: Node, what: str, wanted: str, help: str) -> None:
         """Report a value of the wrong kind, unless its place is broken anyway."""
         if not isinstance(node, Broken):
+            self.unread.update(words_in(node))
             self.report("WFE0103", f"{what} takes {wanted}, not {kind_of(node)}", node.span, help)
 
     # Literals
@@ -117,7 +137,7 @@ class Context:
         there, value = self.interpolator.literal(node.text, span_of(node), node.span)
         return _node_of(value, node) if there else Broken(node.span)
 
-    def string(self, node: Node, what: str, help: str | None = None) -> str | None:
+    def string(self, node: Node, what: str, help: str = TEXT_HELP) -> str | None:
         """Return a text. A number or a bool is taken as it is written."""
         node = self.known(node)
         if isinstance(node, Scalar) and node.value is not None:
@@ -147,22 +167,24 @@ class Context:
     def integer(self, node: Node, what: str, least: int, most: int = LAST_OF_64_BITS) -> int | None:
         node = self.known(node)
         if not isinstance(node, Scalar) or not isinstance(node.value, int) or isinstance(node.value, bool):
-            self.wrong(node, what, "an integer")
+            self.wrong(node, what, "an integer", _number_help(node, "a whole number", f"{max(least, 1)}"))
             return None
         if not least <= node.value <= most:
             bounds = f"at least {least}" if node.value < least else f"at most {most}"
-            self.report("WFE0116", f"{what} has to be {bounds}, not {node.value}", node.span)
+            help = f"write a number from {least} to {most}" if most < LAST_OF_64_BITS else f"write {least} or more"
+            self.report("WFE0116", f"{what} has to be {bounds}, not {node.value}", node.span, help)
             return None
         return node.value
 
     def number(self, node: Node, what: str, least: float, most: float) -> float | None:
         node = self.known(node)
         if not isinstance(node, Scalar) or not isinstance(node.value, int | float) or isinstance(node.value, bool):
-            self.wrong(node, what, "a number")
+            self.wrong(node, what, "a number", _number_help(node, "a number", f"{least:g}"))
             return None
         if not least <= node.value <= most:
             bounds = f"at least {least:g}" if node.value < least else f"at most {most:g}"
-            self.report("WFE0116", f"{what} has to be {bounds}, not {node.text}", node.span)
+            help = f"write a number from {least:g} to {most:g}"
+            self.report("WFE0116", f"{what} has to be {bounds}, not {node.text}", node.span, help)
             return None
         return float(node.value)
 
@@ -170,7 +192,10 @@ class Context:
         node = self.known(node)
         if isinstance(node, Scalar) and isinstance(node.value, bool):
             return node.value
-        self.wrong(node, what, "`true` or `false`")
+        help = "write `true` or `false`, without quotes"
+        if isinstance(node, Scalar) and node.text.lower() in SWITCHES:
+            help = f"write `{SWITCHES[node.text.lower()]}`"
+        self.wrong(node, what, "`true` or `false`", help)
         return None
 
     def choice(self, node: Node, what: str, choices: Iterable[str]) -> str | None:
@@ -278,7 +303,8 @@ class Context:
         if not isinstance(node, Scalar) or not isinstance(node.value, str) or node.verbatim:
             return self.value(node)
         if not node.text.strip():
-            self.report("WFE0103", f"{what} takes an expression, not an empty text", node.span)
+            help = "write one, as in `inputs.region`; a text is one in quotes of its own: `\"'eu'\"`"
+            self.report("WFE0103", f"{what} takes an expression, not an empty text", node.span, help)
             return placeholder(node.span)
         found = self.interpolator.expression(node.text, span_of(node), node.span)
         return placeholder(node.span) if found is None else found
@@ -294,13 +320,19 @@ class Context:
 
 def is_dynamic(node: Scalar) -> bool:
     """Whether anything has to be put into a text."""
-    return isinstance(node.value, str) and not node.verbatim and ("((" in node.text or "${{" in node.text)
+    return isinstance(node.value, str) and not node.verbatim and ("((" in node.text or OPENING in node.text)
 
 
 def placeholder(span: Span) -> nodes.Expression:
-    """Return an expression of any type, in the place of one that has been reported as wrong."""
-    null = nodes.Literal(span=span, value="null")
-    return nodes.Call(span=span, function="json", function_span=span, arguments=(null,))
+    """Return what stands in the place of an expression that has been reported as wrong."""
+    return nodes.Unreadable(span=span)
+
+
+def _number_help(node: Node, wanted: str, example: str) -> str:
+    """Say how to write a number; of one in quotes, that it needs none."""
+    if isinstance(node, Scalar) and node.style in ("'", '"') and re.fullmatch(r"-?[0-9.]+", node.text, re.ASCII):
+        return f"leave out the quotes: `{node.text}`"
+    return f"write {wanted}, as in `{example}`"
 
 
 def _node_of(value: Any, place: Scalar) -> Node:

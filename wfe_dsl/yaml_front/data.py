@@ -31,7 +31,7 @@ def build_inputs(context: Context, node: Node) -> Entries | None:
             continue
         if name in found:
             label = (Label(found[name][0], "first here"),)
-            context.report("WFE0127", f"the input `{name}` is given twice", span, None, label)
+            context.report("WFE0127", f"the input `{name}` is given twice", span, "remove one of them", label)
             continue
         path = mapping.get("path")
         inner = mapping.get("json_path")
@@ -62,7 +62,7 @@ def build_outputs(context: Context, node: Node) -> tuple[nodes.OutputDeclaration
             continue
         if name in found:
             label = (Label(found[name].span, "first here"),)
-            context.report("WFE0127", f"the output `{name}` is given twice", span, None, label)
+            context.report("WFE0127", f"the output `{name}` is given twice", span, "remove one of them", label)
             continue
         type_node, path_node = mapping.get("type"), mapping.get("path") or mapping.get("json_path")
         type_text = None if type_node is None else read_type(context, type_node)
@@ -79,7 +79,7 @@ def build_outputs(context: Context, node: Node) -> tuple[nodes.OutputDeclaration
 
 def _listed_name(context: Context, mapping: Mapping, keys: tuple[str, ...], what: str) -> tuple[str | None, Span]:
     guesses = context.check_keys(mapping, keys, what)
-    if not context.require(mapping, "name", what, guesses):
+    if not context.require(mapping, "name", what, guesses, "as in `- name: image`"):
         return None, mapping.span
     node = mapping.entries["name"].value
     return context.name(node, f"the name of {what}"), node.span

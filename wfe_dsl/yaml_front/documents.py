@@ -6,16 +6,15 @@ those of its includes in order; of two with one id and version that of the inclu
 
 from __future__ import annotations
 
-import gc
 import os
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
-from typing import Any, Final
+from collections.abc import Callable, Collection
+from typing import Final
 
 import msgspec
 
 from .. import nodes
+from ..collector import collector_off
 from ..diagnostics.model import Diagnostics, Label
 from ..interpolation import Interpolator
 from ..source import MAX_SOURCE_BYTES, SourceError, SourceFile, Span
@@ -54,7 +53,7 @@ def load_yaml(
     ``path`` is as the user wrote it. ``step_types`` are the installed ones beyond those built in. None where
     nothing of it could be read; with errors in ``diagnostics`` the tree is fit for further checks only.
     """
-    with _collector_off():
+    with collector_off():
         loader = Loader(variables, diagnostics, read, step_types)
         source = loader.source_of(path, os.path.abspath(path), None)
         return None if source is None else loader.load(source)
@@ -70,22 +69,10 @@ def load_yaml_text(
     step_types: Collection[str] = (),
 ) -> nodes.Document | None:
     """As ``load_yaml``, of a text in memory. ``path`` is what its includes are relative to."""
-    with _collector_off():
+    with collector_off():
         loader = Loader(variables, diagnostics, read, step_types)
         source = SourceFile.from_text(name, text, path)
         return loader.load(source) if loader.is_sound(source) else None
-
-
-@contextmanager
-def _collector_off() -> Iterator[None]:
-    """Without the cyclic garbage collector, which finds nothing here and takes two thirds of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 Workflows = dict[tuple[str, int], nodes.Workflow]
@@ -124,7 +111,9 @@ class Loader:
         except OSError as error:
             span = SourceFile.from_text(name, "", path).span_at(0, 0) if entry is None else entry.span
             reason = error.strerror or str(error)
-            help = None if entry is None else "the path is relative to the file that includes it"
+            help = "look at its name, and whether you may read it"
+            if entry is not None:
+                help = "the path is relative to the file that includes it"
             code = "WFE0001" if entry is None else "WFE0019"
             self.diagnostics.add(code, f"the file `{name}` can't be read: {reason}", span, help)
         except SourceError as error:
@@ -164,14 +153,14 @@ class Loader:
             self.open.pop()
 
     def _check_top(self, result: ReadResult, root: Mapping) -> None:
-        extra = [
+        extra = {
             key
             for key, entry in root.entries.items()
             if key not in KEYS and (key.startswith("_") or _defines_anchor(entry.value, result.anchors))
-        ]
+        }
         kept = {key: entry for key, entry in root.entries.items() if key not in extra}
         elsewhere = dict.fromkeys(("id", "steps"), "a file has `workflow:` at its top, and this goes inside it")
-        guesses = self.context.check_keys(Mapping(root.span, kept), KEYS, "a file", (), elsewhere)
+        guesses = self.context.check_keys(Mapping(root.span, kept), KEYS, "a file", None, elsewhere)
         if "workflow" in kept and "workflows" in kept:
             label = (Label(kept["workflow"].key_span, "and this one"),)
             message = "a file has either `workflow` or `workflows`, and this one has both"
@@ -234,12 +223,12 @@ class Loader:
         if path in self.loaded:
             return self.loaded[path]
         if os.path.splitext(path)[1] == ".wfe":
-            message = "including a file of the text language is not available yet in this version"
-            self.diagnostics.add("WFE0104", message, item.span)
+            self.context.not_yet("including a file of the text language", item.span, "include a .yaml file")
             return None
         if len(self.loaded) >= MAX_INCLUDES or len(self.open) > MAX_INCLUDE_DEPTH:
             message = f"at most {MAX_INCLUDES:,} files are included, {MAX_INCLUDE_DEPTH} deep"
-            self.diagnostics.add("WFE0021", message, item.span)
+            help = "put workflows that belong together into one file, under `workflows:`"
+            self.diagnostics.add("WFE0021", message, item.span, help)
             return None
         found = self.source_of(name, path, item)
         self.loaded[path] = None if found is None else self._load_one(found)
@@ -261,7 +250,7 @@ class Loader:
             for key, workflow in self._choose(included, known).items():
                 if key in own:
                     continue
-                if key in brought and not _means_the_same(brought[key], workflow):
+                if key in brought and nodes.structure(brought[key]) != nodes.structure(workflow):
                     self._report_conflict(brought[key], workflow)
                 brought.setdefault(key, workflow)
         known[id(loaded)] = {**own, **brought}
@@ -274,29 +263,10 @@ class Loader:
         self.diagnostics.add("WFE0126", message, second.id_span, help, label)
 
 
-def _defines_anchor(node: Node, anchors: list[int]) -> bool:
-    """Whether an anchor stands in a value; ``anchors`` are their offsets in order."""
-    if not anchors or isinstance(node, Broken):
+def _defines_anchor(node: Node, anchors: list[tuple[int, int]]) -> bool:
+    """Whether an anchor stands in a value; ``anchors`` are their lines and columns in order."""
+    if isinstance(node, Broken):
         return False
-    begin = _offset(node.span.source, node.span.line, node.span.column)
-    end = _offset(node.span.source, node.span.end_line, node.span.end_column)
-    place = bisect_left(anchors, begin)
-    return place < len(anchors) and anchors[place] <= end
-
-
-def _offset(source: SourceFile, line: int, column: int) -> int:
-    return sum(len(text) + 1 for text in source.lines[: line - 1]) + column - 1
-
-
-def _means_the_same(first: Any, second: Any) -> bool:
-    """Whether two trees are equal but for their spans."""
-    if first is second or isinstance(first, Span):
-        return True
-    if type(first) is not type(second):
-        return False
-    if isinstance(first, msgspec.Struct):
-        fields = first.__struct_fields__
-        return all(_means_the_same(getattr(first, name), getattr(second, name)) for name in fields)
-    if isinstance(first, tuple):
-        return len(first) == len(second) and all(map(_means_the_same, first, second))
-    return bool(first == second)
+    span = node.span
+    place = bisect_left(anchors, (span.line, span.column))
+    return place < len(anchors) and anchors[place] <= (span.end_line, span.end_column)

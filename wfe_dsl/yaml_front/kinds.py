@@ -134,7 +134,8 @@ def _collect(context: Context, node: Node) -> nodes.Collect | None:
 def _set(inner: Inner, node: Node) -> nodes.Block:
     values = inner.context.as_map(node, "`set`", "names and expressions")
     if values is not None and not values.entries:
-        inner.context.report("WFE0103", "`set` sets nothing", values.span)
+        help = "give a name and an expression: `set: {count: vars.count + 1}`"
+        inner.context.report("WFE0103", "`set` sets nothing", values.span, help)
     entries = () if values is None else inner.context.expressions(values, "a variable")
     return nodes.Set(span=inner.mapping.span, entries=entries)
 
@@ -155,7 +156,7 @@ def _fail(inner: Inner, node: Node) -> nodes.Block:
             is_text = isinstance(node.value, str)
             message = inner.context.text(node) if is_text else nodes.Literal(span=node.span, value=node.text)
     else:
-        inner.context.wrong(node, "`fail`", "a message")
+        inner.context.wrong(node, "`fail`", "a message", "write a text: `fail: the image is missing`")
     return nodes.Fail(span=inner.mapping.span, message=message)
 
 
@@ -165,7 +166,8 @@ def _sleep(inner: Inner, node: Node) -> nodes.Block:
 
 def _sleep_until(inner: Inner, node: Node) -> nodes.Block:
     if isinstance(node, Scalar) and node.value is None:
-        inner.context.wrong(node, "`sleep_until`", "a time")
+        help = "give an expression that is a time: `sleep_until: inputs.start`"
+        inner.context.wrong(node, "`sleep_until`", "a time", help)
     return nodes.Sleep(span=inner.mapping.span, until=inner.context.expression(node, "`sleep_until`"))
 
 

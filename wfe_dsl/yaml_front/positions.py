@@ -8,15 +8,12 @@ the source, the whole scalar is the answer: a wide span, never a wrong one.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Final
 
-from ..source import LINE_ENDS, Span
+from ..source import LINE_ENDS, Span, SpanOf
 from .tree import Scalar
 
-__all__ = ["SpanOf", "span_of"]
-
-SpanOf = Callable[[int, int], Span]
+__all__ = ["span_of"]
 
 ESCAPE: Final = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[^\n])", re.DOTALL)
 BLOCK_HEADER: Final = re.compile(r"[|>][-+]?([1-9])?[-+]?")

@@ -25,7 +25,7 @@ from yaml.events import (
 
 from ..diagnostics.model import Diagnostics, Label
 from ..source import SourceFile, Span
-from ..suggest import did_you_mean
+from ..suggest import Guesser
 from .scalars import NumberRange, core_value
 from .syntax import report_syntax
 from .tree import Broken, Entry, Listing, Mapping, Node, Scalar
@@ -37,9 +37,9 @@ MAX_ALIAS_NODES: Final = 100_000
 
 
 class ReadResult:
-    """What was read. ``root`` is None where there is nothing to go on with; ``anchors`` are their offsets."""
+    """What was read. ``root`` is None where there is nothing to go on with; ``anchors`` are their lines and columns."""
 
-    def __init__(self, source: SourceFile, root: Mapping | None, anchors: list[int]) -> None:
+    def __init__(self, source: SourceFile, root: Mapping | None, anchors: list[tuple[int, int]]) -> None:
         self.source = source
         self.root = root
         self.anchors = anchors
@@ -56,7 +56,7 @@ def read_yaml(source: SourceFile, diagnostics: Diagnostics) -> ReadResult:
         root = reader.read()
     except Stop:
         root = None
-    return ReadResult(source, root, reader.anchor_offsets)
+    return ReadResult(source, root, reader.anchor_places)
 
 
 class Frame:
@@ -81,8 +81,9 @@ class Reader:
         self.diagnostics = diagnostics
         self.frames: list[Frame] = []
         self.anchors: dict[str, Node] = {}
-        self.anchor_offsets: list[int] = []
+        self.anchor_places: list[tuple[int, int]] = []
         self.alias_nodes = 0
+        self.guesser = Guesser()
         self.root: Node | None = None
 
     def read(self) -> Mapping | None:
@@ -141,7 +142,7 @@ class Reader:
         frame = Frame(container, event.start_mark, event.anchor, bool(event.flow_style))
         if event.anchor is not None:
             self.anchors[event.anchor] = container
-            self.anchor_offsets.append(event.start_mark.index)
+            self.anchor_places.append((span.line, span.column))
         if event.tag is not None:
             frame.tagged = True
             self._report_tag(event, span)
@@ -238,7 +239,7 @@ class Reader:
                 node = Broken(span)
         if event.anchor is not None:
             self.anchors[event.anchor] = node
-            self.anchor_offsets.append(start.index)
+            self.anchor_places.append((span.line, span.column))
         return node
 
     def _block_span(self, start: Any, end: Any) -> Span:
@@ -256,7 +257,8 @@ class Reader:
         node = self.anchors.get(name)
         if node is None:
             message = f"the alias `*{name}` names no anchor"
-            help = did_you_mean(name, self.anchors) or f"define it before its use, as `&{name}`"
+            near = self.guesser.nearest(name, self.anchors)
+            help = f"did you mean `{near}`?" if near else f"define it before its use, as `&{name}`"
             self.diagnostics.add("WFE0009", message, span, help)
             return Broken(span)
         if any(frame.container is node for frame in self.frames):

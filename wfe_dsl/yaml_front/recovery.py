@@ -25,7 +25,7 @@ RETRY_KEYS: Final = (
 )
 OUTCOMES: Final = ("failure", "error", "timeout")
 BEHAVIORS: Final = ("retry", "suspend", "terminate")
-LATER_BEHAVIORS: Final = ("compensate",)
+LATER_BEHAVIORS: Final = {"compensate": "undo the step's work in its `on_failure:` hook"}
 OLD_INTERVAL_MS: Final = 60_000
 OLD_MAX_RETRIES: Final = 3
 DEFAULT_JITTER: Final = 0.5
@@ -116,8 +116,7 @@ def build_error_behavior(context: Context, entry: Entry) -> nodes.Retry | nodes.
     if word is None:
         return None
     if word in LATER_BEHAVIORS:
-        message = f"`error_behavior` `{word}` is not available yet in this version"
-        context.report("WFE0104", message, kind.span)
+        context.not_yet(f"`error_behavior` `{word}`", kind.span, LATER_BEHAVIORS[word])
         return None
     if context.choice(kind, "`error_behavior`", BEHAVIORS) is None:
         return None
@@ -178,6 +177,7 @@ def _reasons(context: Context, node: Node) -> tuple[tuple[str, ...], tuple[int, 
             if word is not None and context.choice(item, "`on`", OUTCOMES) and word not in outcomes:
                 outcomes.append(word)
     if isinstance(node, Listing) and not node.items:
-        context.report("WFE0116", "`on` is empty, so nothing is tried again", node.span)
+        help = "name what to try again after, as in `on: [timeout, 75]`, or leave `on` out for all of it"
+        context.report("WFE0116", "`on` is empty, so nothing is tried again", node.span, help)
     # In one order, so that what is written in another is the same program.
     return tuple(word for word in OUTCOMES if word in outcomes), tuple(sorted(exit_codes))

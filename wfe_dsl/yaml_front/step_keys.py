@@ -48,13 +48,22 @@ KINDS: Final[dict[str, tuple[str, ...]]] = {
     "sleep": (),
     "sleep_until": (),
 }
-LATER_KINDS: Final = ("switch", "matrix", "race", "wait", "approve", "saga", "publish")
-LATER_KEYS: Final = ("compensate", "compensate_on_failure")
+# What a later version brings, and what to write until then.
+LATER_KINDS: Final = {
+    "switch": "write `if:` with `then:` and `else:`, one inside the other",
+    "matrix": "write `for_each:` over the combinations",
+    "race": "try one after the other: the second in the `on_failure:` hook of the first",
+    "wait": "ask for it in a loop: `until:` with a `sleep:` in its `do:`",
+    "approve": "make two workflows of it, and start the second one by hand",
+    "saga": "undo a step's work in its `on_failure:` hook",
+    "publish": "tell it from a shell step",
+}
+LATER_KEYS: Final = dict.fromkeys(("compensate", "compensate_on_failure"), LATER_KINDS["saga"])
 LATER_COMPANIONS: Final = ("cases", "default")
 
 COMPANIONS: Final = frozenset(key for keys in KINDS.values() for key in keys)
 KNOWN: Final = frozenset((*COMMON, *TASK_KEYS, *KINDS, *COMPANIONS, "cases", "default"))
-LATER: Final = frozenset((*LATER_KINDS, *LATER_KEYS))
+LATER: Final = {**LATER_KINDS, **LATER_KEYS}
 CONFIG_KEYS: Final = frozenset(key for row in STEP_TYPES.values() for key in row.keys) - KNOWN
 UNDER_CONFIG: Final = {key: f"`{key}` belongs under `config:`" for key in CONFIG_KEYS}
 

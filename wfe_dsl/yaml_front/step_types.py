@@ -14,6 +14,9 @@ import msgspec
 __all__ = ["LATER_TYPES", "STEP_TYPES", "Key", "StepType"]
 
 
+_EXAMPLES: Final = {"run": "make", "script": "output('answer', 42)", "command": "[make, all]"}
+
+
 class Key(msgspec.Struct, frozen=True):
     """What a key of a ``config`` holds.
 
@@ -21,25 +24,31 @@ class Key(msgspec.Struct, frozen=True):
     ``command`` (a text or a list); ``texts`` (a list); ``texts_or_all`` (a list or ``true``); ``map`` (names to
     texts); ``flag``; ``integer``; ``number``; ``memory``; ``choice`` (one of ``choices``); ``name`` and
     ``version`` (of a workflow, known now); ``timeout``; ``expressions``; ``table`` (its own ``keys``); ``tables``
-    (a list of such); ``named_tables`` (names to such).
+    (a list of such); ``named_tables`` (names to such). ``example`` is a value, where a help shows one.
     """
 
     kind: str
     required: bool = False
     choices: tuple[str, ...] = ()
     keys: Mapping[str, Key] = {}
+    example: str = ""
+
+    def shown(self, name: str) -> str:
+        """Return how the key ``name`` is written, for a help."""
+        return f"as in `{name}: {self.example or _EXAMPLES.get(self.kind, '…')}`"
 
 
 class StepType(msgspec.Struct, frozen=True):
     """``one_of``: groups of which exactly one key has to be there. ``needs``: a key, and those it can't do
-    without. ``unless``: a key that has to be there, but for another one. ``spellings``: older names of keys."""
+    without. ``unless``: a key that has to be there, but for another one. ``spellings``: older names of keys.
+    ``later``: keys that a later version brings, and what to do until then."""
 
     keys: Mapping[str, Key]
     one_of: tuple[tuple[str, ...], ...] = ()
     needs: tuple[tuple[str, str], ...] = ()
     unless: tuple[tuple[str, str], ...] = ()
     spellings: Mapping[str, str] = {}
-    later: tuple[str, ...] = ()
+    later: Mapping[str, str] = {}
 
     @property
     def has_required(self) -> bool:
@@ -55,12 +64,16 @@ TIMEOUT: Final = Key("timeout")
 MEMORY: Final = Key("memory")
 RUN: Final = Key("run")
 COMMAND: Final = Key("command")
-IMAGE: Final = Key("text", required=True)
+IMAGE: Final = Key("text", required=True, example="debian:12")
 NETWORK: Final = Key("choice", choices=("none", "host", "bridge"))
 PULL: Final = Key("choice", choices=("always", "if-not-present", "never"))
 VOLUMES: Final = Key(
     "tables",
-    keys={"source": Key("text", required=True), "target": Key("text", required=True), "readonly": FLAG},
+    keys={
+        "source": Key("text", required=True, example="./data"),
+        "target": Key("text", required=True, example="/data"),
+        "readonly": FLAG,
+    },
 )
 TLS: Final = Key("table", keys={"ca": TEXT, "cert": TEXT, "key": TEXT})
 REGISTRY_AUTH: Final = Key("named_tables", keys={"username": TEXT, "password": TEXT})
@@ -159,7 +172,7 @@ STEP_TYPES: Final[dict[str, StepType]] = {
             "timeout": TIMEOUT,
         },
         one_of=(("run", "file"),),
-        later=("sandbox",),
+        later={"sandbox": "leave it out: the script has the rights of whoever starts the run"},
     ),
     "deno": StepType(
         keys={
@@ -173,10 +186,12 @@ STEP_TYPES: Final[dict[str, StepType]] = {
         },
         one_of=(("script", "file"),),
     ),
-    "python": StepType(keys={"call": Key("text", required=True), "timeout": TIMEOUT}),
+    "python": StepType(
+        keys={"call": Key("text", required=True, example="package.module:function"), "timeout": TIMEOUT},
+    ),
     "workflow": StepType(
         keys={
-            "workflow": Key("name", required=True),
+            "workflow": Key("name", required=True, example="deploy"),
             "version": Key("version"),
             "workflow_version": Key("version"),
             "inputs": Key("expressions"),
@@ -192,10 +207,10 @@ STEP_TYPES: Final[dict[str, StepType]] = {
     ),
     "buildkit": StepType(
         keys={
-            "dockerfile": Key("text", required=True),
-            "context": TEXT,
+            "dockerfile": Key("text", required=True, example="Dockerfile"),
+            "context": Key("text", example="."),
             "target": TEXT,
-            "tags": TEXTS,
+            "tags": Key("texts", example="[registry.example.com/app:1]"),
             "build_args": MAP,
             "cache_from": TEXTS,
             "cache_to": TEXTS,
@@ -216,7 +231,7 @@ STEP_TYPES: Final[dict[str, StepType]] = {
     "k8s": KUBERNETES,
     "git-repo": StepType(
         keys={
-            "run": TEXT,
+            "run": Key("text", example="https://example.com/app.git"),
             "script": TEXT,
             "branch": TEXT,
             "commit": TEXT,
@@ -235,5 +250,5 @@ STEP_TYPES: Final[dict[str, StepType]] = {
     "rustup-target": RUSTUP,
 }
 
-LATER_TYPES: Final = ("activity",)
-"""Types that a later version brings."""
+LATER_TYPES: Final = {"activity": "do the work in a `shell` step"}
+"""Types that a later version brings, and what to write until then."""

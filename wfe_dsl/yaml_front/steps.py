@@ -37,6 +37,10 @@ from .tree import Mapping, Node
 __all__ = ["build_hooks", "build_steps"]
 
 FIRST_TYPES: Final = ("shell", "deno", "python", "workflow", "container")
+KEYS_HELP: Final = (
+    f"a step has {', '.join(f'`{key}`' for key in (*TASK_KEYS, *COMMON))}, "
+    "or a block, loop or the like; what its script reads goes under `config:`"
+)
 PARALLEL_HELP: Final = {
     ("parallel", "limit"): "write `parallel: {steps: […], limit: 4}`",
     ("parallel", "fail_fast"): "write `parallel: {steps: […], fail_fast: cancel}`",
@@ -49,7 +53,8 @@ def build_steps(context: Context, node: Node, what: str) -> tuple[nodes.Step, ..
     if listing is None:
         return ()
     if not listing.items:
-        context.report("WFE0108", f"{what} has no steps", listing.span)
+        help = "give it one at least, as in `- {name: build, config: {run: make}}`"
+        context.report("WFE0108", f"{what} has no steps", listing.span, help)
     steps = (_build_step(context, item) for item in listing.items)
     return tuple(step for step in steps if step is not None)
 
@@ -80,7 +85,7 @@ def _build_step(context: Context, node: Node) -> nodes.Step | None:
     entries = mapping.entries
     unknown = not KNOWN.issuperset(entries)
     if unknown:
-        context.check_keys(mapping, KNOWN, "a step", LATER, UNDER_CONFIG)
+        context.check_keys(mapping, KNOWN, "a step", LATER, UNDER_CONFIG, KEYS_HELP)
     name, name_span = _name(context, mapping)
     kind = _kind(context, mapping, unknown)
     timeouts: dict[str, int | None] = {}
@@ -167,12 +172,14 @@ def _kind(context: Context, mapping: Mapping, unknown: bool) -> str | None:
         if key == kind or key in allowed or key in COMMON:
             continue
         if key in TASK_KEYS:
-            context.report("WFE0124", f"`{key}` is for tasks, and this step is a `{kind}`", entry.key_span)
+            message = f"`{key}` is for tasks, and this step is a `{kind}`"
+            context.report("WFE0124", message, entry.key_span, f"put it on the tasks inside the `{kind}`")
         elif key in COMPANIONS or key in LATER_COMPANIONS:
             owners = [f"`{owner}`" for owner, companions in KINDS.items() if key in companions] or ["`switch`"]
             this = "a task" if kind == "task" else f"a `{kind}`"
             message = f"`{key}` goes with {' or '.join(owners)}, and this step is {this}"
-            context.report("WFE0124", message, entry.key_span, PARALLEL_HELP.get((kind, key)))
+            help = PARALLEL_HELP.get((kind, key), f"remove `{key}`, or make the step a {' or '.join(owners)}")
+            context.report("WFE0124", message, entry.key_span, help)
     return kind
 
 
@@ -212,7 +219,7 @@ def _task(context: Context, mapping: Mapping) -> tuple[nodes.Task, Entries | Non
         elif config_node is not None:
             context.as_map(config_node, "`config`")
     elif type_name in LATER_TYPES:
-        context.report("WFE0104", f"`{type_name}` steps are not available yet in this version", type_span)
+        context.not_yet(f"a step of type `{type_name}`", type_span, LATER_TYPES[type_name])
     elif type_name is not None:
         known = (*STEP_TYPES, *context.step_types)
         help = did_you_mean(type_name, known) or f"it is one of: {', '.join(FIRST_TYPES)} …"

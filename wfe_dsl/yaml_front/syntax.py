@@ -20,6 +20,7 @@ SYNTAX_HELP: Final = (
     ("these quotes are never closed", "close them, or write the text over several lines with `|`"),
     ("found unknown escape character", "use single quotes, or write `\\\\` for a backslash"),
 )
+OTHER_HELP: Final = "look at the indentation and the quotes of this line and of the one before it"
 
 
 def report_syntax(error: yaml.MarkedYAMLError, source: SourceFile, diagnostics: Diagnostics) -> None:
@@ -33,12 +34,12 @@ def report_syntax(error: yaml.MarkedYAMLError, source: SourceFile, diagnostics: 
     line = min(mark.line, len(source.lines) - 1) if mark else 0
     column = mark.column if mark else 0
     text = source.lines[line]
-    code, help = "WFE0004", None
+    code = "WFE0004"
     if text[: column + 1].strip() == "" and "\t" in text[: column + 1]:
         code, problem, column = "WFE0018", "a tab can't be used to indent", text.index("\t")
         help = "indent with spaces"
     else:
-        help = next((cure for sign, cure in SYNTAX_HELP if sign in problem), None)
+        help = next((cure for sign, cure in SYNTAX_HELP if sign in problem), OTHER_HELP)
         problem = f"this is not YAML: {problem}"
         if error.context:
             problem += f" {error.context}"

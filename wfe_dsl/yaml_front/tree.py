@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Final
+
 import msgspec
 
 from ..source import Span
 
-__all__ = ["Broken", "Entry", "Listing", "Mapping", "Node", "Scalar", "kind_of"]
+__all__ = ["Broken", "Entry", "Listing", "Mapping", "Node", "Scalar", "kind_of", "words_in"]
+
+LONGEST_WORD: Final = 200
 
 
 class Scalar(msgspec.Struct, gc=False):
@@ -65,6 +70,21 @@ class Broken(msgspec.Struct, gc=False):
 
 
 Node = Scalar | Listing | Mapping | Broken
+
+
+def words_in(node: Node) -> Iterator[str]:
+    """Return the keys and the short texts in a node: every name that it may give to anything."""
+    pending = [node]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, Scalar):
+            if len(node.text) <= LONGEST_WORD:
+                yield node.text
+        elif isinstance(node, Listing):
+            pending.extend(node.items)
+        elif isinstance(node, Mapping):
+            yield from node.entries
+            pending.extend(entry.value for entry in node.entries.values())
 
 
 def kind_of(node: Node) -> str:

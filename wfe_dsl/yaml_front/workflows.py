@@ -36,7 +36,13 @@ KEYS: Final = (
     "requires",
     "steps",
 )
-LATER: Final = ("secrets", "concurrency", "schedule", "services", "shared_volume")
+LATER: Final = {
+    "secrets": "have the script that needs one read it, from a file or by a command",
+    "concurrency": "start such runs one after the other",
+    "schedule": "have cron or a timer of the system start it with `wfec run`",
+    "services": "start what is needed in a first step, and stop it under `ensure:`",
+    "shared_volume": "give the steps one `working_dir:`",
+}
 DEFAULTS_KEYS: Final = ("timeout", "retry", "error_behavior", "env", "working_dir", "shell")
 DECLARATION_KEYS: Final = ("type", "default", "description", "enum")
 GROUP: Final = re.compile(r"group\((.*)\)", re.DOTALL)
@@ -126,7 +132,7 @@ def _declaration(context: Context, entry: Entry, what: str) -> nodes.InputDeclar
             return _any_declaration(entry)
         return nodes.InputDeclaration(span=entry.key_span, name=entry.key, type=type_text)
     elsewhere = dict.fromkeys(node.entries, RECORD_HELP)
-    guesses = context.check_keys(node, DECLARATION_KEYS, f"the declaration of `{entry.key}`", (), elsewhere)
+    guesses = context.check_keys(node, DECLARATION_KEYS, f"the declaration of `{entry.key}`", None, elsewhere)
     type_node = node.get("type")
     declared: nodes.TypeText | None = None
     if type_node is not None:
@@ -158,7 +164,8 @@ def _enum(context: Context, node: Node | None) -> tuple[Any, ...]:
     if listing is None:
         return ()
     if not listing.items:
-        context.report("WFE0116", "`enum` is empty, so no value would be allowed", listing.span)
+        help = "list the values that are allowed, as in `enum: [test, live]`, or leave `enum` out"
+        context.report("WFE0116", "`enum` is empty, so no value would be allowed", listing.span, help)
     there, values = context.plain(listing)
     return tuple(values) if there else ()
 

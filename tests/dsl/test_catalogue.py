@@ -1,0 +1,118 @@
+"""Every row of the catalogue, through the whole compiler: what raises it raises nothing else, and says the cure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from wfe_dsl.compiler import compile_file
+from wfe_dsl.diagnostics.codes import CODES, ROWS, Code
+from wfe_dsl.diagnostics.model import Diagnostic, Diagnostics
+from wfe_dsl.source import MAX_SOURCE_BYTES
+from wfe_dsl.variables import Variables
+
+SHOWN = [row for row in ROWS if row.wrong]
+SMALL = SHOWN[0].right
+
+
+def diagnose(path: Path) -> tuple[list[Diagnostic], int]:
+    """Return what is wrong with a file, and how many programs it gives."""
+    diagnostics = Diagnostics()
+    programs = compile_file(str(path), Variables(), diagnostics)
+    return diagnostics.found, len(programs)
+
+
+def written(folder: Path, text: str, name: str = "example.yaml") -> Path:
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return path
+
+
+# What no single text can show: the code, and what makes the file that raises it.
+
+
+def named(id: str) -> str:
+    return SMALL.replace("id: demo", f"id: {id}")
+
+
+def missing(folder: Path) -> Path:
+    return folder / "no-such-file.yaml"
+
+
+def not_utf8(folder: Path) -> Path:
+    path = folder / "latin.yaml"
+    path.write_bytes(SMALL.encode() + b"# caf\xe9\n")
+    return path
+
+
+def too_large(folder: Path) -> Path:
+    return written(folder, SMALL + "#" * (MAX_SOURCE_BYTES + 1 - len(SMALL)))
+
+
+def circle(folder: Path) -> Path:
+    written(folder, "include: [example.yaml]\n" + named("other"), "other.yaml")
+    return written(folder, "include: [other.yaml]\n" + SMALL)
+
+
+def too_many_files(folder: Path) -> Path:
+    for number in range(70):
+        written(folder, f"include: [{number + 1}.yaml]\n" + named(f"part-{number}"), f"{number}.yaml")
+    return written(folder, "include: [0.yaml]\n" + SMALL)
+
+
+def includes_that_differ(folder: Path) -> Path:
+    for number in (1, 2):
+        written(folder, named("shared").replace("printf", f"printf {number}"), f"{number}.yaml")
+    return written(folder, "include: [1.yaml, 2.yaml]\n" + SMALL)
+
+
+WITH_FILES: dict[str, Callable[[Path], Path]] = {
+    "WFE0001": missing,
+    "WFE0002": not_utf8,
+    "WFE0005": too_large,
+    "WFE0020": circle,
+    "WFE0021": too_many_files,
+    "WFE0126": includes_that_differ,
+}
+
+
+def test_every_code_has_an_example_or_a_case_with_files() -> None:
+    assert {row.code for row in ROWS} - {row.code for row in SHOWN} == set(WITH_FILES)
+
+
+def check_raised(row: Code, path: Path) -> None:
+    found, programs = diagnose(path)
+    assert [one.code for one in found] == [row.code]
+    assert found[0].help.strip()
+    assert (programs == 0) == (row.severity == "error")
+
+
+@pytest.mark.acceptance("DIA-01", "DIA-05")
+@pytest.mark.parametrize("row", SHOWN, ids=lambda row: row.code)
+def test_the_wrong_example_of_a_code_raises_that_code_once_and_nothing_else(row: Code, tmp_path: Path) -> None:
+    check_raised(row, written(tmp_path, row.wrong))
+
+
+@pytest.mark.acceptance("DIA-01")
+@pytest.mark.parametrize("code", WITH_FILES)
+def test_what_only_files_can_show_raises_its_code_once_and_nothing_else(code: str, tmp_path: Path) -> None:
+    check_raised(CODES[code], WITH_FILES[code](tmp_path))
+
+
+@pytest.mark.acceptance("DIA-01")
+@pytest.mark.parametrize("row", SHOWN, ids=lambda row: row.code)
+def test_the_right_example_of_a_code_compiles_and_raises_nothing(row: Code, tmp_path: Path) -> None:
+    found, programs = diagnose(written(tmp_path, row.right))
+    assert found == []
+    assert programs >= 1
+
+
+def test_every_row_has_a_title_a_reason_and_a_severity() -> None:
+    assert all(row.severity in ("error", "warning", "note") and row.title and row.why for row in ROWS)
+    assert all(bool(row.wrong) == bool(row.right) for row in ROWS)
+
+
+def test_no_code_stands_in_two_rows() -> None:
+    assert len(ROWS) == len(CODES)
