@@ -24,8 +24,9 @@ import pytest
 from wfe_dsl import source, tables
 from wfe_dsl.yaml_front import reader
 from wfe_runtime import engine, logs
+from wfe_runtime.cli import exits
 from wfe_runtime.executors import outputs, shell
-from wfe_vm import limits
+from wfe_vm import library, limits
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
@@ -245,3 +246,20 @@ def test_the_limits_in_the_documents_are_those_in_the_code() -> None:
         "the outputs of a step, as a file": bytes_text(outputs.FILE_BYTES),
         "`stdout` of a step in expressions": f"its last {bytes_text(shell.STDOUT_BYTES)}",
     }
+
+
+def test_the_functions_in_the_documents_are_those_of_the_library() -> None:
+    section = (ROOT / "docs" / "language.md").read_text().partition("| functions | |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", section)) == {*library.FUNCTIONS_BY_NAME, "map", "filter"}
+
+
+def test_the_exit_codes_in_the_documents_are_those_of_the_command() -> None:
+    section = (ROOT / "docs" / "running.md").read_text().partition("| exit code |")[2].partition("\n\n")[0]
+    codes = {exits.SUCCEEDED, exits.FAILED, exits.USAGE, exits.DEFINITION, exits.NOT_FOUND, exits.MISSING, exits.PARKED}
+    assert {int(code) for code in re.findall(r"^\| (\d+) \|", section, re.MULTILINE)} == {*codes, exits.INTERRUPTED}
+
+
+def test_the_index_leads_to_every_page() -> None:
+    targets = set(re.findall(r"\]\(([^)]+\.md)\)", (ROOT / "docs" / "index.md").read_text()))
+    pages = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
+    assert pages - targets == {"index.md"}

@@ -11,6 +11,7 @@ from typing import Final
 
 from wfe_vm.commands import Command, RunStep, StopStep
 from wfe_vm.events import Event
+from wfe_vm.phases import WAIT_CHILD, WAIT_STEP
 from wfe_vm.state import Delta, State, encode_delta
 
 from .programs import LoadedProgram
@@ -48,6 +49,7 @@ class ActiveRun:
         self._consumed: list[int] = []
         self._seen: set[int] = set()
         self._release = False
+        self._withdrawn: set[tuple[int, int]] = set()
 
     @property
     def id(self) -> str:
@@ -56,7 +58,7 @@ class ActiveRun:
     @property
     def dirty(self) -> bool:
         """Whether something waits to be committed."""
-        return bool(self._journal or self._consumed or self._release)
+        return bool(self._journal or self._consumed or self._children or self._posts or self._release)
 
     def advance(self, event: Event, inbox: int = 0) -> list[Command]:
         """Take in an event, from the inbox if ``inbox`` is its row. Returns the commands it led to, now held back.
@@ -90,13 +92,36 @@ class ActiveRun:
         """Have another run be told something in the next commit."""
         self._posts.append(post)
 
+    def hold_back(self, command: Command) -> None:
+        """Have a command carried out once the next commit is durable."""
+        self._commands.append(command)
+
+    def under_way(self) -> set[tuple[int, int]]:
+        """Return activation and attempt of each step and child that the run waits for."""
+        pointers = self.state.pointers.values()
+        frames = [pointer.frames[-1] for pointer in pointers if pointer.wait in (WAIT_STEP, WAIT_CHILD)]
+        return {(frame.id, frame.attempt) for frame in frames}
+
     def withdraw_steps(self) -> None:
-        """Hold back for good the steps that have not been asked for yet: the run is being suspended."""
+        """Leave the steps that are under way undone until the run is resumed: it is being suspended."""
+        self._withdrawn = self.under_way()
         self._commands = [command for command in self._commands if not isinstance(command, RunStep)]
 
-    def release(self) -> None:
-        """Give up ownership with the next commit."""
-        self._release = True
+    def is_withdrawn(self, command: RunStep) -> bool:
+        """Say whether a step was withdrawn: its command was on its way at that time."""
+        return (command.activation, command.attempt) in self._withdrawn
+
+    def ask_again(self) -> None:
+        """Hold back commands for the steps that were withdrawn, as far as they are still wanted; it was resumed."""
+        withdrawn, self._withdrawn = self._withdrawn, set()
+        if withdrawn:
+            for command in self.loaded.machine.recover(self.state):
+                if isinstance(command, RunStep) and (command.activation, command.attempt) in withdrawn:
+                    self._commands.append(command)
+
+    def release(self, wanted: bool) -> None:
+        """Give up ownership with the next commit, or keep it after all."""
+        self._release = wanted
 
     def result(self) -> RunResult | None:
         """Return how the run ended, None if it hasn't."""

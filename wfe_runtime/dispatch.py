@@ -10,7 +10,9 @@ import asyncio
 import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
+
+import msgspec
 
 from wfe_vm.commands import RunStep, StopStep
 from wfe_vm.events import StepEnded
@@ -19,6 +21,7 @@ from wfe_vm.values import check_plain
 
 from .active import ActiveRun
 from .clock import Clock
+from .errors import WfeError
 from .executors import ExecutorRegistry
 from .executors.contract import LogSink, StepContext, StepResult
 
@@ -28,12 +31,45 @@ TIMED_OUT: Final = "timeout"
 STOPPED: Final = "stop"
 ABANDONED: Final = "abandon"
 
+OUTCOMES: Final = ("success", "failure", "error", "abort")
+
 
 class OutputLog(LogSink, Protocol):
     """A log sink of one attempt that is closed when the attempt has ended."""
 
     async def close(self) -> None:
         """Return once all that was written is with the store."""
+
+
+class _Log:
+    """The log of one attempt, opened when the first is written: most steps that end at once print nothing."""
+
+    __slots__ = ("_opened", "open")
+
+    def __init__(self, open: Callable[[], OutputLog]) -> None:
+        self.open = open
+        self._opened: OutputLog | None = None
+
+    def write(self, stream: str, data: bytes) -> None:
+        if self._opened is None:
+            self._opened = self.open()
+        self._opened.write(stream, data)
+
+    @property
+    def used(self) -> bool:
+        return self._opened is not None
+
+    @property
+    def full(self) -> bool:
+        return self._opened is not None and self._opened.full
+
+    async def drain(self) -> None:
+        if self._opened is not None:
+            await self._opened.drain()
+
+    async def close(self) -> None:
+        if self._opened is not None:
+            await self._opened.close()
 
 
 class _Attempt:
@@ -70,6 +106,7 @@ class Dispatcher:
         self._attempts: dict[tuple[str, int], _Attempt] = {}
         self._queue: deque[_Attempt] = deque()
         self._running = 0
+        self._filling = False
 
     def run(self, active: ActiveRun, command: RunStep) -> None:
         """Run a step now, or when the host has room for it."""
@@ -117,12 +154,17 @@ class Dispatcher:
     def _start(self, attempt: _Attempt) -> None:
         active, command = attempt.active, attempt.command
         step = active.loaded.program.steps[command.step]
-        executor = self._executors.for_type(step.type)
-        if executor is None:
-            error = Failure("executor", f"this host has no executor for steps of type {step.type}")
-            self._end(attempt, StepResult("error", error=error), count=False)
+        self._running += 1
+        try:
+            executor = self._executors.for_type(step.type)
+        except WfeError as error:
+            self._end(attempt, StepResult("error", error=Failure("executor", error.message)))
             return
-        log = self._open_log(active, command.path, command.attempt)
+        if executor is None:
+            failure = Failure("executor", f"this host has no executor for steps of type {step.type}")
+            self._end(attempt, StepResult("error", error=failure))
+            return
+        log = _Log(lambda: self._open_log(active, command.path, command.attempt))
         context = StepContext(
             run=active.id,
             run_name=active.row.name,
@@ -142,15 +184,15 @@ class Dispatcher:
             fence=active.row.fence,
             log=log,
         )
-        self._running += 1
         try:
             result = executor.run(context)
         except Exception as error:  # whatever an executor raises is its bug, and must not stop the engine
-            self._end(attempt, _broken(error))
-            return
+            result = _broken(error)
         if isinstance(result, StepResult):
-            self._end(attempt, result)
-            return
+            if not log.used:
+                self._end(attempt, result)
+                return
+            result = _at_once(result)
         attempt.task = asyncio.get_running_loop().create_task(self._wait(attempt, result, log))
         attempt.task.add_done_callback(lambda _: self._see_to_unstarted(attempt, result))
         if step.timeout_ms:
@@ -158,9 +200,11 @@ class Dispatcher:
                 step.timeout_ms / 1000, self._cancel, attempt, TIMED_OUT
             )
 
-    async def _wait(self, attempt: _Attempt, work: Awaitable[StepResult], log: OutputLog) -> None:
+    async def _wait(self, attempt: _Attempt, work: Awaitable[StepResult], log: _Log) -> None:
         try:
             result = await work
+            if not isinstance(result, StepResult):
+                raise TypeError(f"a step ends with a StepResult, not with a {type(result).__name__}")
         except asyncio.CancelledError:
             result = self._stopped(attempt)
         except Exception as error:
@@ -195,30 +239,65 @@ class Dispatcher:
         message = f"timed out: step {step.name} took longer than its limit of {step.timeout_ms} ms, and was stopped"
         return StepResult("error", error=Failure("timeout", message, details={"limit_ms": step.timeout_ms}))
 
-    def _end(self, attempt: _Attempt, result: StepResult, count: bool = True) -> None:
+    def _end(self, attempt: _Attempt, result: StepResult) -> None:
         command = attempt.command
         attempt.ended = True
         self._attempts.pop((attempt.active.id, command.activation), None)
-        if count:
-            self._running -= 1
-        while self._queue and self._running < self._limit:
-            self._start(self._queue.popleft())
+        self._running -= 1
+        self._fill()
         if attempt.reason == ABANDONED:
             return
-        outputs: dict[str, Any] = result.outputs
-        outcome, error = result.outcome, result.error
-        problem = check_plain(outputs) if outputs else None
-        if problem is not None:
-            outcome, outputs = "error", {}
-            error = Failure("type", f"the step's result can't be kept: {problem}")
+        result = _fit(result)
         self._deliver(
             attempt.active,
-            StepEnded(self._clock.now(), command.activation, command.attempt, outcome, outputs, error, result.stdout),
+            StepEnded(
+                self._clock.now(),
+                command.activation,
+                command.attempt,
+                result.outcome,
+                result.outputs,
+                result.error,
+                result.stdout,
+            ),
         )
+
+    def _fill(self) -> None:
+        """Start what waits for room. One that ends at once leaves its room to this loop, not to one within it."""
+        if self._filling:
+            return
+        self._filling = True
+        try:
+            while self._queue and self._running < self._limit:
+                self._start(self._queue.popleft())
+        finally:
+            self._filling = False
 
     def _aborted(self, activation: int, attempt: int) -> StepEnded:
         error = Failure("fail", "the step was stopped")
         return StepEnded(self._clock.now(), activation, attempt, "abort", {}, error)
+
+
+async def _at_once(result: StepResult) -> StepResult:
+    return result
+
+
+def _fit(result: StepResult) -> StepResult:
+    """Return a result that a run can keep: this one, or the error that it is none."""
+    if result.outcome not in OUTCOMES:
+        message = f"the executor gave the outcome {result.outcome!r}, which is none of {', '.join(OUTCOMES)}"
+        return StepResult("error", error=Failure("internal", f"{message}\nThis is a bug of the executor."))
+    if type(result.outputs) is not dict:
+        message = f"the executor gave outputs that are no map, but a {type(result.outputs).__name__}"
+        return StepResult("error", error=Failure("internal", f"{message}\nThis is a bug of the executor."))
+    problem = check_plain(result.outputs) if result.outputs else None
+    if problem is None and result.stdout is not None:
+        problem = check_plain(result.stdout)
+    if problem is not None:
+        return StepResult("error", error=Failure("type", f"the step's result can't be kept: {problem}"))
+    if result.error is not None and (problem := check_plain(msgspec.to_builtins(result.error))) is not None:
+        message = f"the executor reported an error that can't be kept: {problem}"
+        return StepResult(result.outcome, result.outputs, Failure("internal", message), result.stdout)
+    return result
 
 
 def _broken(error: Exception) -> StepResult:

@@ -16,10 +16,14 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import Any, Final
+from weakref import WeakValueDictionary
+
+import msgspec
 
 from wfe_vm.commands import Command, EndRun, RunStep, StartChild, StopChild, StopStep
 from wfe_vm.errors import InternalError, MachineError
@@ -28,6 +32,7 @@ from wfe_vm.ids import make_id
 from wfe_vm.outcome import UNFINISHED_STATUSES, Failure
 from wfe_vm.state import Delta, State, decode_delta, restore
 
+from . import faults
 from .active import ActiveRun
 from .clock import Clock, SystemClock
 from .dispatch import Dispatcher, OutputLog
@@ -38,7 +43,18 @@ from .inputs import check_inputs
 from .lifecycle import Listener, SilentListener
 from .logs import RunLog
 from .programs import LoadedProgram, ProgramCache
-from .providers.contracts import InboxPost, NewRun, ProgramRow, RunFilter, RunRow, Store, StoredState
+from .providers.contracts import (
+    FINISHED,
+    InboxPost,
+    InboxRow,
+    NewRun,
+    ProgramRow,
+    RunCommit,
+    RunFilter,
+    RunRow,
+    Store,
+    StoredState,
+)
 from .providers.hosts import this_host
 from .result import RunResult, decode_event, decode_result, encode_event
 from .timers import Timers
@@ -50,6 +66,26 @@ RENEW_SECONDS: Final = 3.0
 MAX_DEPTH: Final = 32
 CANCEL_DEADLINE_MS: Final = 30_000
 STEPS_PER_CORE: Final = 16
+
+UNFIT: Final = (InternalError, TypeError, ValueError, OverflowError, RecursionError)
+"""What is raised where one run's data can't go on, and no other run is concerned."""
+
+for _name, _meaning in {
+    "engine.before_create": "a run was asked for and nothing of it is durable",
+    "engine.after_create": "a new run is durable, its first advance has not been made",
+    "engine.after_advance": "a run has advanced in memory, nothing of that is durable",
+    "engine.before_commit": "a batch of advances was put together, the store has not got it yet",
+    "engine.after_commit": "the batch is durable, nothing was told and no command carried out",
+    "engine.after_commands": "the batch is durable, and what it asked for was begun",
+    "engine.before_step": "the start of a step is durable, and it has not begun",
+    "engine.after_step": "a step has ended, and its run does not know yet",
+    "engine.before_child": "a child run is durable, and has not begun",
+    "engine.after_child_end": "the end of a child is durable, and its parent does not know yet",
+    "engine.after_timer": "a timer of a run has fired, and its run does not know yet",
+    "engine.after_claim": "a run was claimed, and is not loaded yet",
+    "engine.after_recovery": "a run was taken over, and what was under way has been asked for again",
+}.items():
+    faults.declare(_name, _meaning)
 
 
 class RunLost(WfeError):
@@ -89,12 +125,19 @@ class Engine:
         self._tasks: list[asyncio.Task[None]] = []
         self._unwatch: Any = None
         self._closing = False
+        self._renewed = 0
+        self._beginning: set[asyncio.Task[None]] = set()
+        self._adoptions: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     # Its own life
 
     async def __aenter__(self) -> Engine:
         await self.store.open()
-        await self.store.join(self.host, LEASE_MS, self.clock.now())
+        try:
+            await self._hold_lease()
+        except BaseException:
+            await self.store.close()
+            raise
         self._unwatch = self.store.watch(self._touched)
         self._tasks = [
             asyncio.create_task(self._commit_forever(), name="wfe-commit"),
@@ -114,9 +157,11 @@ class Engine:
         """
         if self._closing:
             return
-        self._closing = True
+        self._closing = True  # from here on nothing advances and nothing is begun
         self._timers.close()
         await self._dispatcher.abandon()
+        with contextlib.suppress(WfeError):
+            await self.settled()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -161,6 +206,8 @@ class Engine:
         Raises InputError for inputs that the workflow does not take, MissingError where this host
         lacks what the run needs, NameTaken for a name in use.
         """
+        self._check_alive()
+        await self._hold_lease()
         await self.store.put_programs(programs)
         loaded = await self.programs.load(hash)
         complete = check_inputs(loaded.program, inputs)
@@ -185,7 +232,11 @@ class Engine:
             durability=durability or loaded.program.durability or "sync",
             owner=self.host.id,
         )
+        if faults.armed is not None:
+            faults.reach("engine.before_create")
         row = await self.store.create_run(new)
+        if faults.armed is not None:
+            faults.reach("engine.after_create")
         if row.id != new.id:
             if decode_event(row.inputs) != event and _inputs_of(row) != complete:
                 raise InputError(
@@ -195,7 +246,7 @@ class Engine:
             return row
         state = State(row.id, row.name, row.program)
         state.stop_after = stop_after  # before the first advance, which may pass the step already
-        self._adopt(row, loaded, state, 0, 0)
+        self._begin(self._adopt(row, loaded, state))
         return row
 
     async def take_over(self, run: str) -> RunRow:
@@ -204,28 +255,66 @@ class Engine:
         A run that ended is taken as well, so that it can be reopened. Raises NotFound for an unknown
         run, WfeError (``owned``) where a live host has it.
         """
-        if run in self._active:
-            return self._active[run].row
+        self._check_alive()
+        await self._hold_lease()
+        async with self._adoption(run):
+            active = self._active.get(run)
+            if active is not None:
+                return active.row
+            active, starts = await self._claim(run)
+        for child in await self._children_to_take_over(active, starts):
+            try:
+                await self.take_over(child)
+            except WfeError as error:
+                if error.code != "owned":
+                    raise
+        if faults.armed is not None:
+            faults.reach("engine.after_recovery")
+        return active.row
+
+    async def _claim(self, run: str) -> tuple[ActiveRun, list[StartChild]]:
+        """Claim and load a run, and go on with it. Returns it with the children that it waits for."""
         row = await self.store.claim(run, self.host.id, self.clock.now())
         if row is None:
             present = await self.store.get_run(run)
             if present is None:
                 raise NotFound(f"no run has the id {run}")
             raise WfeError("owned", f"run {present.name} is being advanced by a live process", None)
+        if faults.armed is not None:
+            faults.reach("engine.after_claim")
         stored = await self.store.load_state(row.id)
         if stored is None:
             raise NotFound(f"no run has the id {run}")
         loaded = await self.programs.load(row.program)
         state, snapshot_bytes, delta_bytes = load_run_state(stored)
+        posts = await self.store.read_inbox([run])
         active = self._adopt(row, loaded, state, snapshot_bytes, delta_bytes)
-        for child in await self.store.list_runs(RunFilter(parent=row.id, statuses=tuple(UNFINISHED_STATUSES))):
-            try:
-                await self.take_over(child.id)
-            except WfeError as error:
-                if error.code != "owned":
-                    raise
-        await self._read_inbox([active.id])
-        return row
+        self._inbox.add(run)  # for what was posted since
+        self._work.set()
+        if state.sequence == 0:
+            self._begin(active)
+            self._take_in(posts)
+            return active, []
+        # What it was told meanwhile comes first: a step that is to be stopped need not be started again.
+        under_way = active.under_way()
+        self._take_in(posts)
+        return active, self._recover(active, under_way)
+
+    async def _children_to_take_over(self, active: ActiveRun, starts: Sequence[StartChild]) -> list[str]:
+        """Return the children to be taken over with their parent, and see to those that are not there."""
+        unfinished = await self.store.list_runs(RunFilter(parent=active.id, statuses=tuple(UNFINISHED_STATUSES)))
+        children = [child.id for child in reversed(unfinished)]
+        for command in starts:
+            if command.child in children or command.child in self._active:
+                continue
+            row = await self.store.get_run(command.child)
+            if row is None:
+                self._prepare_child(active, command)
+                active.hold_back(command)
+                self._mark(active)
+            elif row.status in FINISHED and await self.store.read_inbox([row.id]):
+                children.append(row.id)  # it was to be reopened
+        return children
 
     def deliver(self, run: str, event: Event) -> bool:
         """Give an event to a run at hand. Returns whether it changed anything."""
@@ -248,7 +337,9 @@ class Engine:
                 raise NotFound(f"no run has the id {run}")
             return decode_result(row.result) if row.result else None
         if not until_parked:
-            return await asyncio.shield(active.finished)
+            result = await asyncio.shield(active.finished)
+            await self._children_begun()
+            return result
         parked = asyncio.ensure_future(active.parked.wait())
         try:
             waiting: set[asyncio.Future[Any]] = {parked, active.finished}
@@ -259,13 +350,21 @@ class Engine:
 
     async def suspend_all(self, reason: str) -> None:
         """Stop running steps in order and suspend the runs at hand, durably; the steps run again on resume."""
-        await self._dispatcher.abandon()
-        now = self.clock.now()
-        for active in list(self._active.values()):
-            if active.state.end is None:
-                self._deliver(active, Suspend(now, reason))
-                active.withdraw_steps()
-        await self.settled()
+        while True:
+            for active in list(self._active.values()):
+                if active.state.end is None:
+                    self._deliver(active, Suspend(self.clock.now(), reason))
+                    active.withdraw_steps()
+            await self._dispatcher.abandon()
+            await self.settled()
+            if not self._beginning:
+                return
+            await self._children_begun()
+
+    async def _children_begun(self) -> None:
+        """Return once the children that are about to begin are at hand."""
+        if self._beginning:
+            await asyncio.wait(list(self._beginning))
 
     async def settled(self) -> None:
         """Return once all that happened so far is durable. Raises what stopped the engine."""
@@ -336,31 +435,62 @@ class Engine:
     def _host_facts(self, loaded: LoadedProgram) -> dict[str, bool]:
         return {name: host_has(name) for name in loaded.program.host_names}
 
+    def _check_alive(self) -> None:
+        """Raise what stopped the engine, if anything did."""
+        if self._failure is not None:
+            raise self._failure
+        if self._closing:
+            raise WfeError("closed", "the engine is closed")
+
+    async def _hold_lease(self) -> None:
+        """Renew the lease unless that was done lately: an engine that has no run doesn't."""
+        now = self.clock.now()
+        if not self._renewed <= now < self._renewed + int(RENEW_SECONDS * 1000):
+            await self.store.join(self.host, LEASE_MS, now)
+            self._renewed = now
+
     # Advancing
 
+    @contextlib.asynccontextmanager
+    async def _adoption(self, run: str) -> AsyncIterator[None]:
+        """Let one at a time take a run in: whoever comes second finds it at hand."""
+        lock = self._adoptions.get(run)
+        if lock is None:
+            lock = self._adoptions[run] = asyncio.Lock()
+        async with lock:
+            yield
+
     def _adopt(
-        self, row: RunRow, loaded: LoadedProgram, state: State, snapshot_bytes: int, delta_bytes: int
+        self, row: RunRow, loaded: LoadedProgram, state: State, snapshot_bytes: int = 0, delta_bytes: int = 0
     ) -> ActiveRun:
-        """Take a run in and set it going."""
+        """Take a run in."""
         active = ActiveRun(row, loaded, state, snapshot_bytes, delta_bytes)
         self._active[row.id] = active
         result = active.result()
-        if state.sequence == 0:
-            event = decode_event(row.inputs)
-            if isinstance(event, Started):
-                event = Started(self.clock.now(), event.inputs, event.host)
-            self._deliver(active, event)
-        elif result is not None:
+        if result is not None:
             active.finished.set_result(result)
-        else:
-            self._recover(active)
         return active
 
-    def _recover(self, active: ActiveRun) -> None:
-        """Ask again for what was under way when the run's last owner stopped."""
+    def _begin(self, active: ActiveRun) -> None:
+        """Set a run going that has never advanced."""
+        event = decode_event(active.row.inputs)
+        if isinstance(event, Started):
+            event = Started(self.clock.now(), event.inputs, event.host)
+        self._deliver(active, event)
+
+    def _recover(self, active: ActiveRun, under_way: set[tuple[int, int]]) -> list[StartChild]:
+        """Ask again for what was under way when the run's last owner stopped, as far as it still is.
+
+        Returns the children that the run waits for: whether they are there is the caller's to find out.
+        """
+        starts: list[StartChild] = []
+        if active.dropped or active.state.end is not None:
+            return starts
         steps = active.loaded.program.steps
         now = self.clock.now()
         for command in active.loaded.machine.recover(active.state):
+            if isinstance(command, EndRun) or (command.activation, command.attempt) not in under_way:
+                continue
             if isinstance(command, RunStep) and steps[command.step].on_crash == "fail":
                 message = f"the process that ran {command.path} is gone, and the step says on_crash: fail"
                 self._deliver(
@@ -370,36 +500,38 @@ class Engine:
                     ),
                 )
             elif isinstance(command, StartChild):
-                if command.child not in self._active:
-                    self._spawn(self._restart_child(active, command))
+                starts.append(command)
             else:
                 self._carry_out(active, command)
         self._timers.set(active.id, active.state.due())
         if active.state.suspended:
             active.parked.set()
-
-    async def _restart_child(self, active: ActiveRun, command: StartChild) -> None:
-        if await self.store.get_run(command.child) is None:
-            self._prepare_child(active, command)
-            self._mark(active)
+        return starts
 
     def _deliver(self, active: ActiveRun, event: Event, inbox: int = 0) -> bool:
         """Advance a run by an event and see that it gets committed. Returns whether anything changed."""
         if active.dropped or self._closing:
             return False
         before = active.state.sequence
+        suspended = active.state.suspended
         try:
             commands = active.advance(event, inbox)
-        except (InternalError, TypeError, ValueError, OverflowError, UnicodeEncodeError) as error:
-            self._drop(active, WfeError("internal", f"run {active.row.name} can't go on: {error}"))
+            if suspended and not active.state.suspended:
+                active.ask_again()
+        except UNFIT as error:
+            self._park_unfit(active, error)
             return False
         changed = active.state.sequence != before
         if changed:
+            if faults.armed is not None:
+                faults.reach("engine.after_advance")
             for command in commands:
                 self._prepare(active, command)
             active.parked.clear()
-            if active.finished.done() and active.state.end is None:
-                active.finished = asyncio.get_running_loop().create_future()  # reopened
+            if active.state.end is None:
+                active.release(False)
+            if active.finished.done():  # reopened; it may have ended again already
+                active.finished = asyncio.get_running_loop().create_future()
         if active.dirty:
             self._mark(active)
         return changed
@@ -417,7 +549,7 @@ class Engine:
                 event = Cancel(now, f"its parent {active.row.name} was stopped", now + CANCEL_DEADLINE_MS)
             active.add_post(InboxPost(command.child, "event", encode_event(event)))
         elif isinstance(command, EndRun):
-            active.release()
+            active.release(True)
             row = active.row
             if row.parent:
                 error = command.error
@@ -481,25 +613,42 @@ class Engine:
 
     async def _take_over_reopened(self, child: str) -> None:
         await self.settled()
-        await self.take_over(child)
+        try:
+            await self.take_over(child)
+        except WfeError as error:
+            if error.code != "owned":  # whoever has it reads its inbox
+                raise
 
     def _carry_out(self, active: ActiveRun, command: Command) -> None:
         """Do what a run asked for; the advance that asked is durable."""
+        if self._closing:
+            return
         if isinstance(command, RunStep):
+            if active.is_withdrawn(command):
+                return
+            if faults.armed is not None:
+                faults.reach("engine.before_step")
             self._dispatcher.run(active, command)
         elif isinstance(command, StopStep):
             self._dispatcher.stop(active, command)
         elif isinstance(command, StartChild):
             if not command.reopen:
-                self._spawn(self._begin_child(command.child))
+                beginning = self._spawn(self._begin_child(command.child))
+                self._beginning.add(beginning)
+                beginning.add_done_callback(self._beginning.discard)
         elif isinstance(command, StopChild):
             self._inbox.add(command.child)
             self._work.set()
 
     async def _begin_child(self, child: str) -> None:
-        row = await self.store.get_run(child)
-        if row is not None and row.owner == self.host.id and child not in self._active:
-            self._adopt(row, await self.programs.load(row.program), State(row.id, row.name, row.program), 0, 0)
+        async with self._adoption(child):
+            if faults.armed is not None:
+                faults.reach("engine.before_child")
+            row = await self.store.get_run(child)
+            if row is None or row.owner != self.host.id or row.sequence or child in self._active:
+                return
+            loaded = await self.programs.load(row.program)
+            self._begin(self._adopt(row, loaded, State(row.id, row.name, row.program)))
 
     # Committing
 
@@ -532,25 +681,57 @@ class Engine:
     async def _commit(self) -> None:
         batch = list(self._dirty.values())
         self._dirty.clear()
-        taken = [(active, *active.take_commit()) for active in batch if not active.dropped]
+        taken: list[tuple[ActiveRun, RunCommit, list[Delta], list[Command]]] = []
+        for active in batch:
+            if active.dropped:
+                continue
+            try:
+                taken.append((active, *active.take_commit()))
+            except UNFIT as error:
+                self._park_unfit(active, error)
         if not taken:
             return
         self._commit_done = asyncio.get_running_loop().create_future()
         for active, *_ in taken:
             active.in_flight = True
         try:
-            accepted = await self.store.commit([commit for _, commit, _, _ in taken])
+            if faults.armed is not None:
+                faults.reach("engine.before_commit")
+            answers = await self._store_commits([commit for _, commit, _, _ in taken])
+            if faults.armed is not None:
+                faults.reach("engine.after_commit")
         finally:
             for active, *_ in taken:
                 active.in_flight = False
             self._commit_done.set_result(None)
             self._commit_done = None
-        for (active, commit, deltas, commands), ok in zip(taken, accepted, strict=True):
-            if not ok:
+        for (active, commit, deltas, commands), answer in zip(taken, answers, strict=True):
+            if isinstance(answer, Exception):
+                self._park_unfit(active, answer)
+            elif not answer:
                 self._drop(active, RunLost(active.row.name))
-                continue
-            active.committed = commit.sequence
-            self._committed(active, deltas, commands)
+            else:
+                active.committed = commit.sequence
+                self._committed(active, deltas, commands)
+        if faults.armed is not None:
+            faults.reach("engine.after_commands")
+
+    async def _store_commits(self, commits: Sequence[RunCommit]) -> list[bool | Exception]:
+        """Commit, and return for each commit whether it was accepted, or why it never can be.
+
+        Raises StoreError for what is not the fault of one of them.
+        """
+        try:
+            return list(await self.store.commit(commits))
+        except (StoreError, ValueError, TypeError) as error:
+            if isinstance(error, StoreError) and error.code != "value":
+                raise
+            if len(commits) == 1:
+                return [error]
+        answers: list[bool | Exception] = []
+        for commit in commits:
+            answers += await self._store_commits([commit])
+        return answers
 
     def _committed(self, active: ActiveRun, deltas: list[Delta], commands: list[Command]) -> None:
         for delta in deltas:
@@ -567,27 +748,35 @@ class Engine:
             self._active.pop(active.id, None)
             if not active.finished.done():
                 active.finished.set_result(result)
+            if faults.armed is not None and active.row.parent:
+                faults.reach("engine.after_child_end")
             if active.row.parent in self._active:
                 self._inbox.add(active.row.parent)
                 self._work.set()
 
     async def _read_inbox(self, runs: Sequence[str]) -> None:
-        if not runs:
-            return
-        for row in await self.store.read_inbox(runs):
-            active = self._active.get(row.run)
+        if runs:
+            self._take_in(await self.store.read_inbox(runs))
+
+    def _take_in(self, posts: Sequence[InboxRow]) -> None:
+        """Deliver what waited for runs at hand."""
+        for post in posts:
+            active = self._active.get(post.run)
             if active is not None:
-                self._deliver(active, decode_event(row.payload), row.id)
+                self._deliver(active, _as_awaited(active, decode_event(post.payload)), post.id)
 
     # What happens to it
 
     def _step_ended(self, active: ActiveRun, event: StepEnded) -> None:
+        if faults.armed is not None:
+            faults.reach("engine.after_step")
         self._deliver(active, event)
 
     def _timer_fired(self, run: str) -> None:
+        if faults.armed is not None:
+            faults.reach("engine.after_timer")
         active = self._active.get(run)
-        if active is not None:
-            self._deliver(active, Tick(self.clock.now()))
+        if active is not None and self._deliver(active, Tick(self.clock.now())):
             self._timers.set(run, active.state.due())
 
     def _touched(self, runs: frozenset[str]) -> None:
@@ -607,14 +796,16 @@ class Engine:
             await asyncio.sleep(RENEW_SECONDS)
             if self._active:
                 try:
-                    await self.store.join(self.host, LEASE_MS, self.clock.now())
+                    self._renewed = 0
+                    await self._hold_lease()
                 except StoreError as error:
                     self.listener.troubled(f"the lease could not be renewed: {error}")
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Any) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.append(task)
         task.add_done_callback(self._spawned_done)
+        return task
 
     def _spawned_done(self, task: asyncio.Task[None]) -> None:
         if task in self._tasks:
@@ -625,12 +816,36 @@ class Engine:
     def _drop(self, active: ActiveRun, error: WfeError) -> None:
         """Let go of a run that can't be advanced here any more."""
         active.dropped = True
-        self._active.pop(active.id, None)
-        self._dirty.pop(active.id, None)
-        self._timers.set(active.id, 0)
-        if not active.finished.done():
-            active.finished.set_exception(error)
+        if self._active.get(active.id) is active:
+            del self._active[active.id]
+            self._dirty.pop(active.id, None)
+            self._timers.set(active.id, 0)
+        _break_off(active, error)
         self._spawn(self._dispatcher.abandon({active.id}))
+
+    def _park_unfit(self, active: ActiveRun, error: Exception) -> None:
+        """Let go of a run whose data can't go on, and have it suspended as it was committed; others go on."""
+        why = error.message if isinstance(error, (WfeError, MachineError)) else f"{type(error).__name__}: {error}"
+        code = error.code if isinstance(error, WfeError) else "internal"
+        told = WfeError(code, f"run {active.row.name} can't go on, and was suspended: {why}")
+        self._drop(active, told)
+        self.listener.troubled(told.message)
+        self._spawn(self._suspend_committed(active, told))
+
+    async def _suspend_committed(self, active: ActiveRun, why: WfeError) -> None:
+        """Suspend a run that was let go of, as the store has it. Where even that fails, it is only given up."""
+        async with self._adoption(active.id):
+            row = await self.store.claim(active.id, self.host.id, self.clock.now())
+            stored = None if row is None else await self.store.load_state(active.id)
+            if row is None or stored is None:
+                return
+            try:
+                again = ActiveRun(row, active.loaded, load_run_state(stored)[0], 0, 0)
+                again.advance(Suspend(self.clock.now(), why.message))
+                again.release(True)
+                await self._store_commits([again.take_commit()[0]])
+            except UNFIT:
+                await self.store.release(active.id, self.host.id)
 
     def _fail(self, error: WfeError) -> None:
         """Stop for good: nothing can be made durable any more."""
@@ -638,8 +853,7 @@ class Engine:
             self._failure = error
             self.listener.troubled(error.message)
         for active in self._active.values():
-            if not active.finished.done():
-                active.finished.set_exception(self._failure)
+            _break_off(active, self._failure)
 
 
 def load_run_state(stored: StoredState) -> tuple[State, int, int]:
@@ -656,6 +870,26 @@ def load_run_state(stored: StoredState) -> tuple[State, int, int]:
     except MachineError as error:
         raise StoreError("damaged", f"the state of run {row.name} can't be loaded: {error.message}") from error
     return state, len(stored.snapshot or b""), sum(map(len, stored.deltas))
+
+
+def _as_awaited(active: ActiveRun, event: Event) -> Event:
+    """Return an event from the inbox for the attempt that waits for it.
+
+    A child that a retry reopened knows the attempt that it was started for, not the one that reopened it;
+    that it is the child which the step waits for is told by its id.
+    """
+    if isinstance(event, ChildEnded) and event.child:
+        pointer = active.state.located.get(event.activation)
+        if pointer is not None and pointer.frames and pointer.frames[-1].child == event.child:
+            return msgspec.structs.replace(event, attempt=pointer.frames[-1].attempt)
+    return event
+
+
+def _break_off(active: ActiveRun, error: WfeError) -> None:
+    """Tell whoever waits for a run that it doesn't end here; nobody needs to wait."""
+    if not active.finished.done():
+        active.finished.set_exception(error)
+        active.finished.exception()
 
 
 def _inputs_of(row: RunRow) -> dict[str, Any]:

@@ -17,8 +17,11 @@ def check_inputs(program: Program, given: dict[str, Any], *, ignore_unknown: boo
     """Return the complete inputs of a run: what was given, defaults for what wasn't, null for what may be missing.
 
     Raises InputError that names every missing, unknown or ill-typed input and every value outside its enum.
-    ``ignore_unknown`` drops what is not declared instead: for a child that takes what its parent has.
+    ``ignore_unknown`` drops what is not declared instead, and what is null: for a child that takes what its parent
+    has, so that its own defaults serve where the parent has nothing.
     """
+    if ignore_unknown:
+        given = {name: value for name, value in given.items() if value is not None}
     if program.open_inputs:
         return dict(given)
     problems: list[str] = []

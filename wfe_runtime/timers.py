@@ -25,10 +25,11 @@ class Timers:
         self._heap: list[tuple[int, str]] = []
         self._handle: asyncio.TimerHandle | None = None
         self._handle_due = 0
+        self._closed = False
 
     def set(self, run: str, due: int) -> None:
         """Have a run fire when it is ``due`` (epoch milliseconds); 0: not at all."""
-        if due == self._due.get(run, 0):
+        if self._closed or due == self._due.get(run, 0):
             return
         if due:
             self._due[run] = due
@@ -39,6 +40,7 @@ class Timers:
 
     def close(self) -> None:
         """Let nothing fire any more."""
+        self._closed = True
         self._due.clear()
         self._heap.clear()
         self._disarm()
@@ -68,9 +70,13 @@ class Timers:
         self._handle = None
         now = self._clock.now()
         heap = self._heap
+        fired = []
         while heap and heap[0][0] <= now:
             due, run = heappop(heap)
             if self._due.get(run) == due:
                 del self._due[run]
-                self._fire(run)
+                fired.append(run)
+        # Only then: what is set meanwhile, though it were due, comes after what else the loop has to do.
+        for run in fired:
+            self._fire(run)
         self._arm()

@@ -112,7 +112,7 @@ def read_until(process: subprocess.Popen[str], wanted: Callable[[dict[str, Any]]
         lines.append(json.loads(text))
         if wanted(lines[-1]):
             return lines
-    raise AssertionError(f"the stream ended after {lines}")
+    raise AssertionError(f"the stream ended after {lines}, and stderr says {process.communicate()[1]}")
 
 
 def finish(process: subprocess.Popen[str]) -> Result:

@@ -144,14 +144,19 @@ def test_a_cancel_whose_hooks_take_too_long_ends_hard_at_its_deadline(folder: Pa
     assert (result.code, result.json["status"]) == (0, "aborted")
 
 
-def test_an_aborted_run_may_be_retried_and_a_terminated_one_may_not(folder: Path, wfec: Wfec) -> None:
-    write(folder, CHAIN)
-    for run in ("a", "b"):
-        wfec("run", "file.yaml", "--until", "first", "--name", run)
-    assert wfec("cancel", "a").code == 0
-    assert wfec("terminate", "b").code == 0
-    assert wfec("retry", "b").code == 2
-    assert wfec("retry", "a", "--json").code in (0, 2)  # nothing of it may have been left unfinished
+def test_an_aborted_run_may_be_retried_and_a_terminated_one_may_not(folder: Path, processes: Start, wfec: Wfec) -> None:
+    write(folder, SLOW)
+    for run, verb in (("a", "cancel"), ("b", "terminate")):
+        process = processes("run", "file.yaml", "--json", "--name", run)
+        read_until(process, under_way)
+        assert wfec(verb, run).code == 0
+        assert finish(process).code == 1
+    (folder / "go").touch()
+    refused = wfec("retry", "b")
+    assert (refused.code, status(wfec, "b")) == (2, "terminated")
+    again = wfec("retry", "a", "--json")
+    assert (again.code, again.lines[-1]["outputs"]) == (0, {"done": "yes"})
+    assert (folder / "ran.txt").read_text() == "before\nbefore\nwent\nafter\n"
 
 
 @pytest.mark.acceptance("CLI-01", "CLI-17")

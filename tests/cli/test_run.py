@@ -96,10 +96,8 @@ def test_the_workflow_is_the_only_one_or_the_one_named_or_ci_or_main(
 def test_of_several_versions_the_highest_runs_and_included_workflows_do_not_count(folder: Path, wfec: Wfec) -> None:
     step = "steps: [{name: s, config: {run: echo hi}}]"
     write(folder, f"workflow: {{id: ci, version: 1, {step}}}\n", "other.yaml")
-    write(
-        folder,
-        f"include: [other.yaml]\nworkflows:\n  - {{id: mine, version: 2, {step}}}\n  - {{id: mine, version: 10, {step}}}\n",
-    )
+    both = f"  - {{id: mine, version: 2, {step}}}\n  - {{id: mine, version: 10, {step}}}\n"
+    write(folder, f"include: [other.yaml]\nworkflows:\n{both}")
     first = wfec("run", "file.yaml", "--json").lines[0]
     assert (first["workflow"], first["version"]) == ("mine", 10)
     assert wfec("compile", "file.yaml", "-o", "out.wfc").code == 0
@@ -243,7 +241,8 @@ def test_a_bad_input_exits_with_2_names_it_and_stores_nothing(
 
 @pytest.mark.acceptance("CLI-04")
 def test_every_bad_input_is_named_at_once(folder: Path, wfec: Wfec) -> None:
-    text = "workflow: {id: w, version: 1, inputs: {a: integer, b: string, c: bool}, steps: [{name: s, config: {run: 'true'}}]}"
+    declared = "inputs: {a: integer, b: string, c: bool}"
+    text = f"workflow: {{id: w, version: 1, {declared}, steps: [{{name: s, config: {{run: 'true'}}}}]}}"
     result = wfec("run", write(folder, text), "-i", "a=x", "-i", "d=1", "-i", "c=5")
     assert result.code == 2
     problems = [line.strip() for line in result.err.splitlines()[1:]]

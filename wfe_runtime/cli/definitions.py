@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -22,10 +23,10 @@ from ..providers.contracts import ProgramRow
 from .exits import DEFINITION, NOT_FOUND, CommandError, DefinitionError, UsageError
 from .output import is_terminal, print_error
 
-__all__ = ["Definition", "Found", "choose", "load", "missing_path", "program_rows", "use_colour"]
+__all__ = ["Found", "choose", "load", "missing_path", "program_rows", "use_colour"]
 
-COMPILED: list[str] = [".wfc"]
-PREFERRED = ("ci", "main")
+COMPILED: Final = ".wfc"
+PREFERRED: Final = ("ci", "main")
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -35,9 +36,6 @@ class Found(msgspec.Struct, frozen=True):
     source_map: SourceMap | None
     hash: str
     own: bool
-
-
-Definition = Sequence[Found]
 
 
 def load(path: str, variables: Variables) -> list[Found]:
@@ -50,7 +48,7 @@ def load(path: str, variables: Variables) -> list[Found]:
         raise missing_path(path)
     if os.path.isdir(path):
         raise UsageError(f"{path} is a folder", "name a file in it; `wfec check` takes folders")
-    if os.path.splitext(path)[1].lower() in COMPILED:
+    if os.path.splitext(path)[1].lower() == COMPILED:
         return _load_compiled(path)
     diagnostics = Diagnostics()
     try:

@@ -15,7 +15,6 @@ from wfe_dsl.yaml_front.tree import Listing, Mapping, Node, Scalar
 from wfe_vm.values import parse_json
 
 from .exits import NOT_FOUND, UsageError
-from .options import check_text
 
 __all__ = ["read_map", "read_variables", "split_assignment"]
 
@@ -56,7 +55,6 @@ def read_variables(assignments: list[str], path: str | None) -> Variables:
 
 def split_assignment(text: str, option: str) -> tuple[str, str]:
     """Return the name and the text of ``name=text``. Raises UsageError where it is none."""
-    check_text(text, f"the value of {option}")
     name, separator, value = text.partition("=")
     if not separator or not name.strip():
         raise UsageError(f"{option} {text!r} is no assignment", f"write it as {option} name=value")

@@ -19,6 +19,7 @@ __all__ = [
     "CommandError",
     "DefinitionError",
     "UsageError",
+    "check_text",
     "code_of",
     "code_of_status",
 ]
@@ -76,3 +77,12 @@ def code_of_status(status: str) -> int:
     if status == "succeeded":
         return SUCCEEDED
     return FAILED if status in ("failed", "aborted", "terminated") else PARKED
+
+
+def check_text(text: str, what: str) -> str:
+    """Return a text that came from outside. Raises UsageError where its bytes were no UTF-8: no store could keep it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{what} is not valid text: {text!r}", "it has to be UTF-8") from None
+    return text

@@ -43,21 +43,27 @@ class Family:
         elif record.what == "ended":
             self._paths.pop((run, record.activation), None)
 
-    async def learn(self, store: Store, rows: Iterable[RunRow]) -> list[tuple[RunRow, Record]]:
-        """Learn where the steps of runs stand that were started before anyone looked.
+    async def learn(
+        self, store: Store, rows: Iterable[RunRow], children: Iterable[RunRow]
+    ) -> list[tuple[RunRow, Record]]:
+        """Learn from the journals of ``rows`` where the steps stand that started these children.
 
         Returns the attempts that were under way when the rows were read, with their runs, in order.
         """
+        wanted = {(child.parent, child.parent_activation) for child in children}
         under_way: list[tuple[RunRow, Record]] = []
         for row in rows:
             live: dict[int, Record] = {}
             for record in await read_records(store, row.id, row.sequence):
-                self.note(row.id, record)
                 if record.what == "started":
                     live[record.activation] = record
                 elif record.what == "ended":
                     live.pop(record.activation, None)
-            under_way += [(row, record) for record in live.values()]
+                if (row.id, record.activation) in wanted:
+                    self._paths[row.id, record.activation] = record.path
+            for record in live.values():
+                self.note(row.id, record)
+                under_way.append((row, record))
         return under_way
 
     def prefix(self, row: RunRow) -> str:

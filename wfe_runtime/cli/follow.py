@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import shlex
-import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final
@@ -33,13 +31,13 @@ from ..settings import Settings
 from . import exits
 from .failures import describe_failure, next_steps, place_of_failure
 from .family import Family
+from .signals import Interrupts
 from .stores import keeps_runs, store_flag
 from .texts import harmless
 from .views import Parking, View
 
 __all__ = ["Follower", "foreground"]
 
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOOK_AGAIN_SECONDS: Final = 0.05  # while a commit that nobody announces is under way
 DETACHED_LOOK_SECONDS: Final = 0.5
 ELSEWHERE_LOOK_SECONDS: Final = 1.0  # besides the store's own word that something changed
@@ -56,7 +54,7 @@ class Follower:
         self._waiting: list[tuple[RunRow, Delta]] = []  # told before the run was known
         self._last: dict[tuple[str, int], Record] = {}
         self._stirred = asyncio.Event()
-        self._signal = ""
+        self.interrupts = Interrupts(self._on_signal, view.abandon)
         self._engine: Engine | None = None
         self._over = False  # the last line has been printed
 
@@ -129,7 +127,7 @@ class Follower:
         self._row = row
         self._family.begin(row)
         rows = [other for other in engine.at_hand() if self._family.has(other)] if again else []
-        under_way = await self._family.learn(engine.store, rows)
+        under_way = await self._family.learn(engine.store, rows, rows)
         self._view.begun(row, "", _inputs(row), _now() if again else row.created, again)
         for run, record in under_way:
             self._show_record(run, record)
@@ -164,8 +162,10 @@ class Follower:
         while True:
             if ended.done():
                 return await self._end(engine, row, ended.result())
-            if self._signal:
-                return await self._interrupt(engine, row, ended, f"interrupted by {self._signal}", exits.INTERRUPTED)
+            if self.interrupts.name:
+                return await self._interrupt(
+                    engine, row, ended, f"interrupted by {self.interrupts.name}", exits.INTERRUPTED
+                )
             if deadline and time.monotonic() >= deadline:
                 return await self._interrupt(engine, row, ended, "the command's --timeout is over", exits.FAILED)
             motion = await self._motion(engine, row, no_wait)
@@ -234,8 +234,8 @@ class Follower:
             moving = [row for row in engine.at_hand() if _moves(engine, row.id)]
             if not moving:
                 return code
-            if self._signal:
-                await engine.suspend_all(f"interrupted by {self._signal}")
+            if self.interrupts.name:
+                await engine.suspend_all(f"interrupted by {self.interrupts.name}")
                 self._view.conclude([], [f"run {row.name} is suspended; {self._resume_line(row)}" for row in moving])
                 return exits.INTERRUPTED
             await self._wait(DETACHED_LOOK_SECONDS)
@@ -319,36 +319,14 @@ class Follower:
                 except WfeError as error:
                     if error.code != "owned":
                         raise
-                if self._signal:
+                if self.interrupts.name:
                     raise KeyboardInterrupt
                 await self._wait(ELSEWHERE_LOOK_SECONDS)
         finally:
             stop_watching()
 
-    # Signals
-
-    @contextlib.contextmanager
-    def signals(self) -> Iterator[None]:
-        """Take signals in, from before the run begins until all is closed."""
-        loop = asyncio.get_running_loop()
-        taken = []
-        for number in SIGNALS:
-            if signal.getsignal(number) != signal.SIG_IGN:  # as nohup leaves it
-                with contextlib.suppress(ValueError, RuntimeError):  # only a process's main thread may
-                    loop.add_signal_handler(number, self._on_signal, number)
-                    taken.append(number)
-        try:
-            yield
-        finally:
-            for number in taken:
-                loop.remove_signal_handler(number)
-
-    def _on_signal(self, number: signal.Signals) -> None:
-        if self._signal:
-            self._view.abandon()
-            os._exit(exits.INTERRUPTED)
-        self._signal = signal.Signals(number).name
-        self._view.trouble(f"{self._signal}: stopping what runs and keeping the run; once more ends this at once")
+    def _on_signal(self, name: str) -> None:
+        self._view.trouble(f"{name}: stopping what runs and keeping the run; once more ends this at once")
         self._stirred.set()
 
 
@@ -362,7 +340,7 @@ async def foreground(
     store = open_store(settings.store)
     engine = Engine(store, listener=follower, step_limit=settings.host_steps or None)
     try:
-        with follower.signals():
+        with follower.interrupts.taken():
             async with engine:
                 return await work(engine, follower)
     finally:

@@ -17,7 +17,7 @@ from ..providers.contracts import FINISHED, LogRow, RunFilter, RunRow, Store
 from .exits import NOT_FOUND, SUCCEEDED, CommandError
 from .failures import NUMBER
 from .family import Family
-from .options import add_run_argument, add_store_option, check_text, moment, settings_of
+from .options import add_run_argument, add_store_option, moment, settings_of
 from .output import is_terminal, print_bytes, print_lines
 from .stores import find_run, open_for_reading, require_store, run_loop
 from .texts import harmless, harmless_lines
@@ -86,7 +86,7 @@ class _Reader:
 
     async def check_step(self) -> None:
         """Raise CommandError (4) for a step that neither the run nor one of its children has."""
-        step = check_text(self._step or "", "the name of the step")
+        step = self._step or ""
         programs = ProgramCache(self._store)
         known: set[str] = set()
         for row in await self._rows():
@@ -126,9 +126,10 @@ class _Reader:
                 rows.append(row)
                 ids.add(row.id)
         self._has_children = len(rows) > 1
-        parents = {row.parent for row in rows[1:] if row.id not in self._after}
-        if parents:
-            await self._family.learn(self._store, [row for row in rows if row.id in parents])
+        new = [row for row in rows[1:] if row.id not in self._after]
+        if new:
+            parents = {row.parent for row in new}
+            await self._family.learn(self._store, [row for row in rows if row.id in parents], new)
         return rows
 
     def _wants(self, prefix: str, log: LogRow) -> bool:

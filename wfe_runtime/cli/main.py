@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 from ..errors import WfeError
-from .exits import BUG, INTERRUPTED, USAGE, CommandError, code_of
+from .exits import BUG, INTERRUPTED, USAGE, CommandError, check_text, code_of
 from .output import print_error, print_line, print_lines, silence, steady_streams
 from .texts import harmless_lines
 
@@ -89,6 +89,8 @@ def _run(argv: list[str]) -> int:
     if not argv:
         print_error(_overview())
         return USAGE
+    for word in argv:
+        check_text(word, "an argument")
     first = argv[0]
     if first in ("-h", "--help", "help"):
         if first == "help" and len(argv) > 1:

@@ -10,14 +10,12 @@ from datetime import datetime
 from wfe_vm.durations import DurationError, parse_duration
 
 from ..settings import Settings, SettingsError, load_settings, parse_durability
-from .exits import UsageError
 
 __all__ = [
     "add_follow_options",
     "add_run_argument",
     "add_store_option",
     "add_variable_options",
-    "check_text",
     "durability",
     "duration",
     "moment",
@@ -104,12 +102,3 @@ def moment(text: str) -> int:
                 f"{text!r} is no date; write it like 2026-01-31 or 2026-01-31T12:00"
             ) from None
     return max(time.time_ns() // 1_000_000 - duration(text), 0)
-
-
-def check_text(text: str, what: str) -> str:
-    """Return a text of the command line. Raises UsageError if it is not valid in the locale's encoding."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise UsageError(f"{what} is not valid text: {text!r}", "it has to be UTF-8") from None
-    return text

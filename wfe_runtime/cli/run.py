@@ -7,6 +7,7 @@ at any instant, it goes on with `wfec resume`.
 from __future__ import annotations
 
 import argparse
+import os
 
 from wfe_dsl.suggest import did_you_mean
 from wfe_vm.program import Program
@@ -15,11 +16,11 @@ from ..engine import Engine
 from ..providers.contracts import FINISHED, RunRow
 from .definitions import Found, choose, load, program_rows
 from .documents import read_variables
-from .exits import UsageError
+from .exits import NOT_FOUND, CommandError, UsageError, check_text
 from .failures import NUMBER
 from .follow import Follower, foreground
 from .input_values import read_inputs
-from .options import add_follow_options, add_variable_options, check_text, durability, settings_of
+from .options import add_follow_options, add_variable_options, durability, settings_of
 from .stores import run_loop
 from .texts import DANGEROUS
 from .views import View, choose_view
@@ -77,6 +78,7 @@ def execute(arguments: argparse.Namespace) -> int:
     name = _name(arguments.name)
     key = _key(arguments.key)
     until = _step(chosen.program, arguments.until)
+    folder = _folder()
     view = choose_view(settings, arguments.json)
 
     async def work(engine: Engine, follower: Follower) -> int:
@@ -85,6 +87,7 @@ def execute(arguments: argparse.Namespace) -> int:
             chosen.hash,
             inputs,
             name=name,
+            folder=folder,
             key=key,
             durability=_durability(chosen, settings.durability, arguments.durability),
             stop_after=until,
@@ -108,6 +111,14 @@ async def _join(engine: Engine, follower: Follower, row: RunRow, view: View) -> 
     return await follower.wait_elsewhere(engine, row, lambda now: now.status in FINISHED)
 
 
+def _folder() -> str:
+    """Return the current folder, which paths of steps are relative to; it is stored with the run."""
+    try:
+        return check_text(os.getcwd(), "the name of the current folder")
+    except FileNotFoundError:
+        raise CommandError("the current folder is not there any more", "change to another one", NOT_FOUND) from None
+
+
 def _durability(chosen: Found, setting: str, flag: str | None) -> str:
     """Return the contract of a run: the flag's, else the workflow's own, else the setting's."""
     return flag or chosen.program.durability or setting
@@ -116,7 +127,6 @@ def _durability(chosen: Found, setting: str, flag: str | None) -> str:
 def _name(name: str | None) -> str:
     if name is None:
         return ""
-    check_text(name, "--name")
     if not name.strip() or name != name.strip() or len(name) > LONGEST_NAME or "/" in name or DANGEROUS.search(name):
         raise UsageError(
             f"--name {name!r} can't name a run",
@@ -128,7 +138,7 @@ def _name(name: str | None) -> str:
 def _key(key: str | None) -> str:
     if key is None:
         return ""
-    if not check_text(key, "--key"):
+    if not key:
         raise UsageError("--key is empty", "leave it out, or give a key")
     return key
 
@@ -137,7 +147,7 @@ def _step(program: Program, step: str | None) -> str:
     """Return the path or name of a step that exists. Raises UsageError with near names."""
     if step is None:
         return ""
-    wanted = NUMBER.sub("[*]", check_text(step, "--until"))
+    wanted = NUMBER.sub("[*]", step)
     known = {name for row in program.steps[1:] for name in (row.name, row.path)}
     if wanted not in known:
         raise UsageError(

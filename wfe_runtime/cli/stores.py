@@ -15,7 +15,6 @@ from ..providers import open_store
 from ..providers.contracts import RunFilter, RunRow, Store
 from ..settings import Settings
 from .exits import UsageError
-from .options import check_text
 
 __all__ = [
     "file_of",
@@ -81,7 +80,6 @@ async def find_run(store: Store, reference: str) -> RunRow:
 
     Raises NotFound with near names, UsageError with the candidates where there are several.
     """
-    check_text(reference, "the name of the run")
     if not reference.strip():
         raise UsageError("the name of the run is empty", "`wfec list` shows the runs")
     found = await store.find_runs(reference, CANDIDATES_SHOWN + 1)

@@ -14,7 +14,17 @@ from typing import Any, Final
 
 import msgspec
 
-__all__ = ["clip", "format_moment", "format_span", "harmless", "harmless_lines", "to_json", "to_table", "to_text"]
+__all__ = [
+    "clip",
+    "format_moment",
+    "format_span",
+    "harmless",
+    "harmless_lines",
+    "to_json",
+    "to_json_line",
+    "to_table",
+    "to_text",
+]
 
 # C0 but tab, DEL, C1, line and paragraph separators, marks of direction, surrogates, byte order marks.
 DANGEROUS: Final = re.compile(
@@ -22,7 +32,11 @@ DANGEROUS: Final = re.compile(
 )
 LINE_END: Final = re.compile("\r\n|\n|\r")
 
-_json = msgspec.json.Encoder(order=None)
+# DEL, C1, line and paragraph separators in UTF-8: JSON may hold them as they are, but many readers of lines
+# (Python's ``splitlines`` among them) end a line there, and some terminals obey C1.
+UNSAFE_IN_JSON: Final = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]")
+
+_json = msgspec.json.Encoder()
 
 
 def harmless(text: str) -> str:
@@ -73,9 +87,18 @@ def format_moment(milliseconds: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(milliseconds / 1000))
 
 
+def to_json_line(value: Any) -> bytes:
+    """Return a value as one line of JSON in UTF-8, whatever a reader takes for the end of a line; not ended."""
+    return UNSAFE_IN_JSON.sub(_escaped_in_json, _json.encode(value))
+
+
 def to_json(value: Any) -> str:
-    """Return a value as one line of JSON, in UTF-8 without surrogates."""
-    return _json.encode(value).decode()
+    """Return a value as one line of JSON."""
+    return to_json_line(value).decode()
+
+
+def _escaped_in_json(found: re.Match[bytes]) -> bytes:
+    return b"\\u%04x" % ord(found.group().decode())
 
 
 def to_text(value: Any) -> str:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import msgspec
-
 from wfe_vm.outcome import Failure
 from wfe_vm.state import Record
 
 from ..providers.contracts import RunRow
 from ..result import RunResult
 from .output import Writer, print_error
-from .texts import harmless
+from .texts import harmless, to_json_line
 from .views import Parking
 
 __all__ = ["JsonView", "failure_object", "result_object"]
@@ -58,7 +56,6 @@ class JsonView:
 
     def __init__(self) -> None:
         self._writer = Writer()
-        self._encode = msgspec.json.Encoder().encode
 
     def begun(self, row: RunRow, prefix: str, inputs: dict[str, Any], time: int, again: bool) -> None:
         line: dict[str, Any] = {
@@ -140,4 +137,4 @@ class JsonView:
         self._writer.close()
 
     def _print(self, line: dict[str, Any]) -> None:
-        self._writer.data(self._encode(line) + b"\n")
+        self._writer.data(to_json_line(line) + b"\n")
