@@ -81,6 +81,10 @@ def runner(modules: dict[str, ModuleType] | None, program: Program) -> Any:
     return run
 
 
+def right(result: object) -> bool:
+    return msgspec.to_builtins(result) == {"count": PASSES}
+
+
 def plain_loop() -> object:
     count = 0
     while count < PASSES:
@@ -95,10 +99,6 @@ def main() -> None:
     for name, (body, instructions) in BODIES.items():
         program, around = loop_program(body)
         executed = (around + instructions) * PASSES
-
-        def right(result: object) -> bool:
-            return msgspec.to_builtins(result) == {"count": PASSES}
-
         contenders = [Contender("plain Python loop (a pass)", PASSES, plain_loop, right)]
         if compiled:
             contenders.append(Contender("compiled machine", executed, runner(None, program), right))

@@ -41,9 +41,7 @@ def sequence(steps: int) -> ProgramRow:
         constants.append({"i": number})
         code += [op.LOAD_CONST, len(constants) - 1, op.LOAD_CONST, 0, op.LOAD_CONST, 0, op.RUN, number]
         name = f"step{number}"
-        rows.append(
-            Step(name, "task", name, parent=0, slot=2 + number, entry=entry, exit=len(code), type="instant")
-        )
+        rows.append(Step(name, "task", name, parent=0, slot=2 + number, entry=entry, exit=len(code), type="instant"))
     root = Step("bench", "run", "", entry=2, exit=len(code))
     code += [op.LOAD_CONST, 1, op.LOAD_SLOT, 0, 2 + steps, op.MEMBER, 2, op.MEMBER, 3, op.MAKE_MAP, 1, op.FINISH]
     program = Program(
