@@ -23,8 +23,6 @@ from types import TracebackType
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
-import msgspec
-
 from wfe_vm.commands import Command, EndRun, RunStep, StartChild, StopChild, StopStep
 from wfe_vm.errors import InternalError, MachineError
 from wfe_vm.events import Cancel, ChildEnded, Event, Retry, Started, StepEnded, Suspend, Terminate, Tick
@@ -573,7 +571,7 @@ class Engine:
             raise InternalError(f"step {step.name} starts a child and names none")
         if command.reopen:
             active.add_post(InboxPost(command.child, "event", encode_event(Retry(now, f"retry of {active.row.name}"))))
-            self._spawn(self._take_over_reopened(command.child))
+            self._spawn(self._take_over_reopened(active, command))
             return
         loaded = self.programs.get(child.program) if child.program else None
         problem: Failure | None = None
@@ -611,10 +609,27 @@ class Engine:
             )
         )
 
-    async def _take_over_reopened(self, child: str) -> None:
+    async def _take_over_reopened(self, active: ActiveRun, command: StartChild) -> None:
+        """Go on with a child that its parent's retry reopened; one that can't be reopened ends the step as it is."""
         await self.settled()
+        row = await self.store.get_run(command.child)
+        if row is None or row.status in ("succeeded", "terminated"):
+            result = None if row is None or not row.result else decode_result(row.result)
+            status = "failed" if row is None else row.status
+            gone = Failure("lost", f"the child run {command.child} is gone from the store")
+            event = ChildEnded(
+                self.clock.now(),
+                command.activation,
+                command.attempt,
+                command.child,
+                status,
+                {} if result is None else result.outputs,
+                gone if row is None else None if result is None else result.error,
+            )
+            self._deliver(active, event)
+            return
         try:
-            await self.take_over(child)
+            await self.take_over(command.child)
         except WfeError as error:
             if error.code != "owned":  # whoever has it reads its inbox
                 raise
@@ -763,7 +778,7 @@ class Engine:
         for post in posts:
             active = self._active.get(post.run)
             if active is not None:
-                self._deliver(active, _as_awaited(active, decode_event(post.payload)), post.id)
+                self._deliver(active, decode_event(post.payload), post.id)
 
     # What happens to it
 
@@ -870,19 +885,6 @@ def load_run_state(stored: StoredState) -> tuple[State, int, int]:
     except MachineError as error:
         raise StoreError("damaged", f"the state of run {row.name} can't be loaded: {error.message}") from error
     return state, len(stored.snapshot or b""), sum(map(len, stored.deltas))
-
-
-def _as_awaited(active: ActiveRun, event: Event) -> Event:
-    """Return an event from the inbox for the attempt that waits for it.
-
-    A child that a retry reopened knows the attempt that it was started for, not the one that reopened it;
-    that it is the child which the step waits for is told by its id.
-    """
-    if isinstance(event, ChildEnded) and event.child:
-        pointer = active.state.located.get(event.activation)
-        if pointer is not None and pointer.frames and pointer.frames[-1].child == event.child:
-            return msgspec.structs.replace(event, attempt=pointer.frames[-1].attempt)
-    return event
 
 
 def _break_off(active: ActiveRun, error: WfeError) -> None:
