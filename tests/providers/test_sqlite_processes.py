@@ -222,6 +222,8 @@ def test_while_nothing_is_committed_nobody_is_asked(tmp_path, monkeypatch):
 
         look = lookout.Lookout(str(tmp_path / "wfe.db"), ask, lambda: found.append(1))
         await asyncio.sleep(0)
+        assert found == [1]  # what was committed while the first question was on its way is news
+        found.clear()
 
         async def turn():
             look.stop()

@@ -28,9 +28,10 @@ class Lookout:
         self._loop = asyncio.get_running_loop()
         self._told = False
         self._skipped = 0
-        self._asking: asyncio.Future[bool] | None = ask()  # what was committed before is no news
-        self._asking.add_done_callback(self._began)
         self._state = self._look()
+        # The answer comes from another thread: what is committed until then must not pass for known.
+        self._asking: asyncio.Future[bool] | None = ask()
+        self._asking.add_done_callback(self._answered)
         self._timer = self._loop.call_later(SECONDS, self._turn)
 
     def told(self) -> None:
@@ -55,11 +56,6 @@ class Lookout:
         self._state = state
         self._asking = self._ask()
         self._asking.add_done_callback(self._answered)
-
-    def _began(self, future: asyncio.Future[bool]) -> None:
-        self._asking = None
-        if not future.cancelled():
-            future.exception()
 
     def _answered(self, future: asyncio.Future[bool]) -> None:
         self._asking = None
