@@ -25,6 +25,7 @@ from .lower_expressions import NOT_CONSTANT, constant_of
 from .references import resolve_reference
 from .resolved import Resolved
 from .scopes import BODY, Place, StepInfo
+from .source import Span
 from .suggest import nearest
 from .unresolved import Unresolved
 
@@ -51,11 +52,12 @@ class Names:
         """Return the type of what a path begins with, and how many of its accesses that stands for."""
         found = resolve_reference(self.resolved, self.place, head, list(path))
         if isinstance(found, Unresolved):
-            if (found.code, found.name) not in self.told:
+            hidden = self.resolved.workflow.may_hold(found.name.rpartition(".")[2], found.code)
+            if not hidden and (found.code, found.name) not in self.told:
                 self.told.add((found.code, found.name))
                 self.diagnostics.add(found.code, found.message, found.span, found.help, found.labels)
             return ANY, len(path)
-        if found.nothing_has_it and ("", head.name) not in self.told:
+        if found.nothing_has_it and not self.resolved.workflow.unread and ("", head.name) not in self.told:
             self.told.add(("", head.name))
             self.diagnostics.add(
                 "WFE0216",
@@ -176,16 +178,13 @@ class _Checker:
 
     def check_return(self, body: nodes.Return, place: Place) -> None:
         declared = {declaration.name: declaration for declaration in self.resolved.workflow.outputs}
+        unknown: list[tuple[str, Span, Type]] = []
         for name, span, expression in body.entries:
             found = self.infer(expression, place)
             declaration = declared.get(name)
             if declaration is None:
-                self.diagnostics.add(
-                    "WFE0411",
-                    f"`return` gives `{name}`, which is no declared output of the workflow",
-                    span,
-                    f"declare it: `outputs: {{{name}: {found if found.kind != 'null' else 'any'}}}`",
-                )
+                if not self.resolved.workflow.may_hold(name, "WFE0411"):
+                    unknown.append((name, span, found))
                 continue
             wanted = declared_type(declaration.type)
             if not accepts(wanted, found):
@@ -196,6 +195,16 @@ class _Checker:
                     "change the declaration or what is returned",
                     (Label(declaration.span, f"it is declared {wanted} here"),),
                 )
+        # Without any declared output the mistake is one: that none is declared.
+        for name, span, _ in unknown if declared else unknown[:1]:
+            near = nearest(name, declared)
+            written = ", ".join(f"{other}: {'any' if type.kind == 'null' else type}" for other, _, type in unknown)
+            self.diagnostics.add(
+                "WFE0411",
+                f"`return` gives `{name}`, which is no declared output of the workflow",
+                span,
+                f"did you mean `{near}`?" if near else f"declare it under the workflow's `outputs:`, as in `{written}`",
+            )
 
     # Declarations
 

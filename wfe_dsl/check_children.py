@@ -79,6 +79,8 @@ def _check_inputs(
         names = {name for name, _, _ in implicit_inputs(resolved, child, place)}
     for name, name_span, expression in node.inputs or ():
         declaration = declared.get(name)
+        if declaration is None and child.may_hold(name, "WFE0222"):
+            continue
         if declaration is None:
             near = nearest(name, declared)
             known = ", ".join(list(declared)[:12])
@@ -100,20 +102,25 @@ def _check_inputs(
                 "give a value of that type, or change the declaration",
                 (Label(declaration.span, f"it is declared {wanted} here"),),
             )
-    for name, declaration in declared.items():
-        if name in names or declaration.default is not None:
-            continue
-        if is_optional(declared_type(declaration.type)):
-            continue
-        help = f"add `{name}:` to the step's `inputs:`"
+    missing = [
+        declaration
+        for name, declaration in declared.items()
+        if name not in names
+        and declaration.default is None
+        and not is_optional(declared_type(declaration.type))
+        and not resolved.workflow.may_hold(name, "WFE0223")
+    ]
+    if missing:
+        wanted_names = " and ".join(f"`{declaration.name}`" for declaration in missing)
+        help = f"add {wanted_names} to the step's `inputs:`"
         if node.inputs is None:
-            help = f"give it under `inputs:`; neither an input nor an output here is named `{name}`"
+            help = "give it under `inputs:`; neither an input nor an output here has its name"
         diagnostics.add(
             "WFE0223",
-            f"the workflow `{child.id}` needs the input `{name}`",
+            f"the workflow `{child.id}` needs the input{'' if len(missing) == 1 else 's'} {wanted_names}",
             span if node.inputs is None else node.name_span,
             help,
-            (Label(declaration.span, "it is declared here, without a default"),),
+            tuple(Label(declaration.span, "declared here, without a default") for declaration in missing),
         )
 
 

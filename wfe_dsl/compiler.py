@@ -64,8 +64,9 @@ def compile_file(
     ``path`` is as the user wrote it. ``step_types`` are the installed types of steps beyond those built in.
     The list is empty where ``diagnostics`` has errors. Raises UnknownNotation for a suffix that is not known.
     """
-    document = read_document(path, variables, diagnostics, step_types)
-    return [] if document is None else compile_document(document, diagnostics)
+    with collector_off():
+        document = read_document(path, variables, diagnostics, step_types)
+        return [] if document is None else compile_document(document, diagnostics)
 
 
 def read_document(
@@ -109,15 +110,16 @@ def _compile(resolved: Resolved, family: Family, hashes: dict[tuple[str, int], s
 
 def check_document(document: nodes.Document, diagnostics: Diagnostics) -> tuple[Family, list[Resolved]]:
     """Check all workflows of a document; return them with their names known, children before parents."""
-    _check_identities(document, diagnostics)
-    family = Family(document)
-    order = [resolve_workflow(workflow, diagnostics) for workflow in family.children_first(diagnostics)]
-    for resolved in order:
-        for info in resolved.steps:
-            prepare_task(info, resolved.workflow, diagnostics)
-    for resolved in order:
-        check_workflow(resolved, family, diagnostics)
-    _tell_once(diagnostics)
+    with collector_off():
+        _check_identities(document, diagnostics)
+        family = Family(document)
+        order = [resolve_workflow(workflow, diagnostics) for workflow in family.children_first(diagnostics)]
+        for resolved in order:
+            for info in resolved.steps:
+                prepare_task(info, resolved.workflow, diagnostics)
+        for resolved in order:
+            check_workflow(resolved, family, diagnostics)
+        _tell_once(diagnostics)
     return family, order
 
 

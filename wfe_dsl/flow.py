@@ -41,6 +41,10 @@ class _Flow:
             if info.node is not None and isinstance(info.node.body, nodes.Return)
             for name, _, _ in info.node.body.entries
         }
+        declared = [declaration.name for declaration in resolved.workflow.outputs]
+        # What a misspelt name of a `return` was meant as is not missing too.
+        misspelt = (nearest(name, declared) for name in self.returned.difference(declared))
+        self.returned.update(near for near in misspelt if near is not None)
 
     # Steps
 
@@ -203,6 +207,8 @@ class _Flow:
 
     def report_unproduced(self, declaration: nodes.InputDeclaration) -> None:
         name, resolved = declaration.name, self.resolved
+        if resolved.workflow.may_hold(name, "WFE0401"):
+            return
         produced = [*resolved.run.scope.outputs, *resolved.run.scope.variables]
         near = nearest(name, produced)
         inner = [

@@ -37,7 +37,7 @@ from .infer_calls import check_literals, counts_of, report_count, report_unknown
 from .source import Span
 from .suggest import nearest
 
-__all__ = ["NamedTypes", "Path", "Scope", "infer", "infer_as"]
+__all__ = ["Path", "Scope", "infer", "infer_as"]
 
 _NUMBERS: Final = ("integer", "number")
 _ORDERING: Final = frozenset(("<", "<=", ">", ">="))
@@ -57,18 +57,6 @@ class Scope(Protocol):
         gives ``(list<…>, 1)`` and the rest is inferred. A name that does not exist is the scope's to report,
         here or elsewhere; it gives ``(any, len(path))``. Variables bound by map and filter are never asked for.
         """
-
-
-class NamedTypes:
-    """A scope of names with types, members by those types; anything else is ``any``."""
-
-    def __init__(self, types: dict[str, Type]) -> None:
-        self.types = types
-
-    def lookup(self, head: nodes.Name | nodes.DataKey, path: Path) -> tuple[Type, int]:
-        """Return the name's type; see Scope."""
-        found = self.types.get(head.name)
-        return (ANY, len(path)) if found is None else (found, 0)
 
 
 def infer(expression: nodes.Expression, scope: Scope, diagnostics: Diagnostics) -> Type:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from .diagnostics.codes import ABSENCES
 from .source import Span
 
 __all__ = [
@@ -367,8 +368,8 @@ class Workflow(Node, frozen=True, kw_only=True):
     """The words in its parts that could not be read, and codes of diagnostics of which all may come from such parts."""
 
     def may_hold(self, name: str, code: str) -> bool:
-        """Whether what is blamed for not being there, by a code, may stand in a part that could not be read."""
-        return name in self.unread or code in self.unread
+        """Whether what a code blames for not being there may stand in a part that could not be read."""
+        return code in ABSENCES and (name in self.unread or code in self.unread)
 
 
 class Document(Node, frozen=True, kw_only=True):

@@ -197,6 +197,8 @@ def test_well_formed_expressions_are_read_as_the_grammar_reads_them(text):
 @given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=8), st.sampled_from([" ", "", "\n"]))
 @example(["{", "a", "-", "1", ".5", ":", "1", "}"], "")
 @example(["a", "?", "b.c", ":", "1"], "")
+@example(["1", "and", "a"], "")
+@example(["1", "in", "[", "]"], "")
 @example(["{", "contains", ":", "1", "}"], " ")
 @example(["-", "9223372036854775808"], "")
 def test_any_row_of_words_is_taken_or_refused_as_by_the_grammar(words, glue):

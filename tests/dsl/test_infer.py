@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.dsl.evaluate import evaluate
 from tests.dsl.places import columns, expression, mixed
 from wfe_dsl.diagnostics.model import Diagnostics
-from wfe_dsl.infer import NamedTypes, infer, infer_as
+from wfe_dsl.infer import infer, infer_as
 from wfe_dsl.nodes import Index, Member, Name
 from wfe_vm.errors import ExpressionError
 from wfe_vm.typeterms import ANY, BOOL, check_value, list_of, parse_type, print_type
@@ -25,6 +25,19 @@ TYPES = {
     "r": "{a: integer, b: {c: string?}, d-e: list<{f: bool}>}",
     "ro": "{a: integer}?",
 }
+
+
+class NamedTypes:
+    """A scope of names with types, members by those types; anything else is ``any``."""
+
+    def __init__(self, types):
+        self.types = types
+
+    def lookup(self, head, path):
+        found = self.types.get(head.name)
+        return (ANY, len(path)) if found is None else (found, 0)
+
+
 SCOPE = NamedTypes({name: parse_type(text) for name, text in TYPES.items()})
 
 

@@ -51,6 +51,22 @@ def test_a_file_over_the_limit_is_refused_and_one_at_it_is_not() -> None:
     assert caught.value.kind == "size"
 
 
+@pytest.mark.parametrize(
+    ("line", "text", "column", "end_column"),
+    [
+        ("type: list<strin>", "list<strin>", 12, 17),
+        ("type: 'list<strin>'", "list<strin>", 13, 18),
+        ('type: "list\\x3cstrin>"', "list<strin>", 7, 23),
+    ],
+)
+def test_a_part_of_a_place_is_exact_where_the_text_stands_as_it_is_and_else_the_whole(
+    line: str, text: str, column: int, end_column: int
+) -> None:
+    source = SourceFile.from_text("a", line)
+    part = source.span_at(6, len(line)).part(text, 5, 10)
+    assert (part.line, part.column, part.end_column) == (1, column, end_column)
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_source_or_an_error_with_a_place(data: bytes) -> None:
     problem: SourceError | None = None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wfe_dsl.suggest import did_you_mean, distance, nearest
+from wfe_dsl.suggest import Guesser, did_you_mean, distance, nearest
 
 
 @pytest.mark.acceptance("DIA-04")
@@ -57,3 +57,17 @@ def slow_distance(first: str, second: str) -> int:
 @given(st.text("abc", max_size=5), st.text("abc", max_size=5), st.integers(0, 4))
 def test_the_distance_is_that_of_its_definition_up_to_the_bound(first: str, second: str, bound: int) -> None:
     assert distance(first, second, bound) == min(slow_distance(first, second), bound + 1)
+
+
+def test_after_so_many_comparisons_nothing_is_suggested_and_no_candidate_is_looked_at() -> None:
+    guesser = Guesser(comparisons=5)
+    assert guesser.nearest("biuld", ["build", "test", "lint"]) == "build"
+    assert guesser.nearest("biuld", ["build", "test", "lint"]) == "build"
+    untouched = iter(["build"])
+    assert guesser.nearest("biuld", untouched) is None
+    assert next(untouched) == "build"
+
+
+def test_a_word_that_is_too_long_for_a_name_is_compared_with_nothing() -> None:
+    assert nearest("a" * 201, ["a" * 200]) is None
+    assert nearest("a" * 200, ["a" * 201]) == "a" * 201

@@ -84,5 +84,7 @@ def show(expression: nodes.Expression | None) -> str:
             return "({} ? {} : {})".format(*parts)
         case nodes.Lambda():
             return f"{expression.parameter} => {show(expression.body)}"
+        case nodes.Unreadable():
+            return "?"
         case nodes.Call():
             return f"{expression.function}({', '.join(map(show, expression.arguments))})"

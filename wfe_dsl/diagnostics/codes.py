@@ -15,7 +15,7 @@ from .rows_flow import FLOW_ROWS, SHELL_ROWS
 from .rows_names import NAME_ROWS
 from .rows_structure import CONFIG_ROWS, STRUCTURE_ROWS
 
-__all__ = ["CODES", "Code"]
+__all__ = ["ABSENCES", "CODES", "ROWS", "Code"]
 
 
 class Code(msgspec.Struct, frozen=True):
@@ -293,3 +293,8 @@ ROWS: Final[tuple[Code, ...]] = (
 )
 
 CODES: Final[dict[str, Code]] = {row.code: row for row in ROWS}
+
+ABSENCES: Final = frozenset(
+    ("WFE0203", "WFE0206", "WFE0207", "WFE0208", "WFE0209", "WFE0222", "WFE0223", "WFE0401", "WFE0411")
+)
+"""Codes that blame something for not being there: it may be, in a part of the file that could not be read."""

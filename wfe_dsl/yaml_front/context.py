@@ -16,6 +16,7 @@ from typing import Any, Final
 from wfe_vm.durations import DurationError, parse_duration
 
 from .. import nodes
+from ..diagnostics.codes import ABSENCES
 from ..diagnostics.model import Diagnostics, Label
 from ..embedded import OPENING
 from ..interpolation import Interpolator
@@ -79,6 +80,7 @@ class Context:
         for key, entry in mapping.entries.items():
             if key in allowed:
                 continue
+            self.unread.update(words_in(entry.value))
             if later and key in later:
                 self.not_yet(f"`{key}`", entry.key_span, later[key])
                 continue
@@ -90,9 +92,7 @@ class Context:
                 help = elsewhere[key]
             else:
                 help = otherwise or f"it has: {', '.join(sorted(allowed))}"
-                # It may have been meant as any of them.
-                guesses.update(() if elsewhere and key in elsewhere else allowed)
-            self.unread.update(words_in(entry.value))
+                guesses.update(allowed)  # it may have been meant as any of them
             self.report("WFE0101", f"{what} has no key `{key}`", entry.key_span, help)
         return frozenset(guesses)
 
@@ -112,6 +112,8 @@ class Context:
         node = self.known(node) if isinstance(node, Scalar) else node
         if isinstance(node, Mapping):
             return node
+        if isinstance(node, Broken):
+            self.unread.update(ABSENCES)
         self.wrong(node, what, "a map", help)
         return None
 
@@ -119,6 +121,8 @@ class Context:
         node = self.known(node) if isinstance(node, Scalar) else node
         if isinstance(node, Listing):
             return node
+        if isinstance(node, Broken):
+            self.unread.update(ABSENCES)
         self.wrong(node, what, "a list", help)
         return None
 

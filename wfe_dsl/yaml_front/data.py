@@ -53,12 +53,15 @@ def build_inputs(context: Context, node: Node) -> Entries | None:
 def build_outputs(context: Context, node: Node) -> tuple[nodes.OutputDeclaration, ...]:
     listing = context.as_list(node, "`outputs`", "as in `outputs: [{name: image, type: string}]`")
     found: dict[str, nodes.OutputDeclaration] = {}
+    if listing is None:
+        context.unread.update(("WFE0207", "WFE0401"))
     for item in () if listing is None else listing.items:
         mapping = context.as_map(item, "an item of `outputs`", "as in `{name: image, type: string}`")
         if mapping is None:
             continue
         name, span = _listed_name(context, mapping, ("name", "type", "path", "json_path"), "an output")
         if name is None:
+            context.unread.update(("WFE0207", "WFE0401"))
             continue
         if name in found:
             label = (Label(found[name].span, "first here"),)

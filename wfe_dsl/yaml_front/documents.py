@@ -21,7 +21,8 @@ from ..source import MAX_SOURCE_BYTES, SourceError, SourceFile, Span
 from ..variables import Variables
 from .context import Context
 from .reader import ReadResult, read_yaml
-from .tree import Broken, Entry, Mapping, Node, Scalar
+from .tree import Broken, Entry, Mapping, Node, Scalar, words_in
+from .workflows import KEYS as WORKFLOW_KEYS
 from .workflows import build_workflow
 
 __all__ = ["Read", "load_yaml", "load_yaml_text", "read_file"]
@@ -145,7 +146,7 @@ class Loader:
         try:
             loaded = Loaded(source, root.span, [], [])
             self._check_top(result, root)
-            self._add_workflows(root, loaded)
+            self._add_workflows(root, loaded, {word for node in result.dropped for word in words_in(node)})
             if "include" in root.entries:
                 self._include(root.entries["include"], loaded)
             return loaded
@@ -159,7 +160,11 @@ class Loader:
             if key not in KEYS and (key.startswith("_") or _defines_anchor(entry.value, result.anchors))
         }
         kept = {key: entry for key, entry in root.entries.items() if key not in extra}
-        elsewhere = dict.fromkeys(("id", "steps"), "a file has `workflow:` at its top, and this goes inside it")
+        elsewhere = dict.fromkeys(WORKFLOW_KEYS, "a file has `workflow:` at its top, and this goes inside it")
+        if "workflow" not in kept and "workflows" not in kept:
+            # All keys of a workflow that stand there are one mistake.
+            inner = [key for key in kept if key in WORKFLOW_KEYS]
+            kept = {key: entry for key, entry in kept.items() if key not in inner[1:]}
         guesses = self.context.check_keys(Mapping(root.span, kept), KEYS, "a file", None, elsewhere)
         if "workflow" in kept and "workflows" in kept:
             label = (Label(kept["workflow"].key_span, "and this one"),)
@@ -171,7 +176,7 @@ class Loader:
             help = "begin with `workflow:` or, for several, `workflows:`"
             self.diagnostics.add("WFE0105", "the file has no workflow", root.span, help)
 
-    def _add_workflows(self, root: Mapping, loaded: Loaded) -> None:
+    def _add_workflows(self, root: Mapping, loaded: Loaded, unread: Collection[str]) -> None:
         found: list[Node] = []
         if (single := root.get("workflow")) is not None:
             found.append(single)
@@ -182,7 +187,7 @@ class Loader:
             found.extend(() if listing is None else listing.items)
         first: dict[tuple[str, int], nodes.Workflow] = {}
         for node in found:
-            workflow = build_workflow(node, self.variables, self.diagnostics, self.step_types)
+            workflow = build_workflow(node, self.variables, self.diagnostics, self.step_types, unread)
             if workflow is None:
                 continue
             key = (workflow.id, workflow.version)

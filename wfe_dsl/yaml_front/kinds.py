@@ -101,11 +101,14 @@ def _loop(until: bool) -> Builder:
 def _for_each(inner: Inner, node: Node) -> nodes.Block:
     variable, limit = inner.mapping.get("as"), inner.mapping.get("limit")
     fail_fast, collect = inner.mapping.get("fail_fast"), inner.mapping.get("collect")
+    name = "item" if variable is None else inner.context.name(variable, "the name of the item")
+    if name is None:
+        inner.context.unread.add("WFE0209")
     return nodes.ForEach(
         span=inner.mapping.span,
         items=inner.context.expression(node, "`for_each`"),
         body=inner.required_steps("do", "`for_each`"),
-        variable="item" if variable is None else inner.context.name(variable, "the name") or "item",
+        variable=name or "item",
         limit=None if limit is None else inner.context.integer(limit, "`limit`", 1, MAX_LIMIT),
         fail_fast="never" if fail_fast is None else build_fail_fast(inner.context, fail_fast),
         collect=None if collect is None else _collect(inner.context, collect),
@@ -121,7 +124,10 @@ def _collect(context: Context, node: Node) -> nodes.Collect | None:
             name = context.name(node, "the name")
         else:
             context.wrong(node, "`collect`", "a name", help)
-        return None if name is None else nodes.Collect(span=node.span, name=name)
+        if name is None:
+            context.unread.update(("WFE0208", "WFE0401"))
+            return None
+        return nodes.Collect(span=node.span, name=name)
     if len(node.entries) != 1:
         help = "gather several values in a map: `{name: '{a: outputs.a, b: outputs.b}'}`"
         context.report("WFE0103", f"`collect` takes one name, not {len(node.entries)}", node.span, help)
@@ -136,6 +142,8 @@ def _set(inner: Inner, node: Node) -> nodes.Block:
     if values is not None and not values.entries:
         help = "give a name and an expression: `set: {count: vars.count + 1}`"
         inner.context.report("WFE0103", "`set` sets nothing", values.span, help)
+    if values is None:
+        inner.context.unread.update(("WFE0208", "WFE0401"))
     entries = () if values is None else inner.context.expressions(values, "a variable")
     return nodes.Set(span=inner.mapping.span, entries=entries)
 

@@ -37,12 +37,18 @@ MAX_ALIAS_NODES: Final = 100_000
 
 
 class ReadResult:
-    """What was read. ``root`` is None where there is nothing to go on with; ``anchors`` are their lines and columns."""
+    """What was read. ``root`` is None where there is nothing to go on with; ``anchors`` are their lines and columns.
 
-    def __init__(self, source: SourceFile, root: Mapping | None, anchors: list[tuple[int, int]]) -> None:
+    ``dropped`` are values whose keys were there already.
+    """
+
+    def __init__(
+        self, source: SourceFile, root: Mapping | None, anchors: list[tuple[int, int]], dropped: list[Node]
+    ) -> None:
         self.source = source
         self.root = root
         self.anchors = anchors
+        self.dropped = dropped
 
 
 class Stop(Exception):
@@ -56,7 +62,7 @@ def read_yaml(source: SourceFile, diagnostics: Diagnostics) -> ReadResult:
         root = reader.read()
     except Stop:
         root = None
-    return ReadResult(source, root, reader.anchor_places)
+    return ReadResult(source, root, reader.anchor_places, reader.dropped)
 
 
 class Frame:
@@ -83,6 +89,7 @@ class Reader:
         self.anchors: dict[str, Node] = {}
         self.anchor_places: list[tuple[int, int]] = []
         self.alias_nodes = 0
+        self.dropped: list[Node] = []
         self.guesser = Guesser()
         self.root: Node | None = None
 
@@ -215,6 +222,7 @@ class Reader:
             label = (Label(frame.entries[text].key_span, "first here"),)
             help = "remove one of the two"
             self.diagnostics.add("WFE0014", f"the key `{text}` is given twice", key.span, help, label)
+            self.dropped.append(node)
         else:
             frame.entries[text] = Entry(text, key.span, node)
 
@@ -260,6 +268,7 @@ class Reader:
             near = self.guesser.nearest(name, self.anchors)
             help = f"did you mean `{near}`?" if near else f"define it before its use, as `&{name}`"
             self.diagnostics.add("WFE0009", message, span, help)
+            self.anchors[name] = Broken(span)  # so that it is told once
             return Broken(span)
         if any(frame.container is node for frame in self.frames):
             message = f"the alias `*{name}` stands inside what it names"

@@ -69,5 +69,10 @@ UNDER_CONFIG: Final = {key: f"`{key}` belongs under `config:`" for key in CONFIG
 
 
 def is_misspelt(mapping: Mapping, key: str) -> bool:
-    """Whether a key that is missing was meant by one that no step has."""
-    return any(other not in KNOWN and nearest(other, (key,)) for other in mapping.entries)
+    """Whether a key that is missing was meant, or may have been, by one that no step has."""
+    for other in mapping.entries:
+        if other not in KNOWN and nearest(other, (key,)):
+            return True
+        if other not in KNOWN and other not in LATER and other not in UNDER_CONFIG and not nearest(other, KNOWN):
+            return True
+    return False

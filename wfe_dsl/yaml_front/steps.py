@@ -32,7 +32,7 @@ from .step_keys import (
     is_misspelt,
 )
 from .step_types import LATER_TYPES, STEP_TYPES
-from .tree import Mapping, Node
+from .tree import Mapping, Node, words_in
 
 __all__ = ["build_hooks", "build_steps"]
 
@@ -102,6 +102,8 @@ def _build_step(context: Context, node: Node) -> nodes.Step | None:
     on_crash = "rerun"
     timeout = timeouts.get("timeout")
     body: nodes.Block
+    if name is None and (kind == "task" or "name" in entries):
+        context.unread.add("WFE0203")
     if kind == "task":
         if "name" not in entries and not is_misspelt(mapping, "name"):
             help = "its results, its log and its state are found by it"
@@ -115,6 +117,7 @@ def _build_step(context: Context, node: Node) -> nodes.Step | None:
             on_crash = context.choice(entries["on_crash"].value, "`on_crash`", ("rerun", "fail")) or "rerun"
     elif kind is None:
         body = nodes.Sequence(span=mapping.span, steps=())
+        context.unread.update(words_in(mapping))
         # So that references to what it would have given are not blamed.
         if "outputs" in entries:
             outputs = build_outputs(context, entries["outputs"].value)
@@ -194,13 +197,20 @@ def _task(context: Context, mapping: Mapping) -> tuple[nodes.Task, Entries | Non
         type_name = context.string(given.value, "`type`")
     else:
         type_span = config_entry.key_span if config_entry is not None else mapping.head
-        if isinstance(config_node, Mapping) and "run" not in config_node.entries:
+        without_run = isinstance(config_node, Mapping) and "run" not in config_node.entries
+        if without_run and is_misspelt(mapping, "type"):
+            type_name = None
+        elif without_run:
             context.report("WFE0110", "a step needs a `type`", mapping.head, "it may be left out beside `config.run`")
             type_name = None
     inputs: Entries | None = None
     if "inputs" in entries:
         inputs = build_inputs(context, entries["inputs"].value)
+        if inputs is None:
+            context.unread.add("WFE0223")
     span = mapping.span if config_node is None else config_node.span
+    if config_entry is None and is_misspelt(mapping, "config"):
+        type_name = None
     if type_name is not None and type_name in STEP_TYPES:
         config = build_config(context, type_name, config_node, mapping.head)
         if config.inputs is not None and config.inputs_span is not None:

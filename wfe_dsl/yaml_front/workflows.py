@@ -6,9 +6,12 @@ import re
 from collections.abc import Collection
 from typing import Any, Final
 
+import msgspec
+
 from wfe_vm.durations import DurationError, parse_duration
 
 from .. import nodes
+from ..diagnostics.codes import ABSENCES
 from ..diagnostics.model import Diagnostics
 from ..interpolation import Interpolator
 from ..variables import Variables
@@ -50,12 +53,20 @@ MAX_VERSION: Final = 2**31 - 1
 
 
 def build_workflow(
-    node: Node, variables: Variables, diagnostics: Diagnostics, step_types: Collection[str]
+    node: Node,
+    variables: Variables,
+    diagnostics: Diagnostics,
+    step_types: Collection[str],
+    unread: Collection[str] = (),
 ) -> nodes.Workflow | None:
-    """Return the workflow that a map describes; None where too little of it is there."""
+    """Return the workflow that a map describes; None where too little of it is there.
+
+    ``unread`` are words in parts of the file that could not be read.
+    """
     inputs = node.get("inputs") if isinstance(node, Mapping) else None
     declared = set(inputs.entries) if isinstance(inputs, Mapping) else ()
     context = Context(Interpolator(variables, declared, diagnostics), diagnostics, step_types)
+    context.unread.update(unread)
     mapping = context.as_map(node, "a workflow", "it has an `id`, a `version` and `steps`")
     if mapping is None:
         return None
@@ -79,8 +90,13 @@ def build_workflow(
     timeout: int | None = None
     if "timeout" in entries:
         timeout = context.duration(entries["timeout"].value, "`timeout`", least=1)
+    if not steps:
+        context.unread.update(ABSENCES)
     retry, behavior = read_recovery(context, mapping)
-    return nodes.Workflow(
+    outputs = _declarations(context, entries["outputs"], "an output") if "outputs" in entries else ()
+    if outputs is None:
+        context.unread.add("WFE0411")
+    workflow = nodes.Workflow(
         span=mapping.span,
         # Stand-ins of their own, so that two broken ones are not taken for the same.
         id=workflow_id or f"unnamed-{mapping.span.line}",
@@ -90,7 +106,7 @@ def build_workflow(
         name=_optional_text(context, entries.get("name"), "`name`"),
         description=_optional_text(context, entries.get("description"), "`description`"),
         inputs=_declarations(context, entries["inputs"], "an input") if "inputs" in entries else None,
-        outputs=_declarations(context, entries["outputs"], "an output") or () if "outputs" in entries else (),
+        outputs=outputs or (),
         hooks=build_hooks(context, mapping),
         timeout_ms=timeout,
         defaults=_defaults(context, entries["defaults"]) if "defaults" in entries else None,
@@ -99,6 +115,8 @@ def build_workflow(
         durability=_durability(context, entries["durability"].value) if "durability" in entries else "",
         requires=_requires(context, entries["requires"].value) if "requires" in entries else (),
     )
+    # Not before the last part has been read.
+    return msgspec.structs.replace(workflow, unread=frozenset(context.unread)) if context.unread else workflow
 
 
 def _optional_text(context: Context, entry: Entry | None, what: str) -> str:
