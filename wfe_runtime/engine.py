@@ -280,12 +280,17 @@ class Engine:
             raise WfeError("owned", f"run {present.name} is being advanced by a live process", None)
         if faults.armed is not None:
             faults.reach("engine.after_claim")
-        stored = await self.store.load_state(row.id)
-        if stored is None:
-            raise NotFound(f"no run has the id {run}")
-        loaded = await self.programs.load(row.program)
-        state, snapshot_bytes, delta_bytes = load_run_state(stored)
-        posts = await self.store.read_inbox([run])
+        try:
+            stored = await self.store.load_state(row.id)
+            if stored is None:
+                raise NotFound(f"no run has the id {run}")
+            loaded = await self.programs.load(row.program)
+            state, snapshot_bytes, delta_bytes = load_run_state(stored)
+            posts = await self.store.read_inbox([run])
+        except BaseException:
+            with contextlib.suppress(StoreError):
+                await self.store.release(run, self.host.id)
+            raise
         active = self._adopt(row, loaded, state, snapshot_bytes, delta_bytes)
         self._inbox.add(run)  # for what was posted since
         self._work.set()
@@ -859,7 +864,7 @@ class Engine:
                 again.advance(Suspend(self.clock.now(), why.message))
                 again.release(True)
                 await self._store_commits([again.take_commit()[0]])
-            except UNFIT:
+            except (*UNFIT, StoreError):
                 await self.store.release(active.id, self.host.id)
 
     def _fail(self, error: WfeError) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from wfe_vm.program import Program
 from wfe_vm.typeterms import check_value, coerce, is_optional, parse_type
+from wfe_vm.values import check_plain
 
 from .errors import InputError
 
@@ -16,12 +17,19 @@ __all__ = ["check_inputs"]
 def check_inputs(program: Program, given: dict[str, Any], *, ignore_unknown: bool = False) -> dict[str, Any]:
     """Return the complete inputs of a run: what was given, defaults for what wasn't, null for what may be missing.
 
-    Raises InputError that names every missing, unknown or ill-typed input and every value outside its enum.
+    Raises InputError that names every missing, unknown or ill-typed input and every value outside its enum,
+    or the first value that no run can keep.
     ``ignore_unknown`` drops what is not declared instead, and what is null: for a child that takes what its parent
     has, so that its own defaults serve where the parent has nothing.
     """
     if ignore_unknown:
         given = {name: value for name, value in given.items() if value is not None}
+    wrong_value = check_plain(given)
+    if wrong_value is not None:
+        raise InputError(
+            f"workflow {program.workflow} version {program.version} can't take these inputs:",
+            [f"{wrong_value.path.removeprefix('.')}: {wrong_value.message}"],
+        )
     if program.open_inputs:
         return dict(given)
     problems: list[str] = []

@@ -214,11 +214,15 @@ class Machine(Lifecycle):
                     continue
                 state.active -= 1
                 pc = pointer.pc
+                waited = pointer.wait
                 pointer.pc = self.steps[frame.step].entry
                 pointer.wait = READY
-                if state.suspended:
+                suspended = state.suspended
+                if suspended and waited == WAIT_STEP:
                     continue  # it runs again with the resume
+                state.suspended = False  # a child goes on by itself, and is waited for all the while
                 self._run(state, pointer)
+                state.suspended = suspended
                 pointer.pc = pc
                 if frame.cause_outcome and pointer.wait == WAIT_CHILD:
                     state.commands.append(StopChild(frame.id, frame.attempt, frame.child))

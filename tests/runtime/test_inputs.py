@@ -60,3 +60,31 @@ def test_everything_that_is_wrong_with_the_inputs_is_said_at_once() -> None:
         check_inputs(program(DECLARED), {"regoin": "eu", "count": "many"})
     assert [problem.split(":")[0] for problem in caught.value.problems] == ["regoin", "count"]
     assert "region" in caught.value.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "why"),
+    [
+        ({"a": [1, {2}]}, "extra.a[1]", "set"),
+        ((1, 2), "extra", "tuple"),
+        (object(), "extra", "object"),
+        (float("nan"), "extra", "no number"),
+        (2**63, "extra", "64 bits"),
+        ("half \ud800", "extra", "lone surrogate"),
+        ({1: 2}, "extra", "keys are strings"),
+    ],
+)
+@pytest.mark.parametrize("declarations", [DECLARED, ""], ids=["declared", "open"])
+def test_a_value_that_no_run_can_keep_is_refused_by_its_path(
+    declarations: str, value: object, path: str, why: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        check_inputs(program(declarations), {"count": 1, "extra": value})
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{path}: ")
+    assert why in problem
+
+
+def test_a_number_that_is_none_is_refused_where_an_integer_is_declared() -> None:
+    with pytest.raises(InputError, match="count: nan is no number"):
+        check_inputs(program(DECLARED), {"count": float("nan")})
