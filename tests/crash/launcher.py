@@ -9,6 +9,7 @@ has ended, its exit code (negative: the signal) and, with ``count``, how often e
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
@@ -25,6 +26,7 @@ from typing import Any, NoReturn
 __all__ = ["Command", "Launcher", "Outcome"]
 
 LONGEST_SECONDS = 60
+PR_SET_PDEATHSIG = 1
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -78,11 +80,14 @@ class Launcher:
     def __init__(self) -> None:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("WFE_")}
         path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
-        self.printed = tempfile.mkdtemp(prefix="wfe-test-")
+        self.printed = tempfile.mkdtemp(prefix="launcher-")
         """Where the files are that the command prints to: not in its folder, whose disk may be full."""
+        self.temporary = os.path.join(self.printed, "tmp")
+        """What the commands have for TMPDIR: what they leave there, and clear away there, is theirs alone."""
+        os.mkdir(self.temporary)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.crash.launcher"],
-            env={**inherited, "PYTHONPATH": path},
+            env={**inherited, "PYTHONPATH": path, "TMPDIR": self.temporary},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -124,6 +129,7 @@ def serve() -> None:
     import wfe_runtime.executors.shell
     import wfe_runtime.providers.sqlite  # noqa: F401
 
+    _end_with_parent()
     for line in sys.stdin:
         asked = json.loads(line)
         counts_read, counts_write = os.pipe()
@@ -139,12 +145,18 @@ def serve() -> None:
         print(json.dumps({"code": code, "reached": json.loads(told or "{}")}), flush=True)
 
 
+def _end_with_parent() -> None:
+    """Have the kernel end this process with the one that started it: a test that was killed leaves nothing behind."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def _be_command(asked: dict[str, Any], counts: int) -> NoReturn:
     from wfe_runtime import faults
     from wfe_runtime.cli.main import run
 
     code = 70
     try:
+        _end_with_parent()
         os.setsid()
         os.chdir(asked["folder"])
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

@@ -172,7 +172,7 @@ def test_a_store_that_can_not_be_written_is_named_with_what_to_do(launcher: Laun
     done = subprocess.run(
         [*lesser, sys.executable, "-m", "wfe_runtime", "resume", NAME],
         cwd=begun,
-        env=environment(),
+        env=environment(TMPDIR=launcher.temporary),
         capture_output=True,
         text=True,
     )

@@ -171,7 +171,7 @@ def test_a_command_that_the_environment_has_killed_is_resumed_to_the_same_end(
     killed = subprocess.run(
         [sys.executable, "-m", "wfe_runtime", "run", "file.yaml", "--name", NAME],
         cwd=tmp_path,
-        env=environment(WFE_FAULT="engine.after_commit:7"),
+        env=environment(WFE_FAULT="engine.after_commit:7", TMPDIR=launcher.temporary),
         capture_output=True,
     )
     assert killed.returncode == -signal.SIGKILL
@@ -273,7 +273,7 @@ def test_a_run_of_120_steps_killed_at_50_random_instants_is_resumed_to_the_same_
         process = subprocess.Popen(
             [sys.executable, "-m", "wfe_runtime", *argv],
             cwd=folder,
-            env=environment(),
+            env=environment(TMPDIR=launcher.temporary),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

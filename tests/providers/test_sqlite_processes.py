@@ -205,11 +205,38 @@ def test_a_commit_that_nobody_told_of_is_found(tmp_path, monkeypatch):
     asyncio.run(main())
 
 
+def test_a_log_that_changed_just_now_is_asked_about_once_more(tmp_path):
+    """Two commits within one tick of the kernel's clock leave one time, and a log that starts anew keeps its size."""
+
+    async def main():
+        log = tmp_path / "wfe.db-wal"
+        log.write_bytes(b"1")
+        asked = []
+
+        def ask():
+            future = asyncio.get_running_loop().create_future()
+            future.set_result(False)
+            asked.append(future)
+            return future
+
+        look = lookout.Lookout(str(tmp_path / "wfe.db"), ask, lambda: None)
+        for _ in range(3):
+            await asyncio.sleep(0)
+            os.utime(log, ns=(look._state[0], look._state[0]))
+            look.stop()
+            look._turn()
+        look.stop()
+        assert len(asked) > 1
+
+    asyncio.run(main())
+
+
 @pytest.mark.acceptance("EVT-12")
 def test_while_nothing_is_committed_nobody_is_asked(tmp_path, monkeypatch):
     async def main():
         log = tmp_path / "wfe.db-wal"
         log.write_bytes(b"1")
+        os.utime(log, (1, 1))
         loop = asyncio.get_running_loop()
         asked = []
         found = []

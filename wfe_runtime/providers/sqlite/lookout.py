@@ -1,20 +1,24 @@
 """Notices commits of other processes that nobody told of.
 
 The safety net under ``notify``: once a second the write-ahead log's time and size are looked at, which
-costs one system call and wakes no thread; only where they differ is SQLite asked whether another
-connection has committed. While others do tell of their commits, the question is put less often, since its
-answer would be yes and means that everything has to be looked at.
+costs one system call and wakes no thread. Only where they differ from the last look, or changed too lately
+to tell, is SQLite asked whether another connection has committed. While others do tell of their commits,
+the question is put less often, since its answer would be yes and means that everything has to be looked at.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 
 __all__ = ["Lookout"]
 
 SECONDS = 1.0
+FRESH_NS = 5_000_000_000
+"""How long after a change of the log it may change unseen: it changes before the commit in it can be read, as
+long as the disk takes to sync; file times are coarse; and a log that starts anew keeps its size."""
 PATIENCE = 5  # looks in a row that may be skipped while others tell
 
 
@@ -29,6 +33,7 @@ class Lookout:
         self._told = False
         self._skipped = 0
         self._state = self._look()
+        self._unsettled = self._is_fresh()
         # The answer comes from another thread: what is committed until then must not pass for known.
         self._asking: asyncio.Future[bool] | None = ask()
         self._asking.add_done_callback(self._answered)
@@ -45,7 +50,7 @@ class Lookout:
     def _turn(self) -> None:
         self._timer = self._loop.call_later(SECONDS, self._turn)
         state = self._look()
-        if state == self._state or self._asking is not None:
+        if (state == self._state and not self._unsettled) or self._asking is not None:
             return
         if self._told and self._skipped < PATIENCE:
             self._told = False
@@ -54,6 +59,7 @@ class Lookout:
         self._told = False
         self._skipped = 0
         self._state = state
+        self._unsettled = self._is_fresh()
         self._asking = self._ask()
         self._asking.add_done_callback(self._answered)
 
@@ -62,6 +68,10 @@ class Lookout:
         # A store that can't be asked says so at its next use.
         if not future.cancelled() and future.exception() is None and future.result():
             self._found()
+
+    def _is_fresh(self) -> bool:
+        """Say whether the log may yet change without its time or size showing it."""
+        return time.time_ns() - self._state[0] < FRESH_NS
 
     def _look(self) -> tuple[int, int]:
         try:
