@@ -78,7 +78,8 @@ def test_a_folder_that_can_not_be_made_is_an_error_that_names_the_cure(tmp_path:
 def test_a_link_with_the_name_of_an_abandoned_folder_is_left_alone(scratch: Scratch, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").touch()
+    (tmp_path / "mine" / ".wfe-scratch").touch()
     os.utime(tmp_path / "mine", (0, 0))
-    os.symlink(tmp_path / "mine", tmp_path / "wfe-link")
+    os.symlink(tmp_path / "mine", tmp_path / "wfe-scratch-link")
     scratch.path_of("a")
     assert (tmp_path / "mine" / "file").exists()

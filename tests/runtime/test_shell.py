@@ -350,7 +350,7 @@ def test_nothing_is_left_of_a_step_in_the_folder_of_temporary_files(tmp_path: Pa
             assert result.outputs == {"a": 1}
             (folder,) = os.listdir(tmp_path)
             assert stat.S_IMODE(os.stat(tmp_path / folder).st_mode) == 0o700
-            assert os.listdir(tmp_path / folder) == []
+            assert os.listdir(tmp_path / folder) == [".wfe-scratch"]
 
     run_on("asyncio", main())
     assert list(tmp_path.iterdir()) == []
@@ -647,14 +647,19 @@ def test_a_step_does_not_outlive_an_engine_that_was_killed(tmp_path: Path) -> No
 @pytest.mark.acceptance("SEC-02")
 def test_the_next_engine_removes_the_files_of_one_that_was_killed_and_no_others(tmp_path: Path) -> None:
     async def main() -> None:
-        abandoned, fresh = tmp_path / "wfe-abandoned", tmp_path / "wfe-fresh"
-        for folder in (abandoned, fresh):
+        abandoned, fresh = tmp_path / "wfe-scratch-abandoned", tmp_path / "wfe-scratch-fresh"
+        unmarked, deep = tmp_path / "wfe-scratch-of-somebody", tmp_path / "wfe-scratch-with-folders"
+        for folder in (abandoned, fresh, unmarked, deep):
             folder.mkdir(mode=0o700)
             (folder / "1-value").write_text("old")
-        os.utime(abandoned, (0, 0))
+            if folder is not unmarked:
+                (folder / ".wfe-scratch").touch()
+        (deep / "work").mkdir()
+        for folder in (abandoned, unmarked, deep):
+            os.utime(folder, (0, 0))
         async with shell(tmp_path) as running:
             await running.run(context({"run": "true"}, tmp_path))
-            (name,) = set(os.listdir(tmp_path)) - {abandoned.name, fresh.name}
+            (name,) = set(os.listdir(tmp_path)) - {"wfe-scratch-abandoned", fresh.name, unmarked.name, deep.name}
             own = tmp_path / name
             os.utime(own, (0, 0))
             async with shell(tmp_path) as other:
@@ -662,6 +667,8 @@ def test_the_next_engine_removes_the_files_of_one_that_was_killed_and_no_others(
                 assert not abandoned.exists()
                 assert fresh.exists()
                 assert own.exists()
+                assert (unmarked / "1-value").exists()
+                assert (deep / "1-value").exists()
 
     run_on("asyncio", main())
 

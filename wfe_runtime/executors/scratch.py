@@ -7,7 +7,7 @@ Rules:
 2. A step has this process's user and may do anything to the folder. So everything goes through the
    folder's descriptor and follows no link: a folder or file that a step swapped leads nowhere.
 3. The folder is locked while its process lives. A folder whose lock is free belonged to a process
-   that was killed; the next process removes it.
+   that was killed; the next process removes it, if it carries the mark that only such a folder has.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from .problems import TaskProblem
 
 __all__ = ["Scratch"]
 
-_PREFIX: Final = "wfe-"
+_PREFIX: Final = "wfe-scratch-"
+_MARK: Final = ".wfe-scratch"  # a file in each folder of ours: a name alone proves nothing
 _MINIMUM_AGE_S: Final = 60  # a younger folder may be one that its process has not locked yet
 _OPEN_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -138,6 +139,7 @@ class Scratch:
             self._path = tempfile.mkdtemp(prefix=_PREFIX, dir=os.path.abspath(parent))
             self._folder = os.open(self._path, _OPEN_FOLDER)
             fcntl.flock(self._folder, fcntl.LOCK_SH)
+            os.close(os.open(_MARK, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=self._folder))
         except OSError as error:
             raise TaskProblem(
                 "executor", f"can't make a folder for temporary files: {error}; TMPDIR may name another place"
@@ -154,7 +156,7 @@ class Scratch:
 
 
 def _remove_abandoned(parent: str) -> None:
-    """Remove folders of this user's processes that are gone."""
+    """Remove folders of this user's processes that are gone: those that carry the mark and hold plain files only."""
     with os.scandir(parent) as entries:
         names = [entry.name for entry in entries if entry.name.startswith(_PREFIX)]
     for name in names:
@@ -167,8 +169,20 @@ def _remove_abandoned(parent: str) -> None:
             found = os.fstat(folder)
             if found.st_uid == os.geteuid() and time.time() - found.st_mtime > _MINIMUM_AGE_S:
                 fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(path, ignore_errors=True)
+                _remove_marked(path, folder)
         except OSError:
             continue
         finally:
             os.close(folder)
+
+
+def _remove_marked(path: str, folder: int) -> None:
+    if not stat.S_ISREG(os.stat(_MARK, dir_fd=folder, follow_symlinks=False).st_mode):
+        return
+    with os.scandir(folder) as entries:
+        found = list(entries)
+    if any(entry.is_dir(follow_symlinks=False) for entry in found):
+        return
+    for entry in sorted(found, key=lambda entry: entry.name == _MARK):  # the mark last: a removal cut short goes on
+        os.unlink(entry.name, dir_fd=folder)
+    os.rmdir(path)
