@@ -26,9 +26,7 @@ def check(connection: sqlite3.Connection, path: str, newest: int = len(MIGRATION
 
     Raises StoreError ``foreign`` or ``newer``, or ``damaged`` where the marks contradict the content.
     """
-    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    tables: int = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    application, version, tables = _read_marks(connection)
     if application != APPLICATION:
         if application == 0 and version == 0 and tables == 0:
             return 0
@@ -46,6 +44,21 @@ def check(connection: sqlite3.Connection, path: str, newest: int = len(MIGRATION
     if version < 1 or tables == 0:
         raise damaged(path, "it has the mark of a store, but no tables")
     return version
+
+
+def _read_marks(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """Read the marks as of one instant: another process may be making the schema between two reads."""
+    own = not connection.in_transaction
+    if own:
+        connection.execute("BEGIN")
+    try:
+        application: int = connection.execute("PRAGMA application_id").fetchone()[0]
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        tables: int = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    finally:
+        if own and connection.in_transaction:
+            connection.execute("ROLLBACK")
+    return application, version, tables
 
 
 def migrate(connection: sqlite3.Connection, version: int, migrations: Sequence[str] | None = None) -> None:
