@@ -555,8 +555,8 @@ class Lifecycle(RunData):
             if pointer.wait == WAIT_FORK and pointer.frames and pointer.frames[-1] is frame:
                 self._fill(state, pointer, frame)
         else:
-            if wait == READY:
-                frame.mark = pointer.pc
+            if wait == READY and frame.cause_outcome == ABORT:
+                frame.mark = pointer.pc  # what ran out of time by itself is begun anew
             state.drop_timer(frame.id, "sleep")
             state.drop_timer(frame.id, "retry")
             self._settle(state, pointer, ABORT, error, None, None)

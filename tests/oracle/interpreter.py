@@ -133,11 +133,13 @@ class Oracle:
             if pointer["wait"] != wait:
                 continue
             frame = pointer["frames"][-1]
-            if (frame["id"], frame["attempt"]) != (event.activation, event.attempt):
+            if frame["id"] != event.activation:
                 continue
+            # A child is known by its id, whatever attempt it was started for; one that never started has none.
+            known_by_child = isinstance(event, events.ChildEnded) and event.child != ""
+            if event.child != frame["child"] if known_by_child else event.attempt != frame["attempt"]:
+                return False
             if isinstance(event, events.ChildEnded):
-                if event.child and event.child != frame["child"]:
-                    return False
                 self.child_ended(pointer, frame, event)
             elif event.outcome == "success":
                 self.succeed(pointer, event.outputs, event.stdout)

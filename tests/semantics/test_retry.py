@@ -370,3 +370,30 @@ workflow:
     run.finish()
     assert run.status == "succeeded"
     assert run.paths_run()[len(before) :] == ["fan[0]/c", "d"]
+
+
+TWO_SLOW_BLOCKS = """
+workflow:
+  id: w
+  version: 1
+  steps:
+    - parallel:
+        - {name: first, sequence: [{name: a, sleep: 1h}], timeout: 1s, error_behavior: {type: suspend}}
+        - {name: second, sequence: [{name: b, sleep: 1h}], timeout: 1s, error_behavior: {type: suspend}}
+"""
+
+
+@pytest.mark.acceptance("CTL-05", "RTY-09")
+def test_a_block_that_runs_out_of_time_before_its_first_step_is_tried_afresh_with_the_resume(tmp_path: Path) -> None:
+    run = simulate(tmp_path, TWO_SLOW_BLOCKS)
+    run.now += 1000
+    run.advance(Tick(run.now))  # the first one parks the run
+    assert run.advance(Resume(run.now))  # the second one's time is up as well: before the first one has begun
+    assert run.status == "suspended"
+    run.now += 1000
+    assert run.advance(Resume(run.now))  # the first one's time is up before it came to a step
+    assert run.status == "suspended"
+    run.now += 500
+    assert run.advance(Resume(run.now))
+    begun = [record.attempt for record in run.records if record.what == "started" and record.path.endswith("first")]
+    assert begun == [1, 2, 3]
