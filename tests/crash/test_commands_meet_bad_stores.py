@@ -208,7 +208,7 @@ def test_a_disk_that_is_full_or_fills_up_on_the_way_loses_nothing_that_was_commi
 
 
 @pytest.mark.acceptance("STO-14", "CLI-01")
-@pytest.mark.parametrize("point", ["sqlite.after_guard", "sqlite.after_journal"])  # reached by advances alone, not by logs
+@pytest.mark.parametrize("point", ["sqlite.after_guard", "sqlite.after_journal"])  # in commits of advances alone
 def test_a_disk_that_fails_in_the_middle_stops_the_command_and_not_the_run(
     launcher: Launcher, begun: Path, point: str
 ) -> None:

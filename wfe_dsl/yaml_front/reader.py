@@ -34,6 +34,8 @@ __all__ = ["MAX_ALIAS_NODES", "MAX_NESTING", "ReadResult", "read_yaml"]
 
 MAX_NESTING: Final = 64
 MAX_ALIAS_NODES: Final = 100_000
+PARSERS_OWN_LIMIT: Final = "exceeded maximum nesting depth"
+"""What libyaml says from 0.2.6 on: it reads ahead, and so may stop long before our limit is seen."""
 
 
 class ReadResult:
@@ -99,6 +101,9 @@ class Reader:
         try:
             self._compose(parser.get_event)
         except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark
+            if mark is not None and PARSERS_OWN_LIMIT in (error.problem or ""):
+                self._stop_at_depth(Span(self.source, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2))
             report_syntax(error, self.source, self.diagnostics)
             raise Stop from None
         finally:
@@ -143,8 +148,7 @@ class Reader:
         frames = self.frames
         span = self._span(event)
         if len(frames) >= MAX_NESTING:
-            message = f"lists and maps are nested more than {MAX_NESTING} deep"
-            self._stop("WFE0006", message, span, "move inner steps into a workflow of their own")
+            self._stop_at_depth(span)
         container: Listing | Mapping = Mapping(span, {}) if mapping else Listing(span, [])
         frame = Frame(container, event.start_mark, event.anchor, bool(event.flow_style))
         if event.anchor is not None:
@@ -288,8 +292,7 @@ class Reader:
         if isinstance(node, Broken):
             return Broken(span)
         if depth >= MAX_NESTING:
-            message = f"lists and maps are nested more than {MAX_NESTING} deep, aliases resolved"
-            self._stop("WFE0006", message, use, "move inner steps into a workflow of their own")
+            self._stop_at_depth(use, ", aliases resolved")
         if isinstance(node, Listing):
             return Listing(span, [self._copy(item, use, depth + 1) for item in node.items])
         entries = {}
@@ -313,6 +316,10 @@ class Reader:
     def _span(self, event: Any) -> Span:
         start, end = event.start_mark, event.end_mark
         return Span(self.source, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+
+    def _stop_at_depth(self, span: Span, how: str = "") -> None:
+        message = f"lists and maps are nested more than {MAX_NESTING} deep{how}"
+        self._stop("WFE0006", message, span, "move inner steps into a workflow of their own")
 
     def _stop(self, code: str, message: str, span: Span, help: str) -> None:
         self.diagnostics.add(code, message, _first_line(span), help)
