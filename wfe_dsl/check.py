@@ -10,7 +10,8 @@ used, and what is built on it counts as ``any``.
 
 from __future__ import annotations
 
-from typing import Final
+import json
+from typing import Any, Final
 
 from wfe_vm.typeterms import ANY, BOOL, Type, accepts, check_value, coerce, list_of
 
@@ -32,6 +33,15 @@ from .unresolved import Unresolved
 __all__ = ["check_workflow"]
 
 _ANY_LIST: Final = list_of(ANY)
+
+LATER: Final = {
+    "race": "try one after the other: the second in the `on_failure:` hook of the first",
+    "wait": "ask for it in a loop: `until:` with a `sleep:` in its `do:`",
+    "approve": "make two workflows of it, and start the second one by hand",
+    "saga": "undo a step's work in its `on_failure:` hook",
+    "publish": "tell it from a shell step",
+}
+"""Kinds of steps that the machine can't carry out yet, and what to write until then."""
 
 
 def check_workflow(resolved: Resolved, family: Family, diagnostics: Diagnostics) -> None:
@@ -145,6 +155,12 @@ class _Checker:
 
     def check_body(self, info: StepInfo, node: nodes.Step, place: Place) -> None:
         body = node.body
+        later = LATER.get(info.kind) or (LATER["saga"] if node.compensate else None)
+        if later is not None:
+            what = f"a `{info.kind}`" if info.kind in LATER else "`compensate`"
+            self.diagnostics.add(
+                "WFE0104", f"{what} is not available yet in this version", info.span, f"until then {later}"
+            )
         if isinstance(body, nodes.Task):
             self.check_task(info, node, place)
         elif isinstance(body, nodes.If):
@@ -158,6 +174,15 @@ class _Checker:
             self.infer_as(body.items, _ANY_LIST, "`for_each`", place)
             if body.collect is not None and body.collect.expression is not None:
                 self.infer(body.collect.expression, Place(info, BODY, info.inner, info.body_end))
+        elif isinstance(body, nodes.Matrix):
+            for name, _, axis in body.axes:
+                self.infer_as(axis, _ANY_LIST, f"the axis `{name}`", place)
+            if body.collect is not None and body.collect.expression is not None:
+                self.infer(body.collect.expression, Place(info, BODY, info.inner, info.body_end))
+        elif isinstance(body, nodes.Switch):
+            self.check_switch(body, place)
+        elif isinstance(body, nodes.Wait | nodes.Publish | nodes.Approve):
+            self.check_signal(body, place)
         elif isinstance(body, nodes.Set):
             for name, _, expression in body.entries:
                 self.set_types[info.index, name] = self.infer(expression, place)
@@ -167,6 +192,42 @@ class _Checker:
             self.infer(body.message, place)
         elif isinstance(body, nodes.Sleep) and body.until is not None:
             self.infer(body.until, place)
+
+    def check_switch(self, body: nodes.Switch, place: Place) -> None:
+        found = self.infer(body.subject, place)
+        seen: dict[Any, nodes.Case] = {}
+        for case in body.cases:
+            value = case.value.value
+            first = seen.setdefault((type(value) is bool, value), case)  # 1 and 1.0 are one value, true is another
+            if first is not case:
+                self.diagnostics.add(
+                    "WFE0413",
+                    f"two cases of the switch have the value {shown(value)}",
+                    case.value.span,
+                    "make one case of them, or give one another value",
+                    (Label(first.value.span, "the first one stands here"),),
+                )
+            elif check_value(value, found):
+                self.diagnostics.add(
+                    "WFE0414",
+                    f"the switch is over {found}, which is never {shown(value)}",
+                    case.value.span,
+                    "give a value of that type, or remove the case",
+                    (Label(body.subject.span, f"this is {found}"),),
+                )
+            else:
+                self.check_choice("==", body.subject, case.value)
+
+    def check_signal(self, body: nodes.Wait | nodes.Publish | nodes.Approve, place: Place) -> None:
+        if isinstance(body, nodes.Approve):
+            for expression in (body.title, *body.assignees):
+                self.infer(expression, place)
+            return
+        if body.key is not None:
+            self.infer(body.key, place)
+        rest = body.since if isinstance(body, nodes.Wait) else body.data
+        if rest is not None:
+            self.infer(rest, place)
 
     def check_task(self, info: StepInfo, node: nodes.Step, place: Place) -> None:
         for _, _, value in info.config.entries if info.config is not None else ():
@@ -253,3 +314,8 @@ class _Checker:
                     default.span,
                     f"the enum allows {shown}",
                 )
+
+
+def shown(value: Any) -> str:
+    """Return a literal as it is written."""
+    return json.dumps(value, ensure_ascii=False)

@@ -12,7 +12,7 @@ from . import nodes
 from .declared_types import declared_type
 from .diagnostics.model import Diagnostics, Label
 from .resolved import Resolved
-from .scopes import Flat, Scope, StepInfo, Writer
+from .scopes import AFTERWARDS, COMPENSATE, Flat, Scope, StepInfo, Writer
 from .suggest import nearest
 
 __all__ = ["check_flow"]
@@ -88,7 +88,9 @@ class _Flow:
             where = ""
             if step.in_hook:
                 where = f"in the hook `{step.part}`"
-            elif parent.kind in ("parallel", "for_each"):
+            elif step.part == COMPENSATE:
+                where = "in a compensation"
+            elif parent.kind in ("parallel", "race", "for_each", "matrix"):
                 where = f"inside the {parent.kind} `{parent.name}`"
             if where:
                 self.diagnostics.add(
@@ -96,7 +98,9 @@ class _Flow:
                     f"`return` ends the whole run and can't stand {where}",
                     info.span,
                     "set a variable or an output there, and return after it",
-                    () if step.in_hook else (Label(parent.span, "other pointers of the run are alive in this"),),
+                    ()
+                    if step.part in AFTERWARDS
+                    else (Label(parent.span, "other pointers of the run are alive in this"),),
                 )
                 return
             step = parent
@@ -252,10 +256,13 @@ def _never_goes_on(node: nodes.Step | None) -> bool:
         return False
     if isinstance(body, nodes.Fail):
         return True
-    if isinstance(body, nodes.Sequence):
+    if isinstance(body, nodes.Sequence | nodes.Saga):
         return any(_never_goes_on(step) for step in body.steps)
     if isinstance(body, nodes.If):
         return any(map(_never_goes_on, body.then)) and any(map(_never_goes_on, body.otherwise))
+    if isinstance(body, nodes.Switch):
+        sides = [body.default, *(case.steps for case in body.cases)]
+        return all(any(map(_never_goes_on, side)) for side in sides)
     if isinstance(body, nodes.While):
         return isinstance(body.test, nodes.Literal) and body.test.value is (not body.until)
     return False

@@ -19,6 +19,7 @@ from typing import Final
 
 from wfe_vm import opcodes as op
 from wfe_vm import program as vm
+from wfe_vm.errors import InternalError
 from wfe_vm.isa import ISA_VERSION
 from wfe_vm.library import FUNCTIONS_BY_NAME
 
@@ -27,7 +28,7 @@ from .children import Family, child_of
 from .emit import Emitter
 from .gathering import Gathering
 from .lower_expressions import ExpressionLowering
-from .resolve import by_name
+from .resolve import by_name, by_value
 from .resolved import Resolved
 from .scopes import BODY, HOOK_NAMES, Place, StepInfo
 from .source import Span
@@ -40,6 +41,7 @@ DATA_TYPES: Final = frozenset({"shell", "deno"})
 """Types of tasks whose scripts see the run's inputs and flat outputs."""
 
 _MERGE: Final = FUNCTIONS_BY_NAME["merge"].number
+_COMBINATIONS: Final = FUNCTIONS_BY_NAME["combinations"].number
 _Position = tuple[int, int, int, int, int]
 
 
@@ -164,6 +166,16 @@ class _Lowering:
             emitter.mark(body.items.span)
             emitter.emit(op.FORK_EACH, index)
             self.pending.append(partial(self.iteration, info, body))
+        elif isinstance(body, nodes.Matrix):
+            emitter.load_constant(op.LOAD_CONST, [name for name, _, _ in body.axes])
+            for _, _, axis in body.axes:
+                lower(axis, place)
+            emitter.mark(info.span)
+            emitter.emit_counted(op.CALL, 1 + len(body.axes), _COMBINATIONS)
+            emitter.emit(op.FORK_EACH, index)
+            self.pending.append(partial(self.iteration, info, body))
+        elif isinstance(body, nodes.Switch):
+            self.switch(info, body, place)
         elif isinstance(body, nodes.Set):
             self.assignment(info, body, place)
         elif isinstance(body, nodes.Return):
@@ -172,6 +184,8 @@ class _Lowering:
         elif isinstance(body, nodes.Fail):
             lower(body.message, place)
             emitter.emit(op.FAIL, index)
+        elif not isinstance(body, nodes.Sleep):
+            raise InternalError(f"no code is laid out for a {info.kind}")
         elif body.until is not None:
             lower(body.until, place)
             emitter.mark(body.until.span)
@@ -247,6 +261,26 @@ class _Lowering:
         emitter.place(end)
         emitter.emit(op.END, info.index)
 
+    def switch(self, info: StepInfo, body: nodes.Switch, place: Place) -> None:
+        """Keep the subject in the step's own slot while it is compared: the stack is empty where steps begin."""
+        emitter, cases, end = self.emitter, by_value(body.cases), self.emitter.label()
+        sides = [emitter.label() for _ in cases]
+        self.expressions.lower(body.subject, place)
+        emitter.emit(op.STORE_SLOT, info.scope.depth, info.slot)
+        for case, side in zip(cases, sides, strict=True):
+            emitter.mark(case.value.span)
+            emitter.emit(op.LOAD_SLOT, info.scope.depth, info.slot)
+            emitter.load_constant(op.LOAD_CONST, case.value.value)
+            emitter.emit(op.EQUAL)
+            emitter.jump(op.BRANCH_TRUE, side)
+        self.steps(info, "default")
+        for number, side in enumerate(sides):
+            emitter.jump(op.JUMP, end)
+            emitter.place(side)
+            self.steps(info, f"case-{number}")
+        emitter.place(end)
+        emitter.emit(op.END, info.index)
+
     def loop(self, info: StepInfo, body: nodes.While, place: Place) -> None:
         emitter = self.emitter
         top, end = emitter.label(), emitter.label()
@@ -286,7 +320,7 @@ class _Lowering:
         self.steps(info, number)
         self.emitter.emit(op.END_BRANCH)
 
-    def iteration(self, info: StepInfo, body: nodes.ForEach) -> None:
+    def iteration(self, info: StepInfo, body: nodes.ForEach | nodes.Matrix) -> None:
         emitter, row, scope = self.emitter, self.rows[info.index], info.inner
         assert scope is not None
         row.branches.append(emitter.begin_section())

@@ -16,9 +16,11 @@ from .diagnostics.codes import ABSENCES
 from .source import Span
 
 __all__ = [
+    "Approve",
     "Binary",
     "Block",
     "Call",
+    "Case",
     "Collect",
     "Concurrency",
     "Conditional",
@@ -36,20 +38,30 @@ __all__ = [
     "ListExpression",
     "Literal",
     "MapExpression",
+    "Matrix",
     "Member",
     "Name",
     "OutputDeclaration",
     "Parallel",
+    "Publish",
+    "Race",
+    "Readiness",
     "Retry",
     "Return",
+    "Saga",
     "Sequence",
+    "Service",
     "Set",
+    "SharedVolume",
     "Sleep",
     "Step",
+    "Switch",
     "Task",
     "Text",
     "TypeText",
     "Unary",
+    "Variable",
+    "Wait",
     "While",
     "Workflow",
 ]
@@ -149,6 +161,13 @@ class Call(Node, frozen=True, kw_only=True):
     arguments: tuple[Expression, ...]
 
 
+class Variable(Node, frozen=True, kw_only=True):
+    """``((path | default))`` that was not resolved, since the file is to be written again and not to be compiled."""
+
+    path: str
+    default: Expression | None = None
+
+
 class Unreadable(Node, frozen=True, kw_only=True):
     """Stands for an expression whose mistake has been reported: of any type, and nothing more is said of it."""
 
@@ -167,6 +186,7 @@ Expression = (
     | Conditional
     | Lambda
     | Call
+    | Variable
     | Unreadable
 )
 
@@ -288,6 +308,76 @@ class ForEach(Node, frozen=True, kw_only=True):
     collect: Collect | None = None
 
 
+class Matrix(Node, frozen=True, kw_only=True):
+    """A pass for each combination of the axes' items; the last axis changes fastest. Their order means something."""
+
+    axes: tuple[tuple[str, Span, Expression], ...]
+    body: tuple[Step, ...]
+    variable: str = "matrix"
+    limit: int | None = None  # None: the default bound
+    fail_fast: str = "never"
+    collect: Collect | None = None
+
+
+class Case(Node, frozen=True, kw_only=True):
+    value: Literal
+    steps: tuple[Step, ...]
+
+
+class Switch(Node, frozen=True, kw_only=True):
+    """The case whose value equals the subject, else the default, else nothing. The order of cases means nothing."""
+
+    subject: Expression
+    cases: tuple[Case, ...]
+    default: tuple[Step, ...] = ()
+
+
+class Race(Node, frozen=True, kw_only=True):
+    """The first success wins, and the others are stopped."""
+
+    steps: tuple[Step, ...]
+
+
+class Saga(Node, frozen=True, kw_only=True):
+    """Steps of which those that succeeded are undone, the last one first, when the block fails."""
+
+    steps: tuple[Step, ...]
+
+
+class Wait(Node, frozen=True, kw_only=True):
+    """``key`` None: the empty text. ``since`` None: the start of the run; the text ``now``, or a time.
+
+    ``on_timeout`` None: running out of time is an error; otherwise these steps, and the wait is a success.
+    """
+
+    event: str
+    event_span: Span
+    key: Expression | None = None
+    since: Expression | None = None
+    timeout_ms: int | None = None
+    on_timeout: tuple[Step, ...] | None = None
+
+
+class Approve(Node, frozen=True, kw_only=True):
+    """A question to people. ``reject`` are those of the options that refuse; ``on_timeout`` as in Wait."""
+
+    title: Expression
+    options: tuple[str, ...] = ("approve", "reject")
+    reject: tuple[str, ...] = ("reject",)
+    assignees: tuple[Expression, ...] = ()
+    timeout_ms: int | None = None
+    on_timeout: tuple[Step, ...] | None = None
+
+
+class Publish(Node, frozen=True, kw_only=True):
+    """``key`` None: the empty text. ``data`` None: null."""
+
+    event: str
+    event_span: Span
+    key: Expression | None = None
+    data: Expression | None = None
+
+
 class Set(Node, frozen=True, kw_only=True):
     entries: tuple[tuple[str, Span, Expression], ...]
 
@@ -307,7 +397,25 @@ class Sleep(Node, frozen=True, kw_only=True):
     until: Expression | None = None
 
 
-Block = Task | Sequence | Parallel | If | While | ForEach | Set | Return | Fail | Sleep
+Block = (
+    Task
+    | Sequence
+    | Parallel
+    | If
+    | Switch
+    | While
+    | ForEach
+    | Matrix
+    | Race
+    | Saga
+    | Wait
+    | Approve
+    | Publish
+    | Set
+    | Return
+    | Fail
+    | Sleep
+)
 
 
 class Step(Node, frozen=True, kw_only=True):
@@ -329,6 +437,8 @@ class Step(Node, frozen=True, kw_only=True):
     continue_on_failure: bool = False
     on_crash: str = "rerun"
     hooks: Hooks | None = None
+    compensate: tuple[Step, ...] = ()
+    compensate_on_failure: bool = False
 
 
 class Defaults(Node, frozen=True, kw_only=True):
@@ -348,6 +458,39 @@ class Concurrency(Node, frozen=True, kw_only=True):
     on_full: str = "queue"
 
 
+class Readiness(Node, frozen=True, kw_only=True):
+    """How a service tells that it is there: exactly one of ``command``, ``tcp_port`` and ``http_port`` is given."""
+
+    command: tuple[str, ...] = ()
+    tcp_port: int = 0
+    http_port: int = 0
+    http_path: str = "/"
+    interval_ms: int = 5000
+    timeout_ms: int = 60_000
+    retries: int = 12
+
+
+class Service(Node, frozen=True, kw_only=True):
+    """A container that runs beside the run's steps. ``readiness`` None: TCP on the first port, if it has one."""
+
+    name: str
+    name_span: Span
+    image: str
+    ports: tuple[int, ...] = ()
+    env: MapExpression | None = None
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    memory: str = ""
+    cpu: str = ""
+    network: str = "bridge"
+    readiness: Readiness | None = None
+
+
+class SharedVolume(Node, frozen=True, kw_only=True):
+    mount_path: str = "/workspace"
+    size: str = ""
+
+
 class Workflow(Node, frozen=True, kw_only=True):
     id: str
     id_span: Span
@@ -364,6 +507,9 @@ class Workflow(Node, frozen=True, kw_only=True):
     error_behavior: ErrorBehavior | None = None
     durability: str = ""
     requires: tuple[tuple[str, Span], ...] = ()
+    concurrency: Concurrency | None = None
+    services: tuple[Service, ...] = ()
+    shared_volume: SharedVolume | None = None
     unread: frozenset[str] = frozenset()
     """The words in its parts that could not be read, and codes of diagnostics of which all may come from such parts."""
 

@@ -19,22 +19,30 @@ from . import nodes
 from .diagnostics.model import Diagnostics, Label
 from .resolved import Resolved
 from .roots import ROOTS
-from .scopes import BODY, HOOK_NAMES, Flat, Scope, StepInfo, Writer
+from .scopes import BODY, COMPENSATE, HOOK_NAMES, ON_TIMEOUT, Flat, Scope, StepInfo, Writer
 from .source import Span
 
-__all__ = ["kind_of", "resolve_workflow", "steps_inside"]
+__all__ = ["by_name", "by_value", "kind_of", "parts_of", "resolve_workflow", "steps_inside"]
 
 _KINDS: Final[dict[type, str]] = {
     nodes.Sequence: "sequence",
     nodes.Parallel: "parallel",
     nodes.If: "if",
+    nodes.Switch: "switch",
     nodes.ForEach: "for_each",
+    nodes.Matrix: "matrix",
+    nodes.Race: "race",
+    nodes.Saga: "saga",
+    nodes.Wait: "wait",
+    nodes.Approve: "approve",
+    nodes.Publish: "publish",
     nodes.Set: "set",
     nodes.Return: "return",
     nodes.Fail: "fail",
 }
-_LOOPS: Final = ("while", "until", "for_each")
+_LOOPS: Final = ("while", "until", "for_each", "matrix")
 _RESERVED_ITEMS: Final = frozenset(ROOTS) - {"item"}
+_Parts = Iterator[tuple[str | int, tuple[nodes.Step, ...]]]
 
 
 def kind_of(step: nodes.Step) -> str:
@@ -49,16 +57,31 @@ def kind_of(step: nodes.Step) -> str:
     return _KINDS[type(body)]
 
 
-def steps_inside(step: nodes.Step) -> Iterator[nodes.Step]:
-    """Return the steps directly inside a step, those of its hooks last."""
-    body = step.body
-    if isinstance(body, nodes.Sequence | nodes.Parallel):
-        yield from body.steps
+def parts_of(body: nodes.Block) -> _Parts:
+    """Return the parts of a step's body that hold steps, in the order in which they are laid out."""
+    if isinstance(body, nodes.Parallel | nodes.Race):
+        for number, step in enumerate(body.steps):
+            yield number, (step,)
+    elif isinstance(body, nodes.Sequence | nodes.Saga):
+        yield BODY, body.steps
     elif isinstance(body, nodes.If):
-        yield from body.then
-        yield from body.otherwise
-    elif isinstance(body, nodes.While | nodes.ForEach):
-        yield from body.body
+        yield "then", body.then
+        yield "else", body.otherwise
+    elif isinstance(body, nodes.Switch):
+        for number, case in enumerate(by_value(body.cases)):
+            yield f"case-{number}", case.steps
+        yield "default", body.default
+    elif isinstance(body, nodes.While | nodes.ForEach | nodes.Matrix):
+        yield BODY, body.body
+    elif isinstance(body, nodes.Wait | nodes.Approve):
+        yield ON_TIMEOUT, body.on_timeout or ()
+
+
+def steps_inside(step: nodes.Step) -> Iterator[nodes.Step]:
+    """Return the steps directly inside a step: of its body, its compensation, its hooks."""
+    for _, steps in parts_of(step.body):
+        yield from steps
+    yield from step.compensate
     yield from hook_steps(step.hooks)
 
 
@@ -122,7 +145,7 @@ class _Resolver:
         self,
         steps: tuple[nodes.Step, ...],
         parent: StepInfo,
-        part: str,
+        part: str | int,
         scope: Scope,
         prefix: str,
         served: StepInfo | None,
@@ -164,29 +187,25 @@ class _Resolver:
         self.visit_body(step.body, info, served)
         info.body_end = self.tick()
         self.declare_outputs(step, info)
+        self.visit_all(step.compensate, info, COMPENSATE, scope, f"{info.path}/{COMPENSATE}/", None)
         self.visit_hooks(step.hooks, info, f"{info.path}/")
         info.last = self.tick()
 
     def visit_body(self, body: nodes.Block, info: StepInfo, served: StepInfo | None) -> None:
         scope = info.scope
         inside = f"{info.path}[*]/" if info.kind in _LOOPS else f"{info.path}/"
-        if isinstance(body, nodes.Parallel):
-            for number, step in enumerate(body.steps):
-                self.visit(step, info, number, scope, inside, served)
-        elif isinstance(body, nodes.Sequence):
-            self.visit_all(body.steps, info, BODY, scope, inside, served)
-        elif isinstance(body, nodes.If):
-            self.visit_all(body.then, info, "then", scope, inside, served)
-            self.visit_all(body.otherwise, info, "else", scope, inside, served)
-        elif isinstance(body, nodes.While):
-            self.visit_all(body.body, info, BODY, scope, inside, served)
-        elif isinstance(body, nodes.ForEach):
-            self.visit_for_each(body, info, inside, served)
-        elif isinstance(body, nodes.Set):
+        if isinstance(body, nodes.ForEach | nodes.Matrix):
+            self.visit_iterations(body, info, inside, served)
+            return
+        for part, steps in parts_of(body):
+            self.visit_all(steps, info, part, scope, f"{inside}{part}/" if part == ON_TIMEOUT else inside, served)
+        if isinstance(body, nodes.Set):
             for name, span, expression in by_name(body.entries):
                 self.declare_variable(name, Writer(info, span, expression=expression))
 
-    def visit_for_each(self, body: nodes.ForEach, info: StepInfo, inside: str, served: StepInfo | None) -> None:
+    def visit_iterations(
+        self, body: nodes.ForEach | nodes.Matrix, info: StepInfo, inside: str, served: StepInfo | None
+    ) -> None:
         scope = info.inner = self.new_scope(info.scope, info)
         scope.item_name = body.variable
         scope.item_slot = scope.take_slot()
@@ -194,7 +213,7 @@ class _Resolver:
         if body.variable in _RESERVED_ITEMS:
             self.diagnostics.add(
                 "WFE0214",
-                f"`{body.variable}` is a root of expressions and can't name the item of a for_each",
+                f"`{body.variable}` is a root of expressions and can't name the item of a {info.kind}",
                 info.span,
                 "call it something else: `as: entry`",
             )
@@ -249,3 +268,15 @@ def by_name(
 ) -> list[tuple[str, Span, nodes.Expression]]:
     """Return the entries of a map by name."""
     return sorted(entries, key=lambda entry: entry[0])
+
+
+def by_value(cases: tuple[nodes.Case, ...]) -> list[nodes.Case]:
+    """Return the cases of a switch by their values: numbers, then texts, then the rest."""
+
+    def key(case: nodes.Case) -> tuple[int, float, str]:
+        value = case.value.value
+        if type(value) in (int, float):
+            return 0, float(value), ""  # type: ignore[arg-type]
+        return (1, 0.0, value) if isinstance(value, str) else (2, 0.0, str(value))
+
+    return sorted(cases, key=key)

@@ -21,12 +21,24 @@ from wfe_vm.program import NO_PC, RESERVED_SLOTS
 from . import nodes
 from .source import Span
 
-__all__ = ["BODY", "HOOK_NAMES", "Flat", "Meeting", "Place", "Scope", "StepInfo", "Writer"]
+__all__ = ["BODY", "COMPENSATE", "HOOK_NAMES", "ON_TIMEOUT", "Flat", "Meeting", "Place", "Scope", "StepInfo", "Writer"]
 
 HOOK_NAMES: Final = ("on_success", "on_failure", "on_error", "on_abort", "ensure")
 BODY: Final = "body"
+ON_TIMEOUT: Final = "on_timeout"
+COMPENSATE: Final = "compensate"
+AFTERWARDS: Final = frozenset((*HOOK_NAMES, COMPENSATE))
+"""Parts that run once the body of their step has ended."""
+
 Part = str | int
-"""Which part of its parent a step lies in: ``body``, ``then``, ``else``, a branch's number or a hook's name."""
+"""Which part of its parent a step lies in: ``body``, ``then``, ``else``, ``case-N``, ``default``, ``on_timeout``,
+``compensate``, a branch's number or a hook's name."""
+
+_SIDES: Final = frozenset({"if", "switch"})
+"""Kinds of which one part at most runs."""
+
+_PERHAPS: Final = frozenset({*_SIDES, "while", "race"})
+"""Kinds that may end well without having run all that is inside."""
 
 _ENOUGH_WRITERS: Final = 8
 """Writers that may have run are looked at no further: it can't make the answer more certain in practice."""
@@ -201,19 +213,19 @@ class StepInfo:
         node = self.node
         if node is None:
             return False
-        if node.when is not None or node.continue_on_failure or self.in_hook:
+        if node.when is not None or node.continue_on_failure or self.part in AFTERWARDS or self.part == ON_TIMEOUT:
             return True
         parent = self.parent
         assert parent is not None
-        return parent.kind == "if" or parent.kind == "while"
+        return parent.kind in _PERHAPS
 
     @property
     def is_concurrent(self) -> bool:
         """Whether what lies inside may run several times at once."""
         body = None if self.node is None else self.node.body
-        if isinstance(body, nodes.ForEach):
+        if isinstance(body, nodes.ForEach | nodes.Matrix):
             return body.limit != 1
-        return isinstance(body, nodes.Parallel)
+        return isinstance(body, nodes.Parallel | nodes.Race)
 
 
 class Place:
@@ -254,18 +266,25 @@ class Place:
         problem = Meeting.LATER
         if target_part is None:
             # The place is in the target itself: its own expressions, its body, or a hook of it.
-            if place_part in HOOK_NAMES:
-                return Meeting.SURELY if place_part == "on_success" else Meeting.PERHAPS
+            if place_part in AFTERWARDS:
+                return Meeting.SURELY if place_part in ("on_success", COMPENSATE) else Meeting.PERHAPS
             problem = Meeting.ITSELF
         elif isinstance(target_part, int) and isinstance(place_part, int):
             return Meeting.OTHER_BRANCH
-        elif {target_part, place_part} == {"then", "else"}:
+        elif self._other_side(here, target_part, place_part):
             problem = Meeting.OTHER_SIDE
         elif target.last < self.at:
-            if place_part in HOOK_NAMES and target_part != place_part:
+            if place_part in AFTERWARDS and target_part != place_part:
                 perhaps = True
             return Meeting.PERHAPS if perhaps else Meeting.SURELY
         return Meeting.PERHAPS if self._earlier_pass(here, target) else problem
+
+    @staticmethod
+    def _other_side(common: StepInfo, one: Part | None, other: Part | None) -> bool:
+        """Whether two parts of a step exclude each other."""
+        if one == other or one is None or other is None or common.kind not in _SIDES:
+            return False
+        return one not in AFTERWARDS and other not in AFTERWARDS
 
     def _earlier_pass(self, common: StepInfo, target: StepInfo) -> bool:
         """Whether a loop around both may have run the target in an earlier pass."""

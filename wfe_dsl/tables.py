@@ -23,6 +23,9 @@ __all__ = ["DEFAULT_FOR_EACH_LIMIT", "StepCode", "declared", "parameter", "step_
 DEFAULT_FOR_EACH_LIMIT: Final = 16
 """Iterations at once where no limit is written: a list of any length must not start as many steps."""
 
+_KINDS: Final = {"matrix": "for_each"}
+"""What the machine knows a kind as: a matrix is iterations over a list that an expression makes."""
+
 
 class StepCode:
     """What becomes known of a step while its code is laid out."""
@@ -47,13 +50,13 @@ def step_row(resolved: Resolved, info: StepInfo, code: StepCode) -> vm.Step:
     limit, fail_fast, passes = 0, "never", 0
     if isinstance(body, nodes.Parallel):
         limit, fail_fast = body.limit, body.fail_fast
-    elif isinstance(body, nodes.ForEach):
+    elif isinstance(body, nodes.ForEach | nodes.Matrix):
         limit, fail_fast = DEFAULT_FOR_EACH_LIMIT if body.limit is None else body.limit, body.fail_fast
     elif isinstance(body, nodes.While):
         passes = body.max_iterations
     return vm.Step(
         name=info.name,
-        kind=info.kind,
+        kind=_KINDS.get(info.kind, info.kind),
         path=info.path,
         parent=-1 if info.parent is None else info.parent.index,
         depth=info.scope.depth,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from decimal import ROUND_HALF_UP, Context, Decimal
+from itertools import product
 from typing import Any, Final
 
 from .durations import MAX_DURATION_MS, DurationError, parse_duration
@@ -333,3 +334,13 @@ def index_of(value: Any, item: Any) -> int | None:
         if equal(element, item):
             return position
     return None
+
+
+def combinations(names: list[Any], *axes: list[Any]) -> list[Any]:
+    if len(names) != len(axes):
+        raise ExpressionError("type", f"combinations(): {len(names)} names for {len(axes)} lists")
+    for name in names:
+        if type(name) is not str:
+            raise ExpressionError("type", f"combinations(): a name is a string, not {describe(name)}")
+    _check_items(math.prod(len(axis) for axis in axes) * max(len(axes), 1))
+    return [dict(zip(names, items, strict=True)) for items in product(*axes)]

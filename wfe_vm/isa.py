@@ -36,6 +36,8 @@ Bodies by kind::
     return      <map> RETURN S              fail         <message> FAIL S
     sequence    <steps> END S
     if          <test> BRANCH_FALSE else; <steps> JUMP end; else: <steps> end: END S
+    switch      <subject> STORE_SLOT own; LOAD_SLOT own <value> EQUAL BRANCH_TRUE case ...; <default> JUMP end;
+                case: <steps> JUMP end; ... end: END S
     while       top: <test> BRANCH_FALSE end; PASS S; <steps> JUMP top; end: END S
     until       top: PASS S; <steps> <test> BRANCH_FALSE top; END S
     parallel    FORK S          each branch elsewhere: <one step> END_BRANCH

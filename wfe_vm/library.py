@@ -177,6 +177,10 @@ def _chosen(arguments: tuple[Type, ...]) -> Type:
     return found
 
 
+def _combined(arguments: tuple[Type, ...]) -> Type:
+    return list_of(map_of(ANY))
+
+
 def _merged(arguments: tuple[Type, ...]) -> Type:
     found = required(arguments[0])
     for argument in arguments[1:]:
@@ -301,6 +305,10 @@ _ROWS: Final[tuple[Function, ...]] = (
     _row(40, "index_of(value: list<any>|string, item: any) -> integer?", functions.index_of,
          "Where the item first occurs in the list, or the text in the other, from 0; null where it does not.",
          ("index_of(['a', 'b'], 'b')", "1"), ("index_of('abc', 'x')", "null")),
+    _row(41, "combinations(names: list<string>, axes...: list<any>) -> list<any>", functions.combinations,
+         "A map from the names for each combination of one item of each list, the last list's changing fastest.",
+         ("combinations(['os', 'py'], ['deb', 'mac'], [3])", '[{"os":"deb","py":3},{"os":"mac","py":3}]'),
+         ("combinations(['a'], [])", "[]"), result=_combined),
 )
 # fmt: on
 

@@ -66,7 +66,7 @@ MAX_FAILURES_KEPT: Final = 100
 """Of one fork, for its error's causes; the rest are counted."""
 
 TIMED_BY_MACHINE: Final = frozenset(
-    ("run", "workflow", "sequence", "parallel", "if", "while", "until", "for_each", "sleep", "sleep_until")
+    ("run", "workflow", "sequence", "parallel", "if", "switch", "while", "until", "for_each", "sleep", "sleep_until")
 )
 """Kinds whose attempts' time limits are timers of the run; a task's is kept by whoever runs it."""
 

@@ -36,6 +36,7 @@ KINDS: Final = frozenset(
         "sequence",
         "parallel",
         "if",
+        "switch",
         "while",
         "until",
         "for_each",

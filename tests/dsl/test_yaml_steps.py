@@ -360,15 +360,6 @@ def test_inner_steps_are_checked_by_the_same_rules(step: str) -> None:
 @pytest.mark.parametrize(
     "step",
     [
-        "{switch: x, cases: {a: []}, default: []}",
-        f"{{matrix: {{a: [1]}}, as: m, do: [{TASK}]}}",
-        "{race: []}",
-        "{wait: {event: e}}",
-        "{approve: {title: x}}",
-        "{saga: []}",
-        "{publish: {event: e}}",
-        f"{{name: t, {RUN}, compensate: {TASK}}}",
-        f"{{name: t, {RUN}, compensate_on_failure: true}}",
         f"{{name: t, {RUN}, error_behavior: {{type: compensate}}}}",
         "{name: t, type: activity, config: {activity: x}}",
         "{name: t, config: {run: x, sandbox: {}}}",
@@ -496,3 +487,33 @@ def test_a_mistake_in_a_workflow_is_one_error(keys: str, expected: list[str]) ->
 def test_a_version_is_an_integer(version: str) -> None:
     text = f"workflow: {{id: a, version: {version}, steps: [{TASK}]}}\n"
     assert [code for code, _ in codes(text)] in (["WFE0103"], ["WFE0116"])
+
+
+@pytest.mark.acceptance("PAR-06", "YML-16")
+@pytest.mark.parametrize(
+    ("step", "codes"),
+    [
+        ("{switch: x}", ["WFE0102"]),
+        ("{switch: x, cases: {}}", ["WFE0108"]),
+        ("{switch: x, cases: {a: []}}", ["WFE0108"]),
+        (f"{{switch: x, case: {{a: [{TASK}]}}}}", ["WFE0101"]),
+        (f"{{matrix: {{}}, do: [{TASK}]}}", ["WFE0103"]),
+        ("{matrix: {a: [1]}}", ["WFE0102"]),
+        ("{race: []}", ["WFE0108"]),
+        ("{saga: []}", ["WFE0108"]),
+        ("{wait: e}", ["WFE0103"]),
+        ("{wait: {evnt: e}}", ["WFE0101"]),
+        ("{wait: {key: e}}", ["WFE0102"]),
+        ("{wait: {event: e, since: []}}", ["WFE0103"]),
+        (f"{{wait: {{event: e, on_timeout: {TASK}}}}}", ["WFE0505"]),
+        ("{wait: {event: e, timeout: soon}}", ["WFE0115"]),
+        ("{approve: {options: [a]}}", ["WFE0102"]),
+        ("{approve: {title: x, options: []}}", ["WFE0116"]),
+        ("{approve: {title: x, options: [yes, no], reject: [nope]}}", ["WFE0117"]),
+        ("{publish: {key: a}}", ["WFE0102"]),
+        (f"{{name: t, {RUN}, compensate: []}}", ["WFE0108"]),
+        (f"{{name: t, {RUN}, compensate_on_failure: perhaps}}", ["WFE0103"]),
+    ],
+)
+def test_a_mistake_in_a_newer_kind_is_told_once(step: str, codes: list[str]) -> None:
+    assert mistakes(f"- {step}") == codes

@@ -445,3 +445,61 @@ def test_stop_after_suspends_the_run_once_the_step_has_been_left(tmp_path: Path)
     assert run.advance(Resume(run.now))
     run.end("c", {})
     assert run.status == "succeeded"
+
+
+SWITCH = """
+- {{set: {{subject: {subject}}}}}
+- name: choose
+  switch: vars.subject
+  cases:
+    1: [{{name: one, config: {{run: a}}}}, {{name: one-more, config: {{run: a}}}}]
+    "7": [{{name: text, config: {{run: a}}}}]
+    yes: [{{name: word, config: {{run: a}}}}]
+    true: [{{name: truth, config: {{run: a}}}}]
+  default: [{{name: other, config: {{run: a}}}}]
+- {{name: after, config: {{run: a}}}}
+"""
+
+
+@pytest.mark.acceptance("PAR-06")
+@pytest.mark.parametrize(
+    ("subject", "ran"),
+    [
+        ("1", ["one", "one-more"]),
+        ("1.0", ["one", "one-more"]),
+        ("\"'7'\"", ["text"]),
+        ("7", ["other"]),
+        ("\"'yes'\"", ["word"]),
+        ("1 == 1", ["truth"]),
+        ("2", ["other"]),
+        ("~", ["other"]),
+    ],
+)
+def test_a_switch_runs_the_one_case_that_is_equal_by_value(tmp_path: Path, subject: str, ran: list[str]) -> None:
+    run = simulate(tmp_path, workflow(SWITCH.format(subject=subject)), {}).finish()
+    assert run.paths_run() == [*(f"choose/{name}" for name in ran), "after"]
+
+
+def test_a_switch_that_nothing_fits_runs_nothing(tmp_path: Path) -> None:
+    text = workflow(SWITCH.format(subject="2").replace("  default: [{name: other, config: {run: a}}]\n", ""))
+    run = simulate(tmp_path, text, {}).finish()
+    assert run.paths_run() == ["after"]
+    assert run.statuses()["choose"] == "succeeded"
+
+
+@pytest.mark.acceptance("PAR-15", "PAR-11")
+def test_a_matrix_has_a_pass_for_each_combination_in_the_order_of_the_axes(tmp_path: Path) -> None:
+    text = workflow(
+        """
+- matrix: {os: [debian, alpine], py: [3.11, 3.12]}
+  limit: 1
+  collect: {all: "matrix.os + string(matrix.py)"}
+  do: [{name: work, config: {run: a}, inputs: {os: matrix.os, py: matrix.py}}]
+- {matrix: {none: [], py: [1]}, do: [{name: never, config: {run: a}}]}
+- return: {all: vars.all}
+""",
+        "  outputs: {all: list<string>}",
+    )
+    run = simulate(tmp_path, text, {}).finish()
+    assert run.outputs == {"all": ["debian3.11", "debian3.12", "alpine3.11", "alpine3.12"]}
+    assert [command.inputs for command in run.ran][1] == {"os": "debian", "py": 3.12}

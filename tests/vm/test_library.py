@@ -20,7 +20,7 @@ FROZEN_NUMBERS = [
     "len", "lower", "upper", "trim", "starts_with", "ends_with", "replace", "split", "join", "keys", "values",
     "first", "last", "min", "max", "sum", "abs", "floor", "ceil", "round", "div", "range", "sort", "unique",
     "reverse", "flatten", "slice", "merge", "json", "to_json", "duration", "matches", "string", "number",
-    "integer", "bool", "type_of", "one_of", "default", "index_of",
+    "integer", "bool", "type_of", "one_of", "default", "index_of", "combinations",
 ]  # fmt: skip
 EXAMPLES = [example for row in FUNCTIONS_BY_NUMBER.values() for example in row.examples]
 A_VALUE_OF = {"string": "a", "number": 1.5, "integer": 2, "bool": True, "list": ["a"], "map": {"a": 1}, "any": "a"}

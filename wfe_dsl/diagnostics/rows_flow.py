@@ -144,6 +144,26 @@ FLOW_ROWS: Final[tuple[Row, ...]] = (
             "  - {name: go, when: inputs.env == 'live', config: {run: make}}"
         ),
     ),
+    (
+        "WFE0413",
+        "error",
+        "Two cases of a switch have one value",
+        "A switch runs the one case that equals its subject; numbers are equal by value.",
+        steps_example("- switch: 1 + 1\n  cases:\n    1: [{set: {size: \"'small'\"}}]\n    1.0: [{fail: too big}]"),
+        steps_example("- switch: 1 + 1\n  cases:\n    1: [{set: {size: \"'small'\"}}]\n    2: [{fail: too big}]"),
+    ),
+    (
+        "WFE0414",
+        "error",
+        "A case that the switch can never have",
+        "The subject has a type, and the value of the case is none of that type.",
+        workflow_example(
+            "inputs: {count: integer}\nsteps:\n  - switch: inputs.count\n    cases:\n      many: [{fail: too many}]"
+        ),
+        workflow_example(
+            "inputs: {count: integer}\nsteps:\n  - switch: inputs.count\n    cases:\n      9: [{fail: too many}]"
+        ),
+    ),
 )
 
 SHELL_ROWS: Final[tuple[Row, ...]] = (

@@ -1,4 +1,4 @@
-"""The kinds of a step that are no tasks: blocks, branches, loops, ``set``, ``return``, ``fail``, ``sleep``.
+"""The kinds of a step that are no tasks: blocks, branches, loops, signals, ``set``, ``return``, ``fail``, ``sleep``.
 
 One function a kind, from the value of its key and the map around it. What all steps share is ``steps``'s.
 """
@@ -6,19 +6,24 @@ One function a kind, from the value of its key and the map around it. What all s
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from .. import nodes
-from .context import Context
+from ..suggest import did_you_mean
+from .context import Context, is_dynamic
 from .recovery import build_fail_fast
+from .scalars import core_value
 from .step_keys import is_misspelt
-from .tree import Mapping, Node, Scalar
+from .tree import Listing, Mapping, Node, Scalar
 
 __all__ = ["BUILDERS", "Inner"]
 
 MAX_ITERATIONS: Final = 2**53
 MAX_LIMIT: Final = 1_000_000
 # What stands in the place of a missing list of steps has been reported already.
+CASES_HELP: Final = "a map from values to steps, as in `cases: {live: [{name: ship, config: {run: make ship}}]}`"
+EVENT_HELP: Final = "the name of the event, as in `event: paid`"
+MATRIX_HELP: Final = "names and lists, as in `matrix: {os: [debian, alpine]}`"
 MISPLACED: Final = {"do": ("then", "else"), "then": ("do",)}
 
 StepsBuilder = Callable[[Context, Node, str], tuple[nodes.Step, ...]]
@@ -33,6 +38,13 @@ class Inner:
         self.build = build
 
     def steps(self, node: Node, what: str) -> tuple[nodes.Step, ...]:
+        return self.build(self.context, node, what)
+
+    def step_or_steps(self, node: Node, what: str) -> tuple[nodes.Step, ...]:
+        """Return the steps of a place that takes one step or a list of them."""
+        node = self.context.known(node)
+        if isinstance(node, Mapping):
+            node = Listing(node.span, [node])
         return self.build(self.context, node, what)
 
     def required_steps(self, key: str, what: str) -> tuple[nodes.Step, ...]:
@@ -81,6 +93,37 @@ def _if(inner: Inner, node: Node) -> nodes.Block:
     )
 
 
+def _switch(inner: Inner, node: Node) -> nodes.Block:
+    context, default = inner.context, inner.mapping.get("default")
+    cases: list[nodes.Case] = []
+    if inner.mapping.get("cases") is None:
+        if not is_misspelt(inner.mapping, "cases"):
+            context.report("WFE0102", "`switch` needs `cases`", inner.mapping.head, CASES_HELP)
+    else:
+        given = context.as_map(inner.mapping.entries["cases"].value, "`cases`", CASES_HELP)
+        if given is not None and not given.entries:
+            context.report("WFE0108", "`cases` has no case", given.span, CASES_HELP)
+        for key, entry in given.entries.items() if given is not None else ():
+            value = key if entry.quoted else core_value(key)
+            literal = nodes.Literal(span=entry.key_span, value=value)
+            steps = inner.steps(entry.value, f"the case `{key}`")
+            cases.append(nodes.Case(span=entry.key_span, value=literal, steps=steps))
+    return nodes.Switch(
+        span=inner.mapping.span,
+        subject=context.expression(node, "`switch`"),
+        cases=tuple(cases),
+        default=() if default is None else inner.steps(default, "`default`"),
+    )
+
+
+def _race(inner: Inner, node: Node) -> nodes.Block:
+    return nodes.Race(span=inner.mapping.span, steps=inner.steps(node, "`race`"))
+
+
+def _saga(inner: Inner, node: Node) -> nodes.Block:
+    return nodes.Saga(span=inner.mapping.span, steps=inner.steps(node, "`saga`"))
+
+
 def _loop(until: bool) -> Builder:
     key = "`until`" if until else "`while`"
 
@@ -99,20 +142,32 @@ def _loop(until: bool) -> Builder:
 
 
 def _for_each(inner: Inner, node: Node) -> nodes.Block:
+    items = inner.context.expression(node, "`for_each`")
+    return nodes.ForEach(span=inner.mapping.span, items=items, **_iterations(inner, "for_each", "item"))
+
+
+def _matrix(inner: Inner, node: Node) -> nodes.Block:
+    axes = inner.context.as_map(node, "`matrix`", MATRIX_HELP)
+    if axes is not None and not axes.entries:
+        inner.context.report("WFE0103", "`matrix` has no axis", axes.span, MATRIX_HELP)
+    entries = () if axes is None else inner.context.expressions(axes, "the axis")
+    return nodes.Matrix(span=inner.mapping.span, axes=entries, **_iterations(inner, "matrix", "matrix"))
+
+
+def _iterations(inner: Inner, kind: str, default: str) -> dict[str, Any]:
+    """Return the fields that for_each and matrix share."""
     variable, limit = inner.mapping.get("as"), inner.mapping.get("limit")
     fail_fast, collect = inner.mapping.get("fail_fast"), inner.mapping.get("collect")
-    name = "item" if variable is None else inner.context.name(variable, "the name of the item")
+    name = default if variable is None else inner.context.name(variable, "the name of the item")
     if name is None:
         inner.context.unread.add("WFE0209")
-    return nodes.ForEach(
-        span=inner.mapping.span,
-        items=inner.context.expression(node, "`for_each`"),
-        body=inner.required_steps("do", "`for_each`"),
-        variable=name or "item",
-        limit=None if limit is None else inner.context.integer(limit, "`limit`", 1, MAX_LIMIT),
-        fail_fast="never" if fail_fast is None else build_fail_fast(inner.context, fail_fast),
-        collect=None if collect is None else _collect(inner.context, collect),
-    )
+    return {
+        "body": inner.required_steps("do", f"`{kind}`"),
+        "variable": name or default,
+        "limit": None if limit is None else inner.context.integer(limit, "`limit`", 1, MAX_LIMIT),
+        "fail_fast": "never" if fail_fast is None else build_fail_fast(inner.context, fail_fast),
+        "collect": None if collect is None else _collect(inner.context, collect),
+    }
 
 
 def _collect(context: Context, node: Node) -> nodes.Collect | None:
@@ -179,13 +234,138 @@ def _sleep_until(inner: Inner, node: Node) -> nodes.Block:
     return nodes.Sleep(span=inner.mapping.span, until=inner.context.expression(node, "`sleep_until`"))
 
 
+def _wait(inner: Inner, node: Node) -> nodes.Block:
+    context = inner.context
+    mapping = _signal(inner, node, "wait", ("event", "key", "since", "timeout", "on_timeout"), EVENT_HELP)
+    since = mapping.get("since")
+    moment: nodes.Expression | None = None
+    if since is not None:
+        moment = context.value(context.known(since) if isinstance(since, Scalar) and not is_dynamic(since) else since)
+        if isinstance(moment, nodes.Literal) and moment.value == "run":
+            moment = None
+        elif not isinstance(since, Scalar) or since.value is None:
+            context.wrong(since, "`since`", "`run`, `now` or a time", "leave it out for the start of the run")
+    return nodes.Wait(
+        span=inner.mapping.span,
+        key=_key(inner, mapping),
+        since=moment,
+        **_event(inner, mapping),
+        **_timeout(inner, mapping),
+    )
+
+
+def _publish(inner: Inner, node: Node) -> nodes.Block:
+    mapping = _signal(inner, node, "publish", ("event", "key", "data"), EVENT_HELP)
+    data = mapping.get("data")
+    return nodes.Publish(
+        span=inner.mapping.span,
+        key=_key(inner, mapping),
+        data=None if data is None else inner.context.value(data),
+        **_event(inner, mapping),
+    )
+
+
+def _approve(inner: Inner, node: Node) -> nodes.Block:
+    context = inner.context
+    if isinstance(node, Scalar) and node.value is not None:
+        return nodes.Approve(span=inner.mapping.span, title=context.text(node))
+    keys = ("title", "options", "reject", "assignees", "timeout", "on_timeout")
+    mapping = _signal(inner, node, "approve", keys, "the question, as in `title: Ship it?`")
+    title = mapping.get("title")
+    text: nodes.Expression = nodes.Literal(span=mapping.span, value="")
+    if title is None:
+        pass  # told already
+    elif isinstance(title, Scalar) and title.value is not None:
+        text = context.text(title) if isinstance(title.value, str) else nodes.Literal(span=title.span, value=title.text)
+    else:
+        context.wrong(title, "`title`", "a text", "the question, as in `title: Ship it?`")
+    options = _options(context, mapping, "options", ("approve", "reject"))
+    reject = _options(context, mapping, "reject", tuple(name for name in ("reject",) if name in options))
+    for name in reject:
+        if name not in options:
+            help = did_you_mean(name, options) or f"the options are {', '.join(options)}"
+            context.report("WFE0117", f"`reject` can't be `{name}`", mapping.entries["reject"].value.span, help)
+    assignees = mapping.get("assignees")
+    people = None if assignees is None else context.as_list(assignees, "`assignees`", "as in `assignees: [ops]`")
+    return nodes.Approve(
+        span=inner.mapping.span,
+        title=text,
+        options=options,
+        reject=reject,
+        assignees=() if people is None else tuple(context.value(person) for person in people.items),
+        **_timeout(inner, mapping),
+    )
+
+
+def _signal(inner: Inner, node: Node, kind: str, keys: tuple[str, ...], help: str) -> Mapping:
+    """Return the map of a kind that says all it has to say under its own key; the first of ``keys`` has to be there."""
+    mapping = inner.context.as_map(node, f"`{kind}`", f"its keys are: {', '.join(keys)}")
+    if mapping is None:
+        return Mapping(node.span, {})
+    guesses = inner.context.check_keys(mapping, keys, f"`{kind}`")
+    inner.context.require(mapping, keys[0], f"`{kind}`", guesses, help)
+    return mapping
+
+
+def _event(inner: Inner, mapping: Mapping) -> dict[str, Any]:
+    entry = mapping.entries.get("event")
+    if entry is None:
+        return {"event": "", "event_span": mapping.span}
+    name = inner.context.string(entry.value, "`event`", "a name, as in `event: paid`")
+    if name == "":
+        inner.context.report("WFE0103", "`event` is an empty text", entry.value.span, "as in `event: paid`")
+    return {"event": name or "", "event_span": entry.value.span}
+
+
+def _key(inner: Inner, mapping: Mapping) -> nodes.Expression | None:
+    key = mapping.get("key")
+    if key is None:
+        return None
+    if isinstance(key, Scalar) and key.value is not None:
+        is_text = isinstance(key.value, str)
+        return inner.context.text(key) if is_text else nodes.Literal(span=key.span, value=key.text)
+    inner.context.wrong(key, "`key`", "a text", "a text in which `${{ }}` may stand, as in `key: '${{ run.id }}'`")
+    return None
+
+
+def _timeout(inner: Inner, mapping: Mapping) -> dict[str, Any]:
+    timeout, otherwise = mapping.get("timeout"), mapping.get("on_timeout")
+    if otherwise is not None and timeout is None and "timeout" in mapping.entries:
+        otherwise = None
+    if otherwise is not None and timeout is None:
+        help = "say how long to wait, as in `timeout: 1d`"
+        inner.context.report("WFE0505", "`on_timeout` needs `timeout`", mapping.entries["on_timeout"].key_span, help)
+    return {
+        "timeout_ms": None if timeout is None else inner.context.duration(timeout, "`timeout`", least=1),
+        "on_timeout": None if otherwise is None else inner.step_or_steps(otherwise, "`on_timeout`"),
+    }
+
+
+def _options(context: Context, mapping: Mapping, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    node = mapping.get(key)
+    listing = None if node is None else context.as_list(node, f"`{key}`", "as in `[approve, reject]`")
+    if listing is None:
+        return default
+    names = [context.string(item, f"an item of `{key}`") for item in listing.items]
+    if key == "options" and not names:
+        context.report("WFE0116", "`options` is empty, so no answer would be allowed", listing.span, "list them")
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
 BUILDERS: Final[dict[str, Builder]] = {
     "sequence": _sequence,
     "parallel": _parallel,
     "if": _if,
+    "switch": _switch,
     "while": _loop(until=False),
     "until": _loop(until=True),
     "for_each": _for_each,
+    "matrix": _matrix,
+    "race": _race,
+    "saga": _saga,
+    "wait": _wait,
+    "approve": _approve,
+    "publish": _publish,
     "set": _set,
     "return": _return,
     "fail": _fail,

@@ -228,7 +228,7 @@ class Reader:
             self.diagnostics.add("WFE0014", f"the key `{text}` is given twice", key.span, help, label)
             self.dropped.append(node)
         else:
-            frame.entries[text] = Entry(text, key.span, node)
+            frame.entries[text] = Entry(text, key.span, node, key.style != "")
 
     def _scalar(self, event: Any) -> Scalar | Broken:
         start, end, text, style = event.start_mark, event.end_mark, event.value, event.style or ""
@@ -298,7 +298,7 @@ class Reader:
         entries = {}
         for key, entry in node.entries.items():
             value = self._copy(entry.value, use, depth + 1)
-            entries[key] = Entry(key, _brought(entry.key_span, use), value)
+            entries[key] = Entry(key, _brought(entry.key_span, use), value, entry.quoted)
         return Mapping(span, entries)
 
     def _merge(self, frame: Frame) -> None:

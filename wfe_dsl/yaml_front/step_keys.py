@@ -14,9 +14,6 @@ __all__ = [
     "HOOKS",
     "KINDS",
     "KNOWN",
-    "LATER",
-    "LATER_COMPANIONS",
-    "LATER_KINDS",
     "TASK_KEYS",
     "UNDER_CONFIG",
     "is_misspelt",
@@ -31,6 +28,8 @@ COMMON: Final = (
     "retry",
     "error_behavior",
     "continue_on_failure",
+    "compensate",
+    "compensate_on_failure",
     *HOOKS,
 )
 TASK_KEYS: Final = ("type", "config", "inputs", "outputs", "on_crash")
@@ -39,31 +38,24 @@ KINDS: Final[dict[str, tuple[str, ...]]] = {
     "sequence": (),
     "parallel": (),
     "if": ("then", "else"),
+    "switch": ("cases", "default"),
     "while": ("do", "max_iterations"),
     "until": ("do", "max_iterations"),
     "for_each": ("as", "do", "limit", "fail_fast", "collect"),
+    "matrix": ("as", "do", "limit", "fail_fast", "collect"),
+    "race": (),
+    "saga": (),
+    "wait": (),
+    "approve": (),
+    "publish": (),
     "set": (),
     "return": (),
     "fail": (),
     "sleep": (),
     "sleep_until": (),
 }
-# What a later version brings, and what to write until then.
-LATER_KINDS: Final = {
-    "switch": "write `if:` with `then:` and `else:`, one inside the other",
-    "matrix": "write `for_each:` over the combinations",
-    "race": "try one after the other: the second in the `on_failure:` hook of the first",
-    "wait": "ask for it in a loop: `until:` with a `sleep:` in its `do:`",
-    "approve": "make two workflows of it, and start the second one by hand",
-    "saga": "undo a step's work in its `on_failure:` hook",
-    "publish": "tell it from a shell step",
-}
-LATER_KEYS: Final = dict.fromkeys(("compensate", "compensate_on_failure"), LATER_KINDS["saga"])
-LATER_COMPANIONS: Final = ("cases", "default")
-
 COMPANIONS: Final = frozenset(key for keys in KINDS.values() for key in keys)
-KNOWN: Final = frozenset((*COMMON, *TASK_KEYS, *KINDS, *COMPANIONS, "cases", "default"))
-LATER: Final = {**LATER_KINDS, **LATER_KEYS}
+KNOWN: Final = frozenset((*COMMON, *TASK_KEYS, *KINDS, *COMPANIONS))
 CONFIG_KEYS: Final = frozenset(key for row in STEP_TYPES.values() for key in row.keys) - KNOWN
 UNDER_CONFIG: Final = {key: f"`{key}` belongs under `config:`" for key in CONFIG_KEYS}
 
@@ -73,6 +65,6 @@ def is_misspelt(mapping: Mapping, key: str) -> bool:
     for other in mapping.entries:
         if other not in KNOWN and nearest(other, (key,)):
             return True
-        if other not in KNOWN and other not in LATER and other not in UNDER_CONFIG and not nearest(other, KNOWN):
+        if other not in KNOWN and other not in UNDER_CONFIG and not nearest(other, KNOWN):
             return True
     return False

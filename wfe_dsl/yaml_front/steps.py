@@ -24,9 +24,6 @@ from .step_keys import (
     HOOKS,
     KINDS,
     KNOWN,
-    LATER,
-    LATER_COMPANIONS,
-    LATER_KINDS,
     TASK_KEYS,
     UNDER_CONFIG,
     is_misspelt,
@@ -61,21 +58,24 @@ def build_steps(context: Context, node: Node, what: str) -> tuple[nodes.Step, ..
 
 def build_hooks(context: Context, mapping: Mapping) -> nodes.Hooks | None:
     """Return the hooks of a step or a workflow; each is a step or a list of steps. None: there are none."""
-    hooks: dict[str, tuple[nodes.Step, ...]] = {}
-    for hook in HOOKS:
-        entry = mapping.entries.get(hook)
-        if entry is None:
-            continue
-        node = context.known(entry.value)
-        if isinstance(node, Mapping):
-            step = _build_step(context, node)
-            hooks[hook] = () if step is None else (step,)
-        else:
-            hooks[hook] = build_steps(context, node, f"`{hook}`")
+    hooks = {
+        hook: build_step_or_steps(context, mapping.entries[hook].value, f"`{hook}`")
+        for hook in HOOKS
+        if hook in mapping.entries
+    }
     if not hooks:
         return None
     spans = [mapping.entries[hook].key_span for hook in hooks]
     return nodes.Hooks(span=spans[0], **hooks)
+
+
+def build_step_or_steps(context: Context, node: Node, what: str) -> tuple[nodes.Step, ...]:
+    """Return the steps of a place that takes one step or a list of them."""
+    node = context.known(node)
+    if isinstance(node, Mapping):
+        step = _build_step(context, node)
+        return () if step is None else (step,)
+    return build_steps(context, node, what)
 
 
 def _build_step(context: Context, node: Node) -> nodes.Step | None:
@@ -85,7 +85,7 @@ def _build_step(context: Context, node: Node) -> nodes.Step | None:
     entries = mapping.entries
     unknown = not KNOWN.issuperset(entries)
     if unknown:
-        context.check_keys(mapping, KNOWN, "a step", LATER, UNDER_CONFIG, KEYS_HELP)
+        context.check_keys(mapping, KNOWN, "a step", None, UNDER_CONFIG, KEYS_HELP)
     name, name_span = _name(context, mapping)
     kind = _kind(context, mapping, unknown)
     timeouts: dict[str, int | None] = {}
@@ -123,6 +123,12 @@ def _build_step(context: Context, node: Node) -> nodes.Step | None:
             outputs = build_outputs(context, entries["outputs"].value)
     else:
         body = BUILDERS[kind](Inner(context, mapping, build_steps), entries[kind].value)
+    compensate: tuple[nodes.Step, ...] = ()
+    if "compensate" in entries:
+        compensate = build_step_or_steps(context, entries["compensate"].value, "`compensate`")
+    compensate_failed: bool | None = False
+    if "compensate_on_failure" in entries:
+        compensate_failed = context.flag(entries["compensate_on_failure"].value, "`compensate_on_failure`")
     return nodes.Step(
         span=mapping.span,
         name=name,
@@ -138,6 +144,8 @@ def _build_step(context: Context, node: Node) -> nodes.Step | None:
         continue_on_failure=bool(tolerant),
         on_crash=on_crash,
         hooks=build_hooks(context, mapping),
+        compensate=compensate,
+        compensate_on_failure=bool(compensate_failed),
     )
 
 
@@ -154,14 +162,11 @@ def _kind(context: Context, mapping: Mapping, unknown: bool) -> str | None:
     present = [key for key in entries if key in KINDS]
     if "type" in entries or "config" in entries:
         present.insert(0, "type" if "type" in entries else "config")
-    later = [key for key in entries if key in LATER_KINDS]
-    if len(present) + len(later) > 1:
-        first, other = sorted((*present, *later), key=lambda key: _position(entries[key].key_span))[:2]
+    if len(present) > 1:
+        first, other = sorted(present, key=lambda key: _position(entries[key].key_span))[:2]
         message = f"a step is one thing, and this one has both `{first}` and `{other}`"
         label = (Label(entries[first].key_span, "and this one"),)
         context.report("WFE0111", message, entries[other].key_span, "make two steps of it", label)
-        return None
-    if later:
         return None
     if not present:
         if not unknown:
@@ -177,8 +182,8 @@ def _kind(context: Context, mapping: Mapping, unknown: bool) -> str | None:
         if key in TASK_KEYS:
             message = f"`{key}` is for tasks, and this step is a `{kind}`"
             context.report("WFE0124", message, entry.key_span, f"put it on the tasks inside the `{kind}`")
-        elif key in COMPANIONS or key in LATER_COMPANIONS:
-            owners = [f"`{owner}`" for owner, companions in KINDS.items() if key in companions] or ["`switch`"]
+        elif key in COMPANIONS:
+            owners = [f"`{owner}`" for owner, companions in KINDS.items() if key in companions]
             this = "a task" if kind == "task" else f"a `{kind}`"
             message = f"`{key}` goes with {' or '.join(owners)}, and this step is {this}"
             help = PARALLEL_HELP.get((kind, key), f"remove `{key}`, or make the step a {' or '.join(owners)}")

@@ -34,6 +34,7 @@ class Entry(msgspec.Struct, gc=False):
     key: str
     key_span: Span
     value: Node
+    quoted: bool = False  # the key was written in quotes, so it is a text whatever it looks like
 
 
 class Listing(msgspec.Struct, gc=False):
