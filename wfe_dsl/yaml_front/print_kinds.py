@@ -14,6 +14,7 @@ from ..expression_printer import NoSpelling, print_text
 from .layout import Item, Series, Table, Value
 from .print_values import (
     item,
+    lines_of,
     written_config,
     written_duration,
     written_entries,
@@ -41,7 +42,10 @@ def _task(body: nodes.Task, steps: StepsWriter) -> Iterator[Item]:
     if not keys:
         return
     row = STEP_TYPES.get(body.type)
-    yield item("config", written_value(body.config) if row is None else written_config(body.config, row.keys))
+    config = item("config", written_value(body.config) if row is None else written_config(body.config, row.keys))
+    if body.config.span.line == body.config.span.end_line:  # what stands beside it is about the whole
+        config.lines = lines_of(body.config.span)
+    yield config
 
 
 def _sequence(body: nodes.Sequence, steps: StepsWriter) -> Iterator[Item]:
