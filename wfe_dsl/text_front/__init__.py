@@ -9,5 +9,6 @@ front end make nodes of it: a rule about keys and values stands in one place. Th
 from __future__ import annotations
 
 from .documents import load_source, load_text
+from .printer import print_document
 
-__all__ = ["load_source", "load_text"]
+__all__ = ["load_source", "load_text", "print_document"]

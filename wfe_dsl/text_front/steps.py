@@ -32,7 +32,7 @@ from .words import BLOCK_KEYS, RESERVED, SHORTHANDS, STEP_WORDS, WORKFLOW_WORDS
 
 __all__ = ["read_step", "read_steps"]
 
-FOREIGN: Final = frozenset((*STEP_WORDS, "workflow", "input", "output", "include", "else", "case", "default"))
+FOREIGN: Final = frozenset((*STEP_WORDS, "else", "case"))
 """What can't begin a line in the block of a task: the block was never closed."""
 STEP_EXAMPLE: Final = 'as in step build = shell "make"'
 ARGUMENTS_EXAMPLE: Final = "as in call deploy (region: inputs.region)"

@@ -133,7 +133,12 @@ def _item(cursor: Cursor, entries: Entries, steps: list[Node]) -> None:
         steps.append(read_step(cursor))
     elif word == "input" or word == "output":
         cursor.at += 1
-        _declaration(cursor, entries, word)
+        if cursor.kind == "{":
+            opening = cursor.token
+            span = cursor.block(lambda: _declaration(cursor, entries, word), commas=True)
+            entries.setdefault(f"{word}s", Entry(f"{word}s", cursor.span(opening), Mapping(span, {})))
+        else:
+            _declaration(cursor, entries, word)
     elif word == "description":
         cursor.at += 1
         found = text(cursor, "a text", 'as in description "Builds and deploys"')
