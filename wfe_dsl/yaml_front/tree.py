@@ -7,9 +7,9 @@ from typing import Final
 
 import msgspec
 
-from ..source import Span
+from ..source import Span, SpanOf
 
-__all__ = ["Broken", "Entry", "Listing", "Mapping", "Node", "Scalar", "kind_of", "words_in"]
+__all__ = ["Broken", "Entry", "Listing", "Mapping", "Node", "Placed", "Scalar", "kind_of", "words_in"]
 
 LONGEST_WORD: Final = 200
 
@@ -28,6 +28,14 @@ class Scalar(msgspec.Struct, gc=False):
     begin: int
     end: int
     verbatim: bool = False
+
+
+class Placed(Scalar, gc=False):
+    """A scalar of another notation, which knows itself where its letters stand in the source."""
+
+    def places(self) -> SpanOf:
+        """Return the function from offsets in ``text`` (start, end exclusive) to the span in the file."""
+        raise NotImplementedError
 
 
 class Entry(msgspec.Struct, gc=False):
