@@ -284,7 +284,7 @@ class Context:
         A node, of any kind, where it is just one variable that is known now; else an expression.
         """
         reference = self.interpolator.whole(node.text)
-        if reference is None or node.meaning is not None:
+        if reference is None or node.meaning is not None or self.interpolator.keep:
             return self.text(node)
         found = self.interpolator.resolve(reference, node.span)
         if found is None:
