@@ -87,7 +87,10 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, tuple[Any, bool]]:
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
-        found[name] = (hints.get(name, Any), parameter.default is parameter.empty)
+        hint = hints.get(name, Any)
+        if getattr(hint, "__name__", "") == "CallContext" and hint.__module__.startswith("wfe_runtime."):
+            continue  # the worker gives it
+        found[name] = (hint, parameter.default is parameter.empty)
     return found
 
 

@@ -1,4 +1,4 @@
-"""The functions of the expression language, for expressions in Python. Written by ``generate``: do not edit.
+"""The functions of the expression language, for expressions in Python; ``generate`` writes this file.
 
 ``map`` and ``filter``, which bind a variable, are ``map_`` and ``filter_`` of the package.
 """

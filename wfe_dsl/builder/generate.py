@@ -11,7 +11,7 @@ from wfe_vm.library import FUNCTIONS_BY_NAME, Function
 __all__ = ["functions_module", "main"]
 
 PATH: Final = Path(__file__).with_name("functions.py")
-HEAD: Final = '''"""The functions of the expression language, for expressions in Python. Written by ``generate``: do not edit.
+HEAD: Final = '''"""The functions of the expression language, for expressions in Python; ``generate`` writes this file.
 
 ``map`` and ``filter``, which bind a variable, are ``map_`` and ``filter_`` of the package.
 """

@@ -13,6 +13,8 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, NotRequired, Required, Union, get_args, get_origin
 
+import msgspec
+
 __all__ = ["UnknownHint", "fields_of", "function_hints", "members_of", "type_text"]
 
 _SCALARS: Final[dict[Any, str]] = {
@@ -86,7 +88,7 @@ def members_of(hint: Any) -> tuple[Any, ...]:
 
 
 def fields_of(hint: Any) -> dict[str, tuple[Any, Any]] | None:
-    """Return the fields of a TypedDict or a dataclass: the type of each and its default, or MISSING.
+    """Return the fields of a TypedDict, a dataclass or a msgspec.Struct: the type of each and its default, or MISSING.
 
     None for any other type. What need not be there is optional.
     """
@@ -97,6 +99,13 @@ def fields_of(hint: Any) -> dict[str, tuple[Any, Any]] | None:
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         hints = _hints(hint)
         return {field.name: (hints[field.name], _default(field)) for field in dataclasses.fields(hint) if field.init}
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        found = {}
+        for inner in msgspec.structs.fields(hint):
+            missing = inner.default is msgspec.NODEFAULT
+            made = dataclasses.MISSING if inner.default_factory is msgspec.NODEFAULT else inner.default_factory()
+            found[inner.encode_name] = (inner.type, made if missing else inner.default)
+        return found
     return None
 
 

@@ -18,7 +18,7 @@ from ..diagnostics.model import Diagnostics
 from ..source import SourceFile, Span
 from ..variables import Variables
 from .documents import BuildError, document
-from .workflow import Workflow
+from .workflow import Workflow, collected
 
 __all__ = ["load_python"]
 
@@ -54,19 +54,19 @@ def load_python(
         return None
     module = ModuleType(name)
     module.__file__ = path
-    if not _run(module, code, path, diagnostics):
-        return None
-    made = [workflow for workflow in Workflow.made_in(module) if isinstance(workflow, Workflow)]
+    with collected() as made:
+        if not _run(module, code, path, diagnostics):
+            return None
+    held = [value for value in module.__dict__.values() if isinstance(value, Workflow)]
     listed = module.__dict__.get("included", ())
     included = [one for one in listed if isinstance(one, Workflow)] if isinstance(listed, list | tuple) else []
-    own = [workflow for workflow in made if workflow not in included]
+    here = [workflow for workflow, names in made if names is module.__dict__]
+    own = [workflow for workflow in dict.fromkeys(here or held) if workflow not in included]
     if not own:
-        help = "make one, as in `wf = Workflow(\"deploy\", 1)`, where the file runs and not only inside a function"
+        help = 'make one, as in `wf = Workflow("deploy", 1)`, where the file runs and not only inside a function'
         diagnostics.add("WFE0659", "the file makes no workflow", _span(path, 1), help)
         return None
-    return document(
-        *own, including=included, variables=variables, step_types=step_types, diagnostics=diagnostics
-    )
+    return document(*own, including=included, variables=variables, step_types=step_types, diagnostics=diagnostics)
 
 
 def _run(module: ModuleType, code: object, path: str, diagnostics: Diagnostics) -> bool:
@@ -83,7 +83,7 @@ def _run(module: ModuleType, code: object, path: str, diagnostics: Diagnostics) 
     except (Exception, SystemExit) as error:
         said = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
         message = f"running the file stops with {said}"
-        help = "mend what it does; what shall run only as a program goes under `if __name__ == \"__main__\":`"
+        help = 'mend what it does; what shall run only as a program goes under `if __name__ == "__main__":`'
         diagnostics.add("WFE0658", message, _span(path, _line_in(path, error.__traceback__)), help)
         return False
     finally:

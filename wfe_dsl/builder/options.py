@@ -123,7 +123,7 @@ class DenoOptions(TaskOptions, total=False):
 
 
 class PythonOptions(TaskOptions, total=False):
-    pass
+    isolate: bool | None
 
 
 class CallOptions(TaskOptions, total=False):

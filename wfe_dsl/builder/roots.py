@@ -1,4 +1,4 @@
-"""What expressions can name besides a workflow's own data: the run, the host, an iteration, and in hooks the outcome."""
+"""What expressions can name besides a workflow's data: the run, the host, an iteration, in hooks the outcome."""
 
 from __future__ import annotations
 

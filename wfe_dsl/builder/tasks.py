@@ -7,7 +7,7 @@ checked as in a file, when the workflow is built.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Final, Unpack, overload
 
 from ..suggest import did_you_mean, nearest
 from ..yaml_front.step_keys import COMMON, KNOWN, TASK_KEYS
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TaskCalls"]
 
-F = TypeVar("F", bound=Callable[..., Any])
 
 _STEP_KEYS: Final = (*COMMON, *TASK_KEYS)
 
@@ -82,23 +81,18 @@ class TaskCalls:
     @overload
     def step(self, function: Callable[..., Any], /) -> Step: ...
     @overload
-    def step(self, *, name: str | None = None, **options: Unpack[PythonOptions]) -> Callable[[F], Step]: ...
     def step(
-        self,
-        function: Callable[..., Any] | None = None,
-        /,
-        *,
-        name: str | None = None,
-        **options: Unpack[PythonOptions],
-    ) -> Step | Callable[[F], Step]:
+        self, *, name: str | None = None, **options: Unpack[PythonOptions]
+    ) -> Callable[[Callable[..., Any]], Step]: ...
+    def step(
+        self, function: Callable[..., Any] | None = None, /, *, name: str | None = None, **options: Any
+    ) -> Step | Callable[[Callable[..., Any]], Step]:
         """Make the function below a step, here and now; its name is then the step's."""
-        if function is not None:
-            return self._python(name or getattr(function, "__name__", ""), function, dict(options))
 
-        def decorate(function: F) -> Step:
-            return self._python(name or getattr(function, "__name__", ""), function, dict(options))
+        def decorate(function: Callable[..., Any]) -> Step:
+            return self._python(name or str(getattr(function, "__name__", "")), function, dict(options))
 
-        return decorate
+        return decorate if function is None else decorate(function)
 
     def task(self, name: str, type: str | None = None, **options: Unpack[TaskOptions]) -> Step:
         """Add a task of any type, with its keys under ``config``."""

@@ -12,9 +12,10 @@ What was said is read when it is built, by the front end that reads files, so th
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from types import ModuleType
-from typing import TYPE_CHECKING, Final, Unpack
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from .. import nodes
 from ..diagnostics.model import Diagnostics
@@ -32,12 +33,22 @@ from .tasks import TaskCalls
 if TYPE_CHECKING:
     from ..compiler import Compiled
 
-__all__ = ["Workflow"]
+__all__ = ["Workflow", "collected"]
 
-_MADE: Final = "__workflows__"
-"""The global of a module in which the workflows that it makes are kept."""
+_COLLECTED: Final[ContextVar[list[tuple[Workflow, dict[str, Any]]] | None]] = ContextVar("made", default=None)
 
 _DECLARING: Final = ("inputs", "outputs")
+
+
+@contextmanager
+def collected() -> Iterator[list[tuple[Workflow, dict[str, Any]]]]:
+    """Collect the workflows that are made within, in order, each with the globals of the module that made it."""
+    made: list[tuple[Workflow, dict[str, Any]]] = []
+    token = _COLLECTED.set(made)
+    try:
+        yield made
+    finally:
+        _COLLECTED.reset(token)
 
 
 class Workflow(TaskCalls, BlockCalls, Hooked):
@@ -47,8 +58,9 @@ class Workflow(TaskCalls, BlockCalls, Hooked):
         place = caller()
         self.id = id
         self.version = version
-        made = place.globals.setdefault(_MADE, [])
-        made.append(self)
+        collected = _COLLECTED.get()
+        if collected is not None:
+            collected.append((self, place.globals))
         self._draft = draft = Draft(place.span)
         self._recorder = recorder = Recorder(draft)
         recorder.put(draft, "id", place, id, position=0)
@@ -62,13 +74,6 @@ class Workflow(TaskCalls, BlockCalls, Hooked):
 
     def __repr__(self) -> str:
         return f"<workflow {self.id} version {self.version}>"
-
-    @staticmethod
-    def made_in(module: ModuleType) -> list[Workflow]:
-        """Return the workflows that a module has made, in order; those in its globals where it has made none itself."""
-        made: list[Workflow] = module.__dict__.get(_MADE, [])
-        held = [value for value in module.__dict__.values() if isinstance(value, Workflow)]
-        return list(dict.fromkeys(made or held))
 
     @property
     def inputs(self) -> Expression:

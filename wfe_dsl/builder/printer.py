@@ -1,0 +1,2 @@
+def print_document(document: object, comments: object) -> str:
+    return ""
