@@ -80,18 +80,20 @@ def name_of(function: Callable[..., Any] | Task[..., Any]) -> str:
     return f"{module}:{name}"
 
 
-def parameters_of(function: Callable[..., Any]) -> dict[str, tuple[Any, bool]]:
-    """Return the parameters of a function: their hints, and whether each has to be given."""
+def parameters_of(function: Callable[..., Any]) -> tuple[dict[str, tuple[Any, bool]], bool]:
+    """Return the parameters of a function, their hints and whether each has to be given; and if it takes any other."""
     hints = function_hints(function)
     found = {}
+    open_ended = False
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            open_ended = open_ended or parameter.kind == parameter.VAR_KEYWORD
             continue
         hint = hints.get(name, Any)
         if getattr(hint, "__name__", "") == "CallContext" and hint.__module__.startswith("wfe_runtime."):
             continue  # the worker gives it
         found[name] = (hint, parameter.default is parameter.empty)
-    return found
+    return found, open_ended
 
 
 def outputs_of(function: Callable[..., Any]) -> dict[str, str]:

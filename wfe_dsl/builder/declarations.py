@@ -11,13 +11,12 @@ from typing import Any, Final
 
 from ..diagnostics.model import Diagnostics
 from ..yaml_front import tree
+from .expressions import OMITTED
 from .hints import UnknownHint, fields_of, members_of, type_text
 from .places import Part
 from .values import plain_text, tree_of
 
-__all__ = ["MISSING", "Input", "Output", "declarations", "step_outputs"]
-
-MISSING: Final = dataclasses.MISSING
+__all__ = ["Input", "Output", "declarations", "step_outputs"]
 
 _FORMS: Final = "str, int, float, bool, list[T], dict[str, T], T | None, a Literal, an Enum, a TypedDict, a dataclass"
 
@@ -27,7 +26,7 @@ class Input:
     """An input, or an output, of a workflow. ``default`` left out: it has none."""
 
     type: Any
-    default: Any = MISSING
+    default: Any = OMITTED
     enum: Sequence[Any] | None = None
     description: str | None = None
 
@@ -44,7 +43,7 @@ def declarations(given: object, part: Part, diagnostics: Diagnostics) -> tree.No
     """Return the inputs or outputs of a workflow: a map from names to what is said of each."""
     fields = fields_of(given)
     if fields is not None:
-        given = {name: Input(hint, default) for name, (hint, default) in fields.items()}
+        given = {name: Input(hint, _given(default)) for name, (hint, default) in fields.items()}
     if not isinstance(given, Mapping):
         return tree_of(given, part, diagnostics)
     entries = {}
@@ -54,7 +53,7 @@ def declarations(given: object, part: Part, diagnostics: Diagnostics) -> tree.No
             keys = dict(value)
         elif isinstance(value, Input):
             keys = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-            keys = {key: item for key, item in keys.items() if item is not None and item is not MISSING}
+            keys = {key: item for key, item in keys.items() if item is not None and item is not OMITTED}
             if value.default is None:
                 keys["default"] = None
         else:
@@ -92,6 +91,10 @@ def step_outputs(given: object, part: Part, diagnostics: Diagnostics) -> tree.No
             entries["path"] = tree.Entry("path", path.key_span, tree_of(output.path, path, diagnostics), quoted=True)
         found.append(tree.Mapping(inner.key_span, entries))
     return tree.Listing(part.span, found)
+
+
+def _given(default: object) -> object:
+    return OMITTED if default is dataclasses.MISSING else default
 
 
 def _listed(item: object, part: Part, diagnostics: Diagnostics) -> tree.Node:

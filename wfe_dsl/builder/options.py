@@ -108,6 +108,7 @@ class TaskOptions(StepOptions, total=False):
 
 
 class ShellOptions(TaskOptions, total=False):
+    run: Text | None
     file: Text | PathLike[str] | None
     shell: Text | Sequence[str] | None
     env: Mapping[str, Any] | None
@@ -115,6 +116,7 @@ class ShellOptions(TaskOptions, total=False):
 
 
 class DenoOptions(TaskOptions, total=False):
+    script: Text | None
     file: Text | PathLike[str] | None
     permissions: Mapping[str, Any] | None
     modules: Sequence[Text] | None
@@ -123,15 +125,18 @@ class DenoOptions(TaskOptions, total=False):
 
 
 class PythonOptions(TaskOptions, total=False):
+    call: str | None
     isolate: bool | None
 
 
 class CallOptions(TaskOptions, total=False):
+    workflow: str | None
     version: int | None
     detach: bool | None
 
 
 class ContainerOptions(TaskOptions, total=False):
+    image: Text | None
     run: Text | None
     command: Text | Sequence[Text] | None
     env: Mapping[str, Any] | None

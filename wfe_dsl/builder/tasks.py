@@ -48,28 +48,34 @@ class TaskCalls:
 
     _recorder: Recorder
 
-    def shell(self, name: str, run: Text | None = None, **options: Unpack[ShellOptions]) -> Step:
+    def shell(self, name: str, run: Text | None = None, /, **options: Unpack[ShellOptions]) -> Step:
         """Add a script of the shell, or of another program that ``shell`` names."""
         return self._task("shell", name, {"run": run}, options)
 
-    def deno(self, name: str, script: Text | None = None, **options: Unpack[DenoOptions]) -> Step:
+    def deno(self, name: str, script: Text | None = None, /, **options: Unpack[DenoOptions]) -> Step:
         """Add a script in TypeScript or JavaScript."""
         return self._task("deno", name, {"script": script}, options)
 
-    def container(self, name: str, image: Text | None = None, **options: Unpack[ContainerOptions]) -> Step:
+    def container(self, name: str, image: Text | None = None, /, **options: Unpack[ContainerOptions]) -> Step:
         """Add a command or script that runs in a container."""
         return self._task("container", name, {"image": image}, options)
 
-    def call(self, name: str, workflow: str | Workflow | None = None, **options: Unpack[CallOptions]) -> Step:
+    def call(self, name: str, workflow: str | Workflow | None = None, /, **options: Unpack[CallOptions]) -> Step:
         """Add a run of another workflow: the id of one, or one that was built here; ``name`` where it is left out."""
-        given: dict[str, Any] = {"workflow": name if workflow is None else workflow}
-        if workflow is not None and not isinstance(workflow, str):
+        given: dict[str, Any] = {"workflow": workflow}
+        if workflow is None and options.get("workflow") is None:
+            given = {"workflow": name}
+        elif workflow is not None and not isinstance(workflow, str):
             self._recorder.children.append(workflow)
             given = {"workflow": workflow.id, "version": workflow.version}
         return self._task("workflow", name, given, options)
 
     def python(
-        self, name: str, call: str | Callable[..., Any] | Task[..., Any], **options: Unpack[PythonOptions]
+        self,
+        name: str,
+        call: str | Callable[..., Any] | Task[..., Any] | None = None,
+        /,
+        **options: Unpack[PythonOptions],
     ) -> Step:
         """Add a call of a function: one that a worker can import, or the name ``package.module:function`` of one.
 
@@ -82,7 +88,7 @@ class TaskCalls:
     def step(self, function: Callable[..., Any], /) -> Step: ...
     @overload
     def step(
-        self, *, name: str | None = None, **options: Unpack[PythonOptions]
+        self, function: None = None, /, *, name: str | None = None, **options: Unpack[PythonOptions]
     ) -> Callable[[Callable[..., Any]], Step]: ...
     def step(
         self, function: Callable[..., Any] | None = None, /, *, name: str | None = None, **options: Any
@@ -98,8 +104,8 @@ class TaskCalls:
         """Add a task of any type, with its keys under ``config``."""
         return self._task(type, name, {}, options)
 
-    def _python(self, name: str, call: str | Callable[..., Any] | Task[..., Any], options: dict[str, Any]) -> Step:
-        if isinstance(call, str):
+    def _python(self, name: str, call: str | Callable[..., Any] | None, options: dict[str, Any]) -> Step:
+        if call is None or isinstance(call, str):
             return self._task("python", name, {"call": call}, options)
         place = caller()
         recorder = self._recorder
@@ -112,7 +118,7 @@ class TaskCalls:
         except Unnamed as unnamed:
             recorder.found.add("WFE0655", str(unnamed), place.argument("call", 1).span, _REGISTER)
         try:
-            options["inputs"] = self._arguments(name, parameters_of(function), options.get("inputs"), place)
+            options["inputs"] = self._arguments(name, function, options.get("inputs"), place)
             if options.get("outputs") is None:
                 options["outputs"] = outputs_of(function)
         except UnknownHint as unknown:
@@ -121,14 +127,15 @@ class TaskCalls:
             recorder.found.add("WFE0653", message, place.argument("call", 1).span, help)
         return self._task("python", name, {"call": given or "unknown:unknown"}, options)
 
-    def _arguments(self, name: str, parameters: dict[str, tuple[Any, bool]], given: Any, place: Place) -> Any:
+    def _arguments(self, name: str, function: Callable[..., Any], given: Any, place: Place) -> Any:
         """Return the inputs of a function: those given, and the workflow's of the same names."""
         if given is not None and not isinstance(given, Mapping):
             return given
+        parameters, open_ended = parameters_of(function)
         inputs = dict(given or {})
         part = place.argument("inputs")
         for key in inputs:
-            if key not in parameters:
+            if key not in parameters and not open_ended:
                 help = did_you_mean(str(key), parameters) or f"it has: {', '.join(parameters) or 'none'}"
                 message = f"the function of `{name}` has no parameter `{key}`"
                 self._recorder.found.add("WFE0656", message, part.entry(key).key_span, help)

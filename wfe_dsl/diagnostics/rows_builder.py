@@ -63,8 +63,10 @@ BUILDER_ROWS: Final[tuple[Row, ...]] = (
         "error",
         "A reference to a step without a name",
         "The compiler makes up names for blocks and the like, but nothing can count on them.",
-        _python('paid = wf.wait_for("paid", timeout="1h")\nwf.set({"amount": paid.output.data})'),
-        _python('paid = wf.wait_for("paid", name="paid", timeout="1h")\nwf.set({"amount": paid.output.data})'),
+        _python('with wf.parallel() as tests:\n    wf.shell("unit", "make test")\nwf.set({"ok": tests.status})'),
+        _python(
+            'with wf.parallel(name="tests") as tests:\n    wf.shell("unit", "make test")\nwf.set({"ok": tests.status})'
+        ),
     ),
     (
         "WFE0655",
