@@ -67,7 +67,9 @@ class _Printer:
     def file(self, file: Table, end: tuple[str, ...], own: int) -> str:
         top = file.items[0]
         workflows = top.value.items if isinstance(top.value, Series) else [Item(top.value)]
-        head = _comment_lines(top, "")
+        head = _comment_lines(Item(None, before=top.before, beside=top.beside), "")
+        if head:
+            head.append("")
         names: list[str] = []
         for item in workflows:
             self.blank(2 if names else 1)
@@ -108,6 +110,7 @@ class _Printer:
         for key in HOOKS:
             if key in entries:
                 self.branch(entries[key], f"{name}.{key}()", "")
+                self.blank(1)
         self.lines += _comment_lines(Item(None, before=entries["steps"].before, beside=entries["steps"].beside), "")
         self.steps(entries["steps"].value, "")
         return name

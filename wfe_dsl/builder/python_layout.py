@@ -63,7 +63,7 @@ def quoted(text: str) -> str:
 
 def string(text: str) -> Code:
     """Return a text; one of several lines over several, by the function ``text``, where that keeps it as it is."""
-    if "\n" not in text.rstrip("\n") and not (text.endswith("\n") and len(text) > 1):
+    if "\n" not in text.removesuffix("\n"):
         return quoted(text)
     prefix = "r" if "\\" in text else ""
     block = TextBlock(prefix, text.removesuffix("\n").split("\n"), text.endswith("\n"))
