@@ -142,6 +142,10 @@ def _text(context: Context, row: Key, node: Node, what: str) -> nodes.Expression
 def _run(context: Context, row: Key, node: Node, what: str) -> nodes.Expression:
     if not isinstance(node, Scalar) or not isinstance(node.value, str) or not is_dynamic(node):
         return _text(context, row, node, what)
+    if node.meaning is not None:
+        # As below: what is known only when running stays inside a Text.
+        alone = isinstance(node.meaning, nodes.Literal | nodes.Text)
+        return node.meaning if alone else nodes.Text(span=node.span, parts=(node.meaning,))
     found = context.interpolator.run(node.text, span_of(node), node.span)
     if isinstance(found, nodes.Literal) and not isinstance(found.value, str):
         return nodes.Literal(span=node.span, value="" if found.value is None else str(found.value))
@@ -151,6 +155,9 @@ def _run(context: Context, row: Key, node: Node, what: str) -> nodes.Expression:
 def _script(context: Context, row: Key, node: Node, what: str) -> nodes.Expression:
     if not isinstance(node, Scalar) or not isinstance(node.value, str) or node.verbatim:
         return _text(context, row, node, what)
+    if node.meaning is not None:
+        known = context.known(node)
+        return _text(context, row, known, what) if isinstance(known, Scalar) else placeholder(node.span)
     return context.interpolator.script(node.text, span_of(node), node.span)
 
 

@@ -28,7 +28,7 @@ from .print_values import (
 from .recovery import DEFAULT_JITTER, OUTCOMES
 from .step_keys import HOOKS
 
-__all__ = ["print_document"]
+__all__ = ["print_document", "written_file", "written_workflow"]
 
 
 def print_document(document: nodes.Document, comments: Comments) -> str:
@@ -36,23 +36,28 @@ def print_document(document: nodes.Document, comments: Comments) -> str:
 
     Raises NoSpelling for what YAML has no notation for: no file can hold it.
     """
+    file = written_file(document)
+    end = place_comments(file, comments)
+    return render(file, end)
+
+
+def written_file(document: nodes.Document) -> Table:
+    """Return a document as the map that a file is. Raises NoSpelling."""
     source = document.span.source
     top = lines_of(document.span)[0]
     if len(document.workflows) == 1:
-        table = _workflow(document.workflows[0])
-        file = Table([Item(table, "workflow", (top, 0))])
-    else:
-        listed = [Item(_workflow(one), "", _own_lines(one, source)) for one in document.workflows]
-        file = Table([Item(Series(listed, spaced=True), "workflows", (top, 0))])
-    end = place_comments(file, comments)
-    return render(file, end)
+        table = written_workflow(document.workflows[0])
+        return Table([Item(table, "workflow", (top, 0))])
+    listed = [Item(written_workflow(one), "", _own_lines(one, source)) for one in document.workflows]
+    return Table([Item(Series(listed, spaced=True), "workflows", (top, 0))])
 
 
 def _own_lines(workflow: nodes.Workflow, source: object) -> tuple[int, int]:
     return lines_of(workflow.span) if workflow.span.source is source else (0, 0)
 
 
-def _workflow(workflow: nodes.Workflow) -> Table:
+def written_workflow(workflow: nodes.Workflow) -> Table:
+    """Return a workflow as the map that a file holds. Raises NoSpelling."""
     items = [
         item("id", written_literal(workflow.id, workflow), workflow.id_span),
         item("version", workflow.version),

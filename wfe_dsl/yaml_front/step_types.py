@@ -187,7 +187,11 @@ STEP_TYPES: Final[dict[str, StepType]] = {
         one_of=(("script", "file"),),
     ),
     "python": StepType(
-        keys={"call": Key("text", required=True, example="package.module:function"), "timeout": TIMEOUT},
+        keys={
+            "call": Key("text", required=True, example="package.module:function"),
+            "isolate": FLAG,
+            "timeout": TIMEOUT,
+        },
     ),
     "workflow": StepType(
         keys={

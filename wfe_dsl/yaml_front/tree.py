@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from .. import nodes
 from ..source import Span, SpanOf
 
 __all__ = ["Broken", "Entry", "Listing", "Mapping", "Node", "Placed", "Scalar", "kind_of", "words_in"]
@@ -18,7 +19,8 @@ class Scalar(msgspec.Struct, gc=False):
     """A scalar. ``value`` follows the YAML 1.2 core schema, ``text`` is its content as written.
 
     ``style`` is empty for a plain one, else one of ``' " | >``. ``begin`` and ``end`` are its offsets in
-    the source. A ``verbatim`` one came from a load-time variable: nothing in it is looked at again.
+    the source. A ``verbatim`` one came from a load-time variable: nothing in it is looked at again. One with a
+    ``meaning`` was made by a program: it stands for that expression, and its text only shows it.
     """
 
     span: Span
@@ -28,6 +30,7 @@ class Scalar(msgspec.Struct, gc=False):
     begin: int
     end: int
     verbatim: bool = False
+    meaning: nodes.Expression | None = None
 
 
 class Placed(Scalar, gc=False):
