@@ -17,6 +17,7 @@ from wfe_vm.typeterms import ANY, BOOL, Type, accepts, check_value, coerce, list
 
 from . import nodes
 from .check_children import check_child
+from .check_surroundings import check_surroundings
 from .children import Family, child_of
 from .declared_types import declared_type, report_type
 from .diagnostics.model import Diagnostics, Label
@@ -93,6 +94,8 @@ class _Checker:
                 call = child_of(info.config)
                 info.child = None if call is None else self.family.find(call)
         self.check_declarations()
+        self.names.place = Place(resolved.run)
+        check_surroundings(resolved.workflow, self.names, self.diagnostics)
         for info in resolved.steps[1:]:
             self.check_step(info)
         check_flow(resolved, self.set_types, self.diagnostics)

@@ -26,10 +26,12 @@ __all__ = [
     "no_hook",
     "no_input",
     "no_iteration",
+    "no_service_name",
     "no_step_field",
     "no_step_name",
     "unknown_flat",
     "unknown_name",
+    "unknown_service",
     "unknown_step",
 ]
 
@@ -64,6 +66,19 @@ def no_field(root: str, name: str, fields: tuple[str, ...], span: Span) -> Unres
 def no_step_name(span: Span) -> Unresolved:
     """``steps`` stands alone, or with a computed name."""
     return Unresolved("WFE0212", "steps", "`steps` needs a step's name after it", span, "write steps.NAME.output.x")
+
+
+def no_service_name(span: Span) -> Unresolved:
+    """``services`` stands alone, or with a computed name."""
+    message = "`services` needs a service's name after it"
+    return Unresolved("WFE0212", "services", message, span, "write services.NAME.host or services.NAME.ports")
+
+
+def unknown_service(resolved: Resolved, name: str, span: Span) -> Unresolved:
+    """The workflow declares no service of that name."""
+    known = [service.name for service in resolved.workflow.services]
+    help = _suggestion(nearest(name, known), known, "it declares", "declare it under `services:`")
+    return Unresolved("WFE0431", f"services.{name}", f"the workflow has no service `{name}`", span, help)
 
 
 def no_step_field(step: str, field: str, span: Span) -> Unresolved:

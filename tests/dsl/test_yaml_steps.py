@@ -361,7 +361,6 @@ def test_inner_steps_are_checked_by_the_same_rules(step: str) -> None:
     "step",
     [
         f"{{name: t, {RUN}, error_behavior: {{type: compensate}}}}",
-        "{name: t, type: activity, config: {activity: x}}",
         "{name: t, config: {run: x, sandbox: {}}}",
     ],
 )
@@ -369,7 +368,7 @@ def test_what_a_later_version_brings_is_refused_with_one_error(step: str) -> Non
     assert mistakes(f"- {step}") == ["WFE0104"]
 
 
-@pytest.mark.parametrize("key", ["secrets: {}", "concurrency: {}", "schedule: []", "services: {}", "shared_volume: {}"])
+@pytest.mark.parametrize("key", ["secrets: {}", "schedule: []"])
 def test_workflow_keys_of_a_later_version_are_refused_with_one_error(key: str) -> None:
     assert mistakes(f"- {TASK}", key) == ["WFE0104"]
 

@@ -20,7 +20,7 @@ from .positions import span_of
 from .step_types import STEP_TYPES, Key, StepType
 from .tree import Broken, Entry, Listing, Mapping, Node, Scalar, kind_of
 
-__all__ = ["Config", "build_config"]
+__all__ = ["Config", "build_config", "read_value"]
 
 MEMORY: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?\s?(?:[KMGT]i?B?|[kmgt]b?|B)?", re.ASCII)
 LAST_VERSION: Final = 2**31 - 1
@@ -82,7 +82,7 @@ def build_config(context: Context, name: str, node: Node | None, step: Span) -> 
             context.report("WFE0504", message, entry.key_span, "keep one of them", label)
             continue
         written[key] = entry
-        entries.append((key, entry.key_span, _value(context, row, entry, f"`{entry.key}`")))
+        entries.append((key, entry.key_span, read_value(context, row, entry, f"`{entry.key}`")))
     config.values = nodes.MapExpression(span=mapping.span, entries=tuple(entries))
     return config
 
@@ -116,7 +116,8 @@ def _check_groups(context: Context, step_type: StepType, mapping: Mapping, what:
             context.report("WFE0503", f"{what} needs `{key}`, or `{other_key}` in its place", mapping.span, help)
 
 
-def _value(context: Context, row: Key, entry: Entry, what: str) -> nodes.Expression:
+def read_value(context: Context, row: Key, entry: Entry, what: str) -> nodes.Expression:
+    """Return what a key holds as its row says; what stands there instead is reported."""
     node = entry.value
     if isinstance(node, Broken):
         return placeholder(node.span)
@@ -176,7 +177,7 @@ def _texts_or_all(context: Context, row: Key, node: Node, what: str) -> nodes.Ex
 
 
 def _items(context: Context, node: Listing, what: str) -> nodes.Expression:
-    found = tuple(_value(context, TEXT, Entry("", item.span, item), f"an item of {what}") for item in node.items)
+    found = tuple(read_value(context, TEXT, Entry("", item.span, item), f"an item of {what}") for item in node.items)
     return nodes.ListExpression(span=node.span, items=found)
 
 
@@ -193,7 +194,7 @@ def _map(context: Context, row: Key, node: Node, what: str) -> nodes.Expression:
             help = "write one text; a list or map can be given as JSON, in quotes"
             context.report("WFE0103", f"`{key}` takes a text, not {kind_of(value)}", value.span, help)
         else:
-            entries.append((key, entry.key_span, _value(context, TEXT, entry, f"`{key}`")))
+            entries.append((key, entry.key_span, read_value(context, TEXT, entry, f"`{key}`")))
     return nodes.MapExpression(span=node.span, entries=tuple(entries))
 
 
@@ -248,7 +249,7 @@ def _table(context: Context, row: Key, node: Node, what: str) -> nodes.Expressio
     entries: Entries = []
     for key, entry in mapping.entries.items():
         if key in row.keys:
-            value = _value(context, row.keys[key], entry, f"`{key}`")
+            value = read_value(context, row.keys[key], entry, f"`{key}`")
             name = "import" if key == "dynamic_import" else key
             if name != key and name in mapping.entries:
                 message = f"`{key}` is the older spelling of `{name}`, which is there too"

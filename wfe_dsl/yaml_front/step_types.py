@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["LATER_TYPES", "STEP_TYPES", "Key", "StepType"]
+__all__ = ["MAP", "MEMORY", "STEP_TYPES", "Key", "StepType"]
 
 
 _EXAMPLES: Final = {"run": "make", "script": "output('answer', 42)", "command": "[make, all]"}
@@ -200,6 +200,9 @@ STEP_TYPES: Final[dict[str, StepType]] = {
         },
         spellings={"workflow_version": "version"},
     ),
+    "activity": StepType(
+        keys={"activity": Key("name", required=True, example="charge-card"), "timeout": TIMEOUT},
+    ),
     "container": StepType(keys=CONTAINER, one_of=(("run", "command"),)),
     "containerd": StepType(
         keys={**CONTAINER, "containerd_addr": TEXT, "tls": TLS},
@@ -249,6 +252,3 @@ STEP_TYPES: Final[dict[str, StepType]] = {
     "rustup-component": RUSTUP,
     "rustup-target": RUSTUP,
 }
-
-LATER_TYPES: Final = {"activity": "do the work in a `shell` step"}
-"""Types that a later version brings, and what to write until then."""
