@@ -34,6 +34,8 @@ from .unresolved import Unresolved
 __all__ = ["check_workflow"]
 
 _ANY_LIST: Final = list_of(ANY)
+_ORDERS: Final = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
+"""The operators of structured conditions that only numbers have."""
 
 LATER: Final = {
     "race": "try one after the other: the second in the `on_failure:` hook of the first",
@@ -58,6 +60,7 @@ class Names:
         self.diagnostics = diagnostics
         self.place = Place(resolved.run)
         self.told: set[tuple[str, str]] = set()
+        self.in_condition = False
 
     def lookup(self, head: nodes.Name | nodes.DataKey, path: Path) -> tuple[Type, int]:
         """Return the type of what a path begins with, and how many of its accesses that stands for."""
@@ -71,7 +74,7 @@ class Names:
         if found.nothing_has_it and not self.resolved.workflow.unread and ("", head.name) not in self.told:
             self.told.add(("", head.name))
             self.diagnostics.add(
-                "WFE0216",
+                "WFE0432" if self.in_condition else "WFE0216",
                 f"no output, step or input is named `{head.name}`, so this is always null",
                 head.span,
                 "an output is found by its name only if a step lists it under `outputs:`",
@@ -104,10 +107,12 @@ class _Checker:
 
     def infer(self, expression: nodes.Expression, place: Place) -> Type:
         self.names.place = place
+        self.names.in_condition = False
         return infer(expression, self.names, self.diagnostics)
 
     def infer_as(self, expression: nodes.Expression, wanted: Type, role: str, place: Place) -> Type:
         self.names.place = place
+        self.names.in_condition = wanted is BOOL
         if wanted is BOOL:
             self.check_choices(expression)
         return infer_as(expression, wanted, role, self.names, self.diagnostics)
@@ -121,9 +126,29 @@ class _Checker:
                 pending.append(one.operand)
             elif isinstance(one, nodes.Binary) and one.operator in ("&&", "||"):
                 pending += (one.right, one.left)
+                self.check_order(one.left, one.right)
             elif isinstance(one, nodes.Binary) and one.operator in ("==", "!="):
                 self.check_choice(one.operator, one.left, one.right)
                 self.check_choice(one.operator, one.right, one.left)
+
+    def check_order(self, present: nodes.Expression, order: nodes.Expression) -> None:
+        """Report a structured comparison by order of a text with a text; in an expression it is written out.
+
+        It asks first whether its field is there, so that both halves hold one and the same node.
+        """
+        if not (isinstance(present, nodes.Binary) and isinstance(order, nodes.Binary)):
+            return
+        operator = _ORDERS.get(order.operator)
+        if operator is None or present.left is not order.left:
+            return
+        found = infer(order.left, self.names, self.diagnostics)
+        if found.kind == "string" and infer(order.right, self.names, self.diagnostics).kind == "string":
+            self.diagnostics.add(
+                "WFE0312",
+                f"`{operator}` compares numbers, and this field is {found}",
+                order.left.span,
+                "compare texts with `equals`, or write their order as an expression: `inputs.name > 'm'`",
+            )
 
     def check_choice(self, operator: str, path: nodes.Expression, value: nodes.Expression) -> None:
         if not isinstance(value, nodes.Literal) or value.value is None:

@@ -1,4 +1,4 @@
-"""Rows of the catalogue: what is known before the steps (0430 to 0434), services and volumes (0520 to 0522).
+"""Rows of the catalogue: what is known when (0430 to 0432), services, volumes and artifacts (0520 to 0523).
 
 Each row is what ``codes.Code`` takes: code, severity, title, why, an example that is wrong and one that is right.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .rows_names import Row, workflow_example
+from .rows_names import Row, steps_example, workflow_example
 
 __all__ = ["EARLY_ROWS", "SERVICE_ROWS"]
 
@@ -21,6 +21,15 @@ def _database(more: str, reads: str = "") -> str:
         "inputs: {region: string}\nservices:\n  database:\n    image: postgres:17\n"
         + "".join(f"    {line}\n" for line in more.split("\n"))
         + f"steps:\n  - {{name: build, config: {step}}}"
+    )
+
+
+def _listed(field: str) -> str:
+    """Return a workflow with a step whose condition looks at a field."""
+    return workflow_example(
+        "inputs: {region: string}\nsteps:\n"
+        "  - {name: tag, config: {run: make tag}, outputs: [{name: tag_created}]}\n"
+        f"  - {{name: release, when: {{field: {field}, equals: true}}, config: {{run: make release}}}}"
     )
 
 
@@ -48,6 +57,15 @@ EARLY_ROWS: Final[tuple[Row, ...]] = (
         _database("ports: [5432]", "services.databse.host"),
         _database("ports: [5432]", "services.database.host"),
     ),
+    (
+        "WFE0432",
+        "error",
+        "A condition on what nothing gives",
+        "The field is no declared input and no step lists it as an output, so it is always null and the condition "
+        "always says the same.",
+        _listed("tag_creatd"),
+        _listed("tag_created"),
+    ),
 )
 
 SERVICE_ROWS: Final[tuple[Row, ...]] = (
@@ -74,5 +92,14 @@ SERVICE_ROWS: Final[tuple[Row, ...]] = (
         "A shared volume is put into every container at one place, which is told by a path from the root.",
         workflow_example("shared_volume: {mount_path: work}" + _STEPS),
         workflow_example("shared_volume: {mount_path: /work}" + _STEPS),
+    ),
+    (
+        "WFE0523",
+        "warning",
+        "Artifacts that nothing mounts",
+        "The `inputs` of a `config` mount what other steps made into a container. A shell step runs on the host, "
+        "where nothing is mounted.",
+        steps_example("- {name: build, type: shell, config: {run: make, inputs: {source: /src}}}"),
+        steps_example("- {name: build, type: shell, config: {run: make, working_dir: /src}}"),
     ),
 )

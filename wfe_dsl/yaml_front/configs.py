@@ -75,8 +75,13 @@ def build_config(context: Context, name: str, node: Node | None, step: Span) -> 
                 config.inputs = context.expressions(inputs, "an input")
                 config.inputs_span = entry.key_span
             continue
+        if key in step_type.unkept:
+            message = f"a `{name}` step runs on the host, where no artifact is mounted: `{key}` does nothing"
+            context.report("WFE0523", message, entry.key_span, step_type.unkept[key])
         key = step_type.spellings.get(key, key)
         if key in written:
+            if any(entry.key in group for group in step_type.one_of):
+                continue  # told already: only one of them may be there
             label = (Label(written[key].key_span, "the same is said here"),)
             message = f"`{entry.key}` and `{written[key].key}` mean the same"
             context.report("WFE0504", message, entry.key_span, "keep one of them", label)
