@@ -13,10 +13,11 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from wfe_vm.typeterms import ANY, BOOL, Type, accepts, check_value, coerce, list_of
+from wfe_vm.typeterms import ANY, BOOL, Type, accepts, check_value, coerce, list_of, map_of
 
 from . import nodes
 from .check_children import check_child
+from .check_conditions import check_choice, check_condition
 from .check_surroundings import check_surroundings
 from .children import Family, child_of
 from .declared_types import declared_type, report_type
@@ -34,8 +35,6 @@ from .unresolved import Unresolved
 __all__ = ["check_workflow"]
 
 _ANY_LIST: Final = list_of(ANY)
-_ORDERS: Final = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
-"""The operators of structured conditions that only numbers have."""
 
 LATER: Final = {
     "race": "try one after the other: the second in the `on_failure:` hook of the first",
@@ -114,62 +113,8 @@ class _Checker:
         self.names.place = place
         self.names.in_condition = wanted is BOOL
         if wanted is BOOL:
-            self.check_choices(expression)
+            check_condition(expression, self.resolved, self.names, self.diagnostics)
         return infer_as(expression, wanted, role, self.names, self.diagnostics)
-
-    def check_choices(self, expression: nodes.Expression) -> None:
-        """Warn where a condition compares an input with a value that its enum has not."""
-        pending = [expression]
-        while pending:
-            one = pending.pop()
-            if isinstance(one, nodes.Unary):
-                pending.append(one.operand)
-            elif isinstance(one, nodes.Binary) and one.operator in ("&&", "||"):
-                pending += (one.right, one.left)
-                self.check_order(one.left, one.right)
-            elif isinstance(one, nodes.Binary) and one.operator in ("==", "!="):
-                self.check_choice(one.operator, one.left, one.right)
-                self.check_choice(one.operator, one.right, one.left)
-
-    def check_order(self, present: nodes.Expression, order: nodes.Expression) -> None:
-        """Report a structured comparison by order of a text with a text; in an expression it is written out.
-
-        It asks first whether its field is there, so that both halves hold one and the same node.
-        """
-        if not (isinstance(present, nodes.Binary) and isinstance(order, nodes.Binary)):
-            return
-        operator = _ORDERS.get(order.operator)
-        if operator is None or present.left is not order.left:
-            return
-        found = infer(order.left, self.names, self.diagnostics)
-        if found.kind == "string" and infer(order.right, self.names, self.diagnostics).kind == "string":
-            self.diagnostics.add(
-                "WFE0312",
-                f"`{operator}` compares numbers, and this field is {found}",
-                order.left.span,
-                "compare texts with `equals`, or write their order as an expression: `inputs.name > 'm'`",
-            )
-
-    def check_choice(self, operator: str, path: nodes.Expression, value: nodes.Expression) -> None:
-        if not isinstance(value, nodes.Literal) or value.value is None:
-            return
-        name = ""
-        if isinstance(path, nodes.Member) and isinstance(path.target, nodes.Name) and path.target.name == "inputs":
-            name = path.name
-        elif isinstance(path, nodes.DataKey) and path.name not in self.resolved.by_name:
-            name = path.name if path.name not in self.resolved.run.scope.outputs else ""
-        declaration = self.resolved.inputs.get(name)
-        if declaration is None or not declaration.enum or value.value in declaration.enum:
-            return
-        near = nearest(str(value.value), [str(item) for item in declaration.enum])
-        allowed = ", ".join(str(item) for item in declaration.enum[:12])
-        self.diagnostics.add(
-            "WFE0412",
-            f"`{name}` is never {value.value}, so this {'never' if operator == '==' else 'always'} holds",
-            value.span,
-            f"did you mean `{near}`?" if near else f"its enum allows {allowed}",
-            (Label(declaration.span, "it is declared here"),),
-        )
 
     def check_step(self, info: StepInfo) -> None:
         node = info.node
@@ -200,13 +145,11 @@ class _Checker:
                 self.infer_as(body.test, BOOL, "`while`", place)
         elif isinstance(body, nodes.ForEach):
             self.infer_as(body.items, _ANY_LIST, "`for_each`", place)
-            if body.collect is not None and body.collect.expression is not None:
-                self.infer(body.collect.expression, Place(info, BODY, info.inner, info.body_end))
+            self.check_collect(info, body.collect)
         elif isinstance(body, nodes.Matrix):
             for name, _, axis in body.axes:
                 self.infer_as(axis, _ANY_LIST, f"the axis `{name}`", place)
-            if body.collect is not None and body.collect.expression is not None:
-                self.infer(body.collect.expression, Place(info, BODY, info.inner, info.body_end))
+            self.check_collect(info, body.collect)
         elif isinstance(body, nodes.Switch):
             self.check_switch(body, place)
         elif isinstance(body, nodes.Wait | nodes.Publish | nodes.Approve):
@@ -220,6 +163,14 @@ class _Checker:
             self.infer(body.message, place)
         elif isinstance(body, nodes.Sleep) and body.until is not None:
             self.infer(body.until, place)
+
+    def check_collect(self, info: StepInfo, collect: nodes.Collect | None) -> None:
+        if collect is None:
+            return
+        found = map_of(ANY)
+        if collect.expression is not None:
+            found = self.infer(collect.expression, Place(info, BODY, info.inner, info.body_end))
+        self.set_types[info.index, collect.name] = list_of(found)
 
     def check_switch(self, body: nodes.Switch, place: Place) -> None:
         found = self.infer(body.subject, place)
@@ -244,7 +195,7 @@ class _Checker:
                     (Label(body.subject.span, f"this is {found}"),),
                 )
             else:
-                self.check_choice("==", body.subject, case.value)
+                check_choice("==", body.subject, case.value, self.resolved, self.diagnostics)
 
     def check_signal(self, body: nodes.Wait | nodes.Publish | nodes.Approve, place: Place) -> None:
         if isinstance(body, nodes.Approve):

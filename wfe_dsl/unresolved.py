@@ -135,7 +135,11 @@ def cannot_have_run(info: StepInfo, span: Span, meeting: Meeting) -> Unresolved:
     elif meeting is Meeting.OTHER_SIDE:
         code = "WFE0205"
         message = f"the step `{name}` is on the other side of the condition, so it has not run here"
-        help = "use it after the `if`, with `??` for the case that it did not run"
+        help = "use it after the `if` or `switch`, with `??` for the case that it did not run"
+    elif meeting is Meeting.UNDOING:
+        code = "WFE0205"
+        message = f"the step `{name}` is part of a compensation, so it has not run where the run goes on"
+        help = "only hooks, other compensations and what follows a block with `continue_on_failure` can look at it"
     else:
         message, help = f"the step `{name}` runs later than this", "move it before this step"
     return Unresolved(code, f"steps.{name}", message, span, help, (Label(info.span, "the step stands here"),))
@@ -143,11 +147,12 @@ def cannot_have_run(info: StepInfo, span: Span, meeting: Meeting) -> Unresolved:
 
 def cannot_have(root: str, flat: Flat, span: Span, meeting: Meeting) -> Unresolved:
     """A flat output or variable exists and can't have a value here."""
-    code = "WFE0205" if meeting in (Meeting.OTHER_BRANCH, Meeting.OTHER_SIDE) else "WFE0204"
+    code = "WFE0205" if meeting in (Meeting.OTHER_BRANCH, Meeting.OTHER_SIDE, Meeting.UNDOING) else "WFE0204"
     why = {
         Meeting.OTHER_BRANCH: "is given by another branch at the same time",
         Meeting.OTHER_SIDE: "is given only on the other side of the condition",
         Meeting.ITSELF: "is given by this very step",
+        Meeting.UNDOING: "is given only by a compensation, which has not run where the run goes on",
     }.get(meeting, "is given later than this")
     label = (Label(flat.writers[0].span, "it is given here"),)
     message = f"the {_what(root)} `{flat.name}` {why}"

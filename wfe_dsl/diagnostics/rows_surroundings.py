@@ -1,4 +1,4 @@
-"""Rows of the catalogue: what is known when (0430 to 0432), services, volumes and artifacts (0520 to 0523).
+"""Rows of the catalogue: what is known when (0430 to 0433), services, volumes and artifacts (0520 to 0523).
 
 Each row is what ``codes.Code`` takes: code, severity, title, why, an example that is wrong and one that is right.
 """
@@ -65,6 +65,20 @@ EARLY_ROWS: Final[tuple[Row, ...]] = (
         "always says the same.",
         _listed("tag_creatd"),
         _listed("tag_created"),
+    ),
+    (
+        "WFE0433",
+        "warning",
+        "A condition that never holds",
+        "An input that is declared without a `?` is never null, and nothing has two values at once.",
+        workflow_example(
+            "inputs: {region: string}\nsteps:\n"
+            "  - {name: build, when: {field: inputs.region, is_null: true}, config: {run: make}}"
+        ),
+        workflow_example(
+            "inputs: {region: string?}\nsteps:\n"
+            "  - {name: build, when: {field: inputs.region, is_null: true}, config: {run: make}}"
+        ),
     ),
 )
 
