@@ -6,7 +6,7 @@ from .. import nodes
 from ..diagnostics.model import Label
 from ..source import Span
 from .conditions import field_expression
-from .context import Context, placeholder
+from .context import NAME, Context, placeholder
 from .tree import Listing, Mapping, Node
 
 __all__ = ["Entries", "build_inputs", "build_outputs", "read_type"]
@@ -73,8 +73,8 @@ def build_outputs(context: Context, node: Node) -> tuple[nodes.OutputDeclaration
         if path_node is not None:
             written = (context.string(path_node, "`path`") or "").removeprefix("$").lstrip(".")
             path = tuple(written.split(".")) if written else ()
-            if not all(path):
-                help = "write names with dots between them, as in `report.totals`"
+            if not all(map(NAME.fullmatch, path)):
+                help = "write names with dots between them, as in `report.totals`; take items of lists in expressions"
                 context.report("WFE0122", f"`{written}` is no path of a field", path_node.span, help)
         found[name] = nodes.OutputDeclaration(span=span, name=name, type=type_text, path=path)
     return tuple(found.values())
