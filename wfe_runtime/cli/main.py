@@ -30,6 +30,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "check": ("author", "find the mistakes in workflow files without running anything"),
     "compile": ("author", "compile a file to a program file that needs no source"),
     "disasm": ("author", "show a compiled program's steps and code"),
+    "explain": ("author", "explain a diagnostic by its code"),
     "run": ("run", "run a workflow in the foreground"),
     "resume": ("run", "go on with a run that was suspended, or whose process is gone"),
     "retry": ("run", "reopen a failed run at the steps that failed"),
