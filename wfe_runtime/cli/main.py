@@ -31,6 +31,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "compile": ("author", "compile a file to a program file that needs no source"),
     "disasm": ("author", "show a compiled program's steps and code"),
     "explain": ("author", "explain a diagnostic by its code"),
+    "schema": ("author", "print the JSON Schema of workflow files, for editors"),
     "run": ("run", "run a workflow in the foreground"),
     "resume": ("run", "go on with a run that was suspended, or whose process is gone"),
     "retry": ("run", "reopen a failed run at the steps that failed"),
