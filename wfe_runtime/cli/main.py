@@ -30,6 +30,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "check": ("author", "find the mistakes in workflow files without running anything"),
     "compile": ("author", "compile a file to a program file that needs no source"),
     "disasm": ("author", "show a compiled program's steps and code"),
+    "graph": ("author", "draw a workflow file, or a run with its statuses"),
     "explain": ("author", "explain a diagnostic by its code"),
     "schema": ("author", "print the JSON Schema of workflow files, for editors"),
     "run": ("run", "run a workflow in the foreground"),
