@@ -31,6 +31,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "compile": ("author", "compile a file to a program file that needs no source"),
     "disasm": ("author", "show a compiled program's steps and code"),
     "graph": ("author", "draw a workflow file, or a run with its statuses"),
+    "plan": ("author", "show what a run would do, without running anything"),
     "explain": ("author", "explain a diagnostic by its code"),
     "schema": ("author", "print the JSON Schema of workflow files, for editors"),
     "run": ("run", "run a workflow in the foreground"),
