@@ -34,7 +34,7 @@ from .resolved import Resolved
 from .scopes import BODY, HOOK_NAMES, Place, StepInfo
 from .source import Span
 from .surroundings import concurrency_row, preparation_of, service_rows, shared_volume_row
-from .tables import StepCode, declared, parameter, step_row
+from .tables import StepCode, declared, parameter, slot_names, step_row
 from .tasks import entry_of, implicit_inputs
 
 __all__ = ["lower_workflow"]
@@ -129,7 +129,7 @@ class _Lowering:
 
         steps = tuple(position(info.span) for info in self.resolved.steps)
         code = tuple((pc, position(span)) for pc, span in self.emitter.places())
-        return vm.SourceMap(tuple(files), steps, code)
+        return vm.SourceMap(tuple(files), steps, code, slot_names(self.resolved))
 
     # Steps
 

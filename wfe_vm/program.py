@@ -234,12 +234,14 @@ class SourceMap(msgspec.Struct, frozen=True, array_like=True):
     """Where a program's parts stood. Positions are ``(file index, line, column, end line, end column)``, 1-based.
 
     ``code`` pairs a pc with the position that holds from there to the next entry; ``steps`` has a
-    position for each row of the step table. File names are as the user gave them.
+    position for each row of the step table. File names are as the user gave them. ``names`` says what
+    expressions call the slots that no table names: ``(the loop whose iteration holds it or 0, slot, name)``.
     """
 
     files: tuple[str, ...]
     steps: tuple[tuple[int, int, int, int, int], ...]
     code: tuple[tuple[int, tuple[int, int, int, int, int]], ...] = ()
+    names: tuple[tuple[int, int, str], ...] = ()
 
     def position_at(self, pc: int) -> tuple[int, int, int, int, int] | None:
         """Return the position that the instruction at ``pc`` came from, or None where none is known."""

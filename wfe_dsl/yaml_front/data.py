@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from .. import nodes
 from ..diagnostics.model import Label
 from ..source import Span
@@ -9,7 +11,10 @@ from .conditions import field_expression
 from .context import NAME, Context, placeholder
 from .tree import Listing, Mapping, Node
 
-__all__ = ["Entries", "build_inputs", "build_outputs", "read_type"]
+__all__ = ["INPUT_KEYS", "OUTPUT_KEYS", "Entries", "build_inputs", "build_outputs", "read_type"]
+
+INPUT_KEYS: Final = ("name", "path", "json_path")
+OUTPUT_KEYS: Final = ("name", "type", "path", "json_path")
 
 Entries = tuple[tuple[str, Span, nodes.Expression], ...]
 """Names, where they stand, and the expressions they are given."""
@@ -26,7 +31,7 @@ def build_inputs(context: Context, node: Node) -> Entries | None:
         mapping = context.as_map(item, "an item of `inputs`", "as in `- name: version`")
         if mapping is None:
             continue
-        name, span = _listed_name(context, mapping, ("name", "path", "json_path"), "an input")
+        name, span = _listed_name(context, mapping, INPUT_KEYS, "an input")
         if name is None:
             continue
         if name in found:
@@ -59,7 +64,7 @@ def build_outputs(context: Context, node: Node) -> tuple[nodes.OutputDeclaration
         mapping = context.as_map(item, "an item of `outputs`", "as in `{name: image, type: string}`")
         if mapping is None:
             continue
-        name, span = _listed_name(context, mapping, ("name", "type", "path", "json_path"), "an output")
+        name, span = _listed_name(context, mapping, OUTPUT_KEYS, "an output")
         if name is None:
             context.unread.update(("WFE0207", "WFE0401"))
             continue

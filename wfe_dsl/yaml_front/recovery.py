@@ -23,6 +23,7 @@ RETRY_KEYS: Final = (
     "on",
     "max_elapsed",
 )
+BEHAVIOR_KEYS: Final = ("type", "interval", "max_retries")
 OUTCOMES: Final = ("failure", "error", "timeout")
 BEHAVIORS: Final = ("retry", "suspend", "terminate")
 LATER_BEHAVIORS: Final = {"compensate": "undo the step's work in its `on_failure:` hook"}
@@ -105,7 +106,7 @@ def build_error_behavior(context: Context, entry: Entry) -> nodes.Retry | nodes.
         settings = context.as_map(node, "`error_behavior`", "as in `error_behavior: {type: suspend}`")
         if settings is None:
             return None
-        guesses = context.check_keys(settings, ("type", "interval", "max_retries"), "`error_behavior`")
+        guesses = context.check_keys(settings, BEHAVIOR_KEYS, "`error_behavior`")
         if not context.require(settings, "type", "`error_behavior`", guesses, f"one of: {', '.join(BEHAVIORS)}"):
             return None
         kind = settings.entries["type"].value
