@@ -7,7 +7,9 @@ and all. Nothing is written to any file here.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -159,14 +161,50 @@ def _structure(document: nodes.Document) -> Any:
     return nodes.structure(without_data_keys(document).workflows)
 
 
-def _read_yaml(text: str, place: Place, variables: Variables, diagnostics: Diagnostics) -> nodes.Document | None:
+def _read_file(text: str, place: Place, variables: Variables, diagnostics: Diagnostics) -> nodes.Document | None:
     from .yaml_front import load_yaml_text
 
+    # Which of the two notations it is, the suffix tells.
     return load_yaml_text(text, variables, diagnostics, place.name, place.path)
+
+
+def _read_python(text: str, place: Place, variables: Variables, diagnostics: Diagnostics) -> nodes.Document | None:
+    """Run a text as the Python file that it is, or is to be."""
+    from .builder import load_python
+
+    with contextlib.ExitStack() as stack:
+        path = place.path
+        if not _holds(path, text):
+            # In a folder of its own, as a module is called what its file is called.
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="wfe-convert-"))
+            path = os.path.join(folder, os.path.basename(path))
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        return load_python(path, diagnostics, variables)
+
+
+def _holds(path: str, text: str) -> bool:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read() == text
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _print_yaml(document: nodes.Document, comments: Comments) -> str:
     from .yaml_front.printer import print_document
+
+    return print_document(document, comments)
+
+
+def _print_text(document: nodes.Document, comments: Comments) -> str:
+    from .text_front.printer import print_document
+
+    return print_document(document, comments)
+
+
+def _print_python(document: nodes.Document, comments: Comments) -> str:
+    from .builder.printer import print_document
 
     return print_document(document, comments)
 
@@ -184,5 +222,7 @@ def _format_yaml(text: str, path: str) -> str:
 
 
 NOTATIONS: Final[dict[str, Notation]] = {
-    "yaml": Notation((".yaml", ".yml"), _read_yaml, _print_yaml, _yaml_comments, _format_yaml, has_data_keys=True),
+    "yaml": Notation((".yaml", ".yml"), _read_file, _print_yaml, _yaml_comments, _format_yaml, has_data_keys=True),
+    "wfe": Notation((".wfe",), _read_file, _print_text),
+    "python": Notation((".py",), _read_python, _print_python, keeps_variables=False, has_data_keys=True),
 }

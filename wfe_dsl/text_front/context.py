@@ -70,9 +70,7 @@ class TextContext(Context):
             at = start - node.begin + node.shift
             written = written[:at] + STAND_IN * (end - start) + written[at + end - start :]
             found[span.line, span.column] = self._piece(source[start:end], span)
-        scalar = Written(
-            node.span, written, written, node.style, node.begin, node.end, False, node.layout, node.shift
-        )
+        scalar = Written(node.span, written, written, node.style, node.begin, node.end, False, node.layout, node.shift)
         tree = super().text(scalar) if embedded else super().expression(scalar, "this place")
         return replace_names(tree, lambda name: _stood_in(name, found))
 
@@ -82,7 +80,7 @@ class TextContext(Context):
             return nodes.DataKey(span=span, name=name)
         try:
             inside = string_value(written, 0)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             self.report("WFE0304", str(error), span, "for a backslash write `\\\\`")
             return placeholder(span)
         scalar = Scalar(span, inside, inside, '"', 0, 0)

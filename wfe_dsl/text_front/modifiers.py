@@ -33,7 +33,7 @@ RETRY_WORDS: Final = {
 }
 """What follows ``retry 3``, and the key that each means."""
 FLAGS: Final = ("continue_on_failure", "compensate_on_failure")
-HOOK_EXAMPLE: Final = "as in on failure { step tell = shell \"echo failed\" }"
+HOOK_EXAMPLE: Final = 'as in on failure { step tell = shell "echo failed" }'
 INPUTS_EXAMPLE: Final = "as in inputs { region = inputs.region }"
 
 

@@ -206,7 +206,10 @@ def _assigned(tree: nodes.Expression) -> Lines:
 def field(key: str, tree: nodes.Expression, row: Key, quoted: bool = False) -> Lines:
     """Return the lines of an entry, indented once. ``quoted``: the key would mean something else without."""
     first, *rest = entry_lines(tree, row)
-    return [f"{INDENT}{string(key) if quoted else key_name(key)} {first}", *(INDENT + line if line else "" for line in rest)]
+    return [
+        f"{INDENT}{string(key) if quoted else key_name(key)} {first}",
+        *(INDENT + line if line else "" for line in rest),
+    ]
 
 
 def inner_row(row: Key, key: str) -> Key:
@@ -274,5 +277,3 @@ def plain(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(plain, value))}]"
     return json.dumps(value)
-
-

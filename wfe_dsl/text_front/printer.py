@@ -232,7 +232,9 @@ class _Printer:
                 self.field(key, value, COMMAND if key == "shell" else TEXT)
         self.closed()
 
-    def field(self, key: str, value: nodes.Expression, row: Key, quoted: bool = False, span: Span | None = None) -> None:
+    def field(
+        self, key: str, value: nodes.Expression, row: Key, quoted: bool = False, span: Span | None = None
+    ) -> None:
         lines = field(key, value, row, quoted)
         self.put([line.removeprefix(INDENT) for line in lines], span)
 
@@ -423,7 +425,13 @@ class _Printer:
         head = called or f"step {name(step.name or '')} = {kind}"
         if called is not None:
             entries = {}
-        elif shorthand is not None and list(entries) == [shorthand] and not has_more and not step.hooks and not step.compensate:
+        elif (
+            shorthand is not None
+            and list(entries) == [shorthand]
+            and not has_more
+            and not step.hooks
+            and not step.compensate
+        ):
             lines = entry_lines(entries[shorthand], STEP_TYPES[task.type].keys[shorthand])
             if not lines[0].startswith(("=", "{", "[")) and len(lines) == 1:
                 self.put(f"{head} {lines[0]}", step.span)
@@ -550,7 +558,11 @@ def retry_text(retry: nodes.Retry) -> str:
     if retry.interval_ms != 1000:
         parts.append(f"every {format_duration(retry.interval_ms)}")
     if retry.backoff != 1.0:
-        parts.append(f"backoff {retry.backoff:g}" if float(f"{retry.backoff:g}") == retry.backoff else f"backoff {retry.backoff!r}")
+        parts.append(
+            f"backoff {retry.backoff:g}"
+            if float(f"{retry.backoff:g}") == retry.backoff
+            else f"backoff {retry.backoff!r}"
+        )
     if retry.max_interval_ms:
         parts.append(f"max_interval {format_duration(retry.max_interval_ms)}")
     if retry.jitter:

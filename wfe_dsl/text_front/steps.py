@@ -75,7 +75,9 @@ def _refuse_statement(cursor: Cursor, word: str) -> None:
     if guess is not None:
         cursor.refuse("a step", f"did you mean `{guess}`?")
     if word in WORKFLOW_WORDS:
-        cursor.refuse("a step", f"`{word}` stands in the workflow itself; of a step it is said after it, in with {{ … }}")
+        cursor.refuse(
+            "a step", f"`{word}` stands in the workflow itself; of a step it is said after it, in with {{ … }}"
+        )
     if word and cursor.next_kind() in ("=", "string", "{"):
         cursor.refuse("a step", f'a step begins with a word such as `step`: step {word} = shell "make"')
     cursor.refuse("a step", f"{STEP_EXAMPLE}; a step begins with one of: {', '.join(STEP_WORDS)}")
@@ -342,9 +344,7 @@ def _iterations(cursor: Cursor, entries: Entries) -> None:
 # Signals
 
 
-def _keywords(
-    cursor: Cursor, entries: Entries, inner: Entries, read: dict[str, Callable[[Cursor], Node]]
-) -> None:
+def _keywords(cursor: Cursor, entries: Entries, inner: Entries, read: dict[str, Callable[[Cursor], Node]]) -> None:
     """Read the words of a step that says all it has to say in a row, and then those that any step has."""
     while True:
         token = cursor.token
@@ -439,9 +439,7 @@ def _return(cursor: Cursor, token: Token, entries: Entries) -> None:
     found: Node = Scalar(span, "", None, "", token[2], token[3])
     if cursor.kind == "{":
         found = expression_map(cursor, "{", RETURN_EXAMPLE)
-    elif cursor.kind not in ("newline", ";", "}", "end", "word"):
-        cursor.refuse("a map of outputs", RETURN_EXAMPLE)
-    elif cursor.next_kind() in ("member", "+", "("):
+    elif cursor.kind not in ("newline", ";", "}", "end", "word") or cursor.next_kind() in ("member", "+", "("):
         cursor.refuse("a map of outputs", RETURN_EXAMPLE)
     _put(cursor, entries, "return", token, found)
     modifiers(cursor, entries, read_steps)

@@ -26,7 +26,16 @@ __all__ = ["ReadText", "read_text"]
 
 HEADER_EXAMPLE: Final = 'as in workflow deploy version 1 "Build and deploy" { … }'
 DECLARATION_EXAMPLE: Final = 'as in input region: string = "eu" in ["eu", "us"]'
-SETTINGS: Final = ("timeout", "durability", "requires", "concurrency", "services", "shared_volume", "secrets", "schedule")
+SETTINGS: Final = (
+    "timeout",
+    "durability",
+    "requires",
+    "concurrency",
+    "services",
+    "shared_volume",
+    "secrets",
+    "schedule",
+)
 """Keys of a workflow with a value after them."""
 
 

@@ -12,10 +12,10 @@ from wfe_vm.program_file import write_program_file
 from .definitions import load
 from .documents import read_variables
 from .exits import SUCCEEDED, UsageError
+from .files import replace_file
 from .options import add_variable_options
 from .output import print_line, print_lines
 from .texts import harmless
-from .writing import replace_file
 
 __all__ = ["add_arguments", "execute"]
 

@@ -16,11 +16,11 @@ from wfe_dsl.variables import Variables
 
 from .documents import read_variables
 from .exits import DEFINITION, FAILED, SUCCEEDED, UsageError
+from .files import replace_file
 from .options import add_variable_options
 from .output import print_line, print_lines
 from .sources import check_source, place_of, print_errors, read_source
 from .texts import harmless
-from .writing import replace_file
 
 __all__ = ["add_arguments", "execute"]
 
