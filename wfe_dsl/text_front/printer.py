@@ -32,7 +32,7 @@ from .print_values import (
     string,
     text_or_expression,
 )
-from .words import BLOCK_KEYS, SHORTHANDS
+from .words import BLOCK_KEYS, SHORTHANDS, outside_tasks
 
 __all__ = ["print_document"]
 
@@ -419,7 +419,7 @@ class _Printer:
     def task(self, step: nodes.Step, task: nodes.Task) -> None:
         entries = dict((key, value) for key, _, value in task.config.entries)
         called = _call(step, task, entries)
-        has_more = bool(self.own_lines(step, called is not None))
+        has_more = step.when is not None or bool(self.own_lines(step, called is not None))
         shorthand = SHORTHANDS.get(task.type)
         kind = task.type if task.type == name(task.type) else string(task.type)
         head = called or f"step {name(step.name or '')} = {kind}"
@@ -444,7 +444,7 @@ class _Printer:
         if step.when is not None:
             self.put(f"when {expression(step.when)}", step.when.span)
         for key, key_span, value in task.config.entries if called is None else ():
-            quoted = key in BLOCK_KEYS or key in ("config", "with")
+            quoted = key in BLOCK_KEYS or key in ("config", "with") or key in outside_tasks(task.type)
             self.field(key, value, rows.get(key, ANY), quoted, key_span)
         for line in self.own_lines(step, called is not None):
             self.put(line)
