@@ -1,7 +1,7 @@
 """The catalogue: one row a diagnostic. From it come ``explain``, the reference page and the tests.
 
 A code is never reused. Sections: 00 files and YAML, 01 structure and keys, 02 names and references,
-03 expressions and types, 04 control flow and data flow, 05 configuration of step types.
+03 expressions and types, 04 control flow and data flow, 05 configuration of step types, 06 the text language.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ from .rows_files import FILE_ROWS
 from .rows_flow import FLOW_ROWS, SHELL_ROWS
 from .rows_names import NAME_ROWS
 from .rows_structure import CONFIG_ROWS, STRUCTURE_ROWS
+from .rows_text import TEXT_ROWS
 
 __all__ = ["ABSENCES", "CODES", "ROWS", "Code"]
 
 
 class Code(msgspec.Struct, frozen=True):
-    """A row of the catalogue. ``wrong`` and ``right`` are small YAML files (the least that shows it)."""
+    """A row of the catalogue. ``wrong`` and ``right`` are small files (the least that shows it).
+
+    They are YAML, or of the text language where the code is one of its notation alone.
+    """
 
     code: str
     severity: str  # error, warning or note
@@ -290,6 +294,8 @@ ROWS: Final[tuple[Code, ...]] = (
     *(Code(*row) for row in FLOW_ROWS),
     *(Code(*row) for row in CONFIG_ROWS),
     *(Code(*row) for row in SHELL_ROWS),
+    # Section 06: the notation of the text language
+    *(Code(*row) for row in TEXT_ROWS),
 )
 
 CODES: Final[dict[str, Code]] = {row.code: row for row in ROWS}

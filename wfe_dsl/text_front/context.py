@@ -14,12 +14,11 @@ import msgspec
 
 from .. import nodes
 from ..diagnostics.model import Label
-from ..embedded import OPENING
+from ..expression_tokens import ExpressionSyntaxError, string_value
 from ..source import Span
 from ..yaml_front.context import Context, placeholder
 from ..yaml_front.tree import Node, Scalar
 from .scalars import Written
-from .tokens import string_value
 
 __all__ = ["TextContext", "replace_names"]
 
@@ -70,9 +69,7 @@ class TextContext(Context):
             at = start - node.begin + node.shift
             written = written[:at] + STAND_IN * (end - start) + written[at + end - start :]
             found[span.line, span.column] = self._piece(source[start:end], span)
-        scalar = Written(
-            node.span, written, written, node.style, node.begin, node.end, False, node.layout, node.shift
-        )
+        scalar = Written(node.span, written, written, node.style, node.begin, node.end, False, node.layout, node.shift)
         tree = super().text(scalar) if embedded else super().expression(scalar, "this place")
         return replace_names(tree, lambda name: _stood_in(name, found))
 
@@ -82,8 +79,8 @@ class TextContext(Context):
             return nodes.DataKey(span=span, name=name)
         try:
             inside = string_value(written, 0)
-        except Exception as error:  # noqa: BLE001
-            self.report("WFE0304", str(error), span, "for a backslash write `\\\\`")
+        except ExpressionSyntaxError as error:
+            self.report(error.code, error.message, span, error.help)
             return placeholder(span)
         scalar = Scalar(span, inside, inside, '"', 0, 0)
         return super().text(scalar)
@@ -121,8 +118,3 @@ def replace_names(tree: Any, put: Any) -> Any:
 def in_text_notation(help: str) -> str:
     """Return a help in which what is shown as YAML is written as in the text language."""
     return HELPS.get(help) or IN_YAML.sub(lambda found: f"`{found[1]} {found[2]}`".replace(" `", "`"), help)
-
-
-def is_interpolated(text: str) -> bool:
-    """Whether an expression stands in a text."""
-    return OPENING in text

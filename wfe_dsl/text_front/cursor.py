@@ -141,7 +141,7 @@ class Cursor:
             raise Mistake
         message = f"{shown(token)} can't stand here: {expected} is expected"
         if text and text in SMART_QUOTES:
-            example = 'quotes are written `"` or `\'`'
+            example = "quotes are written `\"` or `'`"
         span = self.span(token)
         if kind == "newline":
             # What is missing would have stood directly after what there is.

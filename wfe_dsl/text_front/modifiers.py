@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from ..source import Span
 from ..suggest import did_you_mean
-from ..yaml_front.tree import Broken, Entry, Listing, Mapping, Node, Scalar
+from ..yaml_front.tree import Entry, Listing, Mapping, Node, Scalar
 from .cursor import Cursor
 from .tokens import Token
-from .values import Entries, add_entry, expression, expression_map, literal, map_block, name, text, type_text, value
+from .values import Entries, add_entry, expression, expression_map, literal, map_block, name, text, type_text
 from .words import HOOK_WORDS, MODIFIERS
 
 __all__ = ["StepsReader", "modifiers", "read_key"]
@@ -33,7 +32,7 @@ RETRY_WORDS: Final = {
 }
 """What follows ``retry 3``, and the key that each means."""
 FLAGS: Final = ("continue_on_failure", "compensate_on_failure")
-HOOK_EXAMPLE: Final = "as in on failure { step tell = shell \"echo failed\" }"
+HOOK_EXAMPLE: Final = 'as in on failure { step tell = shell "echo failed" }'
 INPUTS_EXAMPLE: Final = "as in inputs { region = inputs.region }"
 
 
@@ -148,14 +147,3 @@ def _outputs(cursor: Cursor) -> Listing:
 
     cursor.block(item, commas=True)
     return Listing(cursor.span_from(start), items)
-
-
-def broken(span: Span) -> Broken:
-    """Return what stands for something whose mistake has been reported."""
-    return Broken(span)
-
-
-def key_value(cursor: Cursor, entries: Entries) -> None:
-    """Read a word and the value after it."""
-    token = cursor.take()
-    add_entry(cursor, entries, token[1], cursor.span(token), value(cursor))

@@ -57,7 +57,11 @@ def key_name(text: str) -> str:
 
 def string(text: str) -> str:
     """Return a string as it stands between quotes."""
-    return UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
+    return UNPRINTABLE.sub(_escape, json.dumps(text, ensure_ascii=False))
+
+
+def _escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def raw_block(text: str) -> Lines | None:
@@ -107,6 +111,8 @@ def expression(tree: nodes.Expression) -> str:
         text = print_expression(_with_stand_ins(tree, spellings))
         for number in range(len(spellings) - 1, -1, -1):
             text = text.replace(f"{STAND_IN}{number}{STAND_IN}", spellings[number])
+    # Only strings can hold such letters.
+    text = UNPRINTABLE.sub(_escape, text)
     if "((" in text:
         text = STRING.sub(lambda found: found[0].replace("((", "(\\u0028"), text)
     return text
@@ -206,7 +212,10 @@ def _assigned(tree: nodes.Expression) -> Lines:
 def field(key: str, tree: nodes.Expression, row: Key, quoted: bool = False) -> Lines:
     """Return the lines of an entry, indented once. ``quoted``: the key would mean something else without."""
     first, *rest = entry_lines(tree, row)
-    return [f"{INDENT}{string(key) if quoted else key_name(key)} {first}", *(INDENT + line if line else "" for line in rest)]
+    return [
+        f"{INDENT}{string(key) if quoted else key_name(key)} {first}",
+        *(INDENT + line if line else "" for line in rest),
+    ]
 
 
 def inner_row(row: Key, key: str) -> Key:
@@ -244,8 +253,8 @@ def inline(tree: nodes.Expression, row: Key = ANY) -> str:
     if isinstance(tree, nodes.Literal):
         return _literal(tree, row)
     if isinstance(tree, nodes.ListExpression) and _is_list(tree, row):
-        inner = row if row.kind == "tables" else ANY if row.kind == "any" else Key("text")
-        return f"[{', '.join(inline(item, Key('table', keys=inner.keys) if inner is row else inner) for item in tree.items)}]"
+        inner = Key("table", keys=row.keys) if row.kind == "tables" else ANY if row.kind == "any" else Key("text")
+        return f"[{', '.join(inline(item, inner) for item in tree.items)}]"
     if isinstance(tree, nodes.MapExpression) and _is_map(tree, row):
         entries = (f"{key_name(key)}: {inline(value, inner_row(row, key))}" for key, _, value in tree.entries)
         return f"{{{', '.join(entries)}}}"
@@ -274,5 +283,3 @@ def plain(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(plain, value))}]"
     return json.dumps(value)
-
-

@@ -32,7 +32,7 @@ from .print_values import (
     string,
     text_or_expression,
 )
-from .words import BLOCK_KEYS, SHORTHANDS
+from .words import BLOCK_KEYS, SHORTHANDS, outside_tasks
 
 __all__ = ["print_document"]
 
@@ -232,7 +232,9 @@ class _Printer:
                 self.field(key, value, COMMAND if key == "shell" else TEXT)
         self.closed()
 
-    def field(self, key: str, value: nodes.Expression, row: Key, quoted: bool = False, span: Span | None = None) -> None:
+    def field(
+        self, key: str, value: nodes.Expression, row: Key, quoted: bool = False, span: Span | None = None
+    ) -> None:
         lines = field(key, value, row, quoted)
         self.put([line.removeprefix(INDENT) for line in lines], span)
 
@@ -417,13 +419,19 @@ class _Printer:
     def task(self, step: nodes.Step, task: nodes.Task) -> None:
         entries = dict((key, value) for key, _, value in task.config.entries)
         called = _call(step, task, entries)
-        has_more = bool(self.own_lines(step, called is not None))
+        has_more = step.when is not None or bool(self.own_lines(step, called is not None))
         shorthand = SHORTHANDS.get(task.type)
         kind = task.type if task.type == name(task.type) else string(task.type)
         head = called or f"step {name(step.name or '')} = {kind}"
         if called is not None:
             entries = {}
-        elif shorthand is not None and list(entries) == [shorthand] and not has_more and not step.hooks and not step.compensate:
+        elif (
+            shorthand is not None
+            and list(entries) == [shorthand]
+            and not has_more
+            and not step.hooks
+            and not step.compensate
+        ):
             lines = entry_lines(entries[shorthand], STEP_TYPES[task.type].keys[shorthand])
             if not lines[0].startswith(("=", "{", "[")) and len(lines) == 1:
                 self.put(f"{head} {lines[0]}", step.span)
@@ -436,7 +444,7 @@ class _Printer:
         if step.when is not None:
             self.put(f"when {expression(step.when)}", step.when.span)
         for key, key_span, value in task.config.entries if called is None else ():
-            quoted = key in BLOCK_KEYS or key in ("config", "with")
+            quoted = key in BLOCK_KEYS or key in ("config", "with") or key in outside_tasks(task.type)
             self.field(key, value, rows.get(key, ANY), quoted, key_span)
         for line in self.own_lines(step, called is not None):
             self.put(line)
@@ -550,7 +558,11 @@ def retry_text(retry: nodes.Retry) -> str:
     if retry.interval_ms != 1000:
         parts.append(f"every {format_duration(retry.interval_ms)}")
     if retry.backoff != 1.0:
-        parts.append(f"backoff {retry.backoff:g}" if float(f"{retry.backoff:g}") == retry.backoff else f"backoff {retry.backoff!r}")
+        parts.append(
+            f"backoff {retry.backoff:g}"
+            if float(f"{retry.backoff:g}") == retry.backoff
+            else f"backoff {retry.backoff!r}"
+        )
     if retry.max_interval_ms:
         parts.append(f"max_interval {format_duration(retry.max_interval_ms)}")
     if retry.jitter:

@@ -7,9 +7,8 @@ all notations share. ``step NAME = …`` gives any step its name.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NoReturn
 
-from ..source import Span
 from ..suggest import nearest
 from ..yaml_front.tree import Broken, Entry, Listing, Mapping, Node, Scalar
 from .cursor import Cursor
@@ -28,12 +27,10 @@ from .values import (
     text,
     value,
 )
-from .words import BLOCK_KEYS, RESERVED, SHORTHANDS, STEP_WORDS, WORKFLOW_WORDS
+from .words import BLOCK_KEYS, MODIFIERS, RESERVED, SHORTHANDS, STEP_WORDS, WORKFLOW_WORDS, outside_tasks
 
 __all__ = ["read_step", "read_steps"]
 
-FOREIGN: Final = frozenset((*STEP_WORDS, "else", "case"))
-"""What can't begin a line in the block of a task: the block was never closed."""
 STEP_EXAMPLE: Final = 'as in step build = shell "make"'
 ARGUMENTS_EXAMPLE: Final = "as in call deploy (region: inputs.region)"
 RETURN_EXAMPLE: Final = "as in return { image: steps.build.output.image }"
@@ -70,12 +67,14 @@ def read_step(cursor: Cursor) -> Node:
     return Mapping(cursor.span_from(token[2]), entries)
 
 
-def _refuse_statement(cursor: Cursor, word: str) -> None:
+def _refuse_statement(cursor: Cursor, word: str) -> NoReturn:
     guess = nearest(word, STEP_WORDS) if word else None
     if guess is not None:
         cursor.refuse("a step", f"did you mean `{guess}`?")
     if word in WORKFLOW_WORDS:
-        cursor.refuse("a step", f"`{word}` stands in the workflow itself; of a step it is said after it, in with {{ … }}")
+        cursor.refuse(
+            "a step", f"`{word}` stands in the workflow itself; of a step it is said after it, in with {{ … }}"
+        )
     if word and cursor.next_kind() in ("=", "string", "{"):
         cursor.refuse("a step", f'a step begins with a word such as `step`: step {word} = shell "make"')
     cursor.refuse("a step", f"{STEP_EXAMPLE}; a step begins with one of: {', '.join(STEP_WORDS)}")
@@ -147,7 +146,7 @@ def _task_rest(cursor: Cursor, entries: Entries, config: Entries, start: int, gi
         cursor.refuse("what it does", STEP_EXAMPLE)
     if cursor.kind == "{":
         given = True
-        cursor.block(lambda: _task_item(cursor, entries, config, type), foreign=FOREIGN)
+        cursor.block(lambda: _task_item(cursor, entries, config, type), foreign=outside_tasks(type))
         end = cursor.tokens[cursor.at - 1][3]
         modifiers(cursor, entries, read_steps)
     else:
@@ -342,9 +341,7 @@ def _iterations(cursor: Cursor, entries: Entries) -> None:
 # Signals
 
 
-def _keywords(
-    cursor: Cursor, entries: Entries, inner: Entries, read: dict[str, Callable[[Cursor], Node]]
-) -> None:
+def _keywords(cursor: Cursor, entries: Entries, inner: Entries, read: dict[str, Callable[[Cursor], Node]]) -> None:
     """Read the words of a step that says all it has to say in a row, and then those that any step has."""
     while True:
         token = cursor.token
@@ -439,9 +436,7 @@ def _return(cursor: Cursor, token: Token, entries: Entries) -> None:
     found: Node = Scalar(span, "", None, "", token[2], token[3])
     if cursor.kind == "{":
         found = expression_map(cursor, "{", RETURN_EXAMPLE)
-    elif cursor.kind not in ("newline", ";", "}", "end", "word"):
-        cursor.refuse("a map of outputs", RETURN_EXAMPLE)
-    elif cursor.next_kind() in ("member", "+", "("):
+    elif cursor.kind not in ("newline", ";", "}", "end", "word") or (cursor.kind == "word" and cursor.word not in MODIFIERS):
         cursor.refuse("a map of outputs", RETURN_EXAMPLE)
     _put(cursor, entries, "return", token, found)
     modifiers(cursor, entries, read_steps)
@@ -486,8 +481,3 @@ READERS: Final[dict[str, Callable[[Cursor, Token, Entries], None]]] = {
     "sleep": _sleep,
 }
 assert tuple(READERS) == STEP_WORDS
-
-
-def place(span: Span) -> Broken:
-    """Return what stands for a step that could not be read."""
-    return Broken(span)

@@ -12,10 +12,9 @@ import re
 from bisect import bisect_right
 from typing import Final
 
-from ..expression_tokens import string_value
 from ..source import LINE_ENDS, SourceFile, Span
 
-__all__ = ["COMMENT", "Layout", "Token", "raw_lines", "raw_text", "string_value", "tokens_of"]
+__all__ = ["COMMENT", "Layout", "Token", "raw_lines", "tokens_of"]
 
 Token = tuple[str, str, int, int]
 """Kind, text, start, end."""
@@ -125,8 +124,3 @@ def raw_lines(token: str) -> list[tuple[str, int]]:
         cut = len(line) if blank and number == last else min(indent, len(line))
         kept.append((line[cut:], offset + cut))
     return kept
-
-
-def raw_text(token: str) -> str:
-    """Return the text that a raw block means."""
-    return "\n".join(line for line, _ in raw_lines(token))

@@ -16,8 +16,8 @@ from ..expression_tokens import ExpressionSyntaxError, string_value
 from ..source import Span
 from ..yaml_front.scalars import NumberRange, core_value
 from ..yaml_front.tree import Broken, Entry, Listing, Mapping, Node, Scalar
-from .cursor import CLOSING, Cursor, Mistake, shown
-from .scalars import Pieces, expression_scalar, raw_scalar
+from .cursor import CLOSING, Cursor, Mistake
+from .scalars import expression_scalar, raw_scalar
 from .tokens import Token
 from .words import CONSTANT_WORDS, OPERATOR_WORDS, RESERVED
 
@@ -45,7 +45,9 @@ CONTINUING_SIGNS: Final = frozenset((*OPERATORS, "member", "[", ".", "("))
 PREFIXES: Final = frozenset(("-", "!", "not"))
 INSIDE: Final = frozenset((*OPERATORS, ",", ":", "=>", "!", "(", "[", "{"))
 """After these a value is expected inside of brackets."""
-VALUE_EXAMPLE: Final = 'a value is written like "text", 42, true, [1, 2], { key "value" }; an expression stands after `=`'
+VALUE_EXAMPLE: Final = (
+    'a value is written like "text", 42, true, [1, 2], { key "value" }; an expression stands after `=`'
+)
 EXPRESSION_EXAMPLE: Final = "as in inputs.region, steps.build.output.image, 'text', 42 or len(x)"
 
 
@@ -123,7 +125,7 @@ def literal(cursor: Cursor, what: str = "a value") -> Node:
         return _number(cursor, written, start, end)
     if kind == "word":
         cursor.at += 1
-        if cursor.kind == "member" and cursor.token[2] == end or cursor.kind == "(":
+        if (cursor.kind == "member" and cursor.token[2] == end) or cursor.kind == "(":
             return _refuse_expression(cursor, token)
         return _number(cursor, written, start, end)
     if kind == "[":

@@ -22,6 +22,7 @@ __all__ = [
     "SHORTHANDS",
     "STEP_WORDS",
     "WORKFLOW_WORDS",
+    "outside_tasks",
 ]
 
 STEP_WORDS: Final = (
@@ -115,6 +116,15 @@ RESERVED: Final = frozenset(
     )
 )
 """What is no name without quotes."""
+
+
+def outside_tasks(type: str) -> frozenset[str]:
+    """Return the words that can't begin a line in the block of a task: the block was never closed."""
+    keys = STEP_TYPES[type].keys if type in STEP_TYPES else ()
+    return NO_KEYS.difference(keys)
+
+
+NO_KEYS: Final = frozenset((*STEP_WORDS, "else", "case"))
 
 
 def _shorthand(name: str) -> str:

@@ -14,7 +14,7 @@ from ..diagnostics.codes import ABSENCES
 from ..diagnostics.model import Diagnostics
 from ..source import SourceFile, Span
 from ..suggest import nearest
-from ..yaml_front.tree import Broken, Entry, Listing, Mapping, Node, Scalar
+from ..yaml_front.tree import Broken, Entry, Listing, Mapping, Node
 from .cursor import Cursor, Mistake
 from .modifiers import read_key
 from .steps import STEP_EXAMPLE, read_step, read_steps
@@ -26,7 +26,16 @@ __all__ = ["ReadText", "read_text"]
 
 HEADER_EXAMPLE: Final = 'as in workflow deploy version 1 "Build and deploy" { … }'
 DECLARATION_EXAMPLE: Final = 'as in input region: string = "eu" in ["eu", "us"]'
-SETTINGS: Final = ("timeout", "durability", "requires", "concurrency", "services", "shared_volume", "secrets", "schedule")
+SETTINGS: Final = (
+    "timeout",
+    "durability",
+    "requires",
+    "concurrency",
+    "services",
+    "shared_volume",
+    "secrets",
+    "schedule",
+)
 """Keys of a workflow with a value after them."""
 
 
@@ -213,8 +222,3 @@ def _defaults(cursor: Cursor, entries: Entries, token: Token) -> None:
 
     cursor.block(item)
     add_entry(cursor, entries, "defaults", cursor.span(token), Mapping(cursor.span_from(start), inner))
-
-
-def is_text(node: Node) -> bool:
-    """Whether a node is a text."""
-    return isinstance(node, Scalar) and isinstance(node.value, str)
