@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from wfe_vm.program import INPUTS_SLOT, NO_PC, RUN_SLOT
-from wfe_vm.typeterms import ANY, INTEGER, STRING, Type, join, map_of, optional
+from wfe_vm.typeterms import ANY, INTEGER, STRING, Type, join, list_of, map_of, optional, record_of
 
 from . import nodes
 from . import unresolved as problem
@@ -30,6 +30,7 @@ Access = tuple[str, Span]
 _MAP: Final = map_of(ANY)
 _OPTIONAL_MAP: Final = optional(_MAP)
 _OPTIONAL_TEXT: Final = optional(STRING)
+_SERVICE: Final = record_of({"host": STRING, "ports": list_of(INTEGER)})
 _ERROR_TYPES: Final[dict[str, Type]] = {
     "kind": _OPTIONAL_TEXT,
     "message": _OPTIONAL_TEXT,
@@ -96,6 +97,8 @@ class _Finder:
             return self.index(head)
         if name == "run":
             return self.run(first)
+        if name == "services":
+            return problem.no_service_name(head.span) if first is None else self.service(*first)
         if name in HOOK_ROOTS:
             return self.hook(head, first)
         if self.place.scope.variable(name) is not None:
@@ -200,6 +203,11 @@ class _Finder:
         if access[0] not in RUN_FIELDS:
             return problem.no_field("run", access[0], RUN_FIELDS, access[1])
         return Reference(used=1, slot=RUN_SLOT, members=(access[0],), type=STRING)
+
+    def service(self, name: str, span: Span) -> Reference | Unresolved:
+        if all(service.name != name for service in self.resolved.workflow.services):
+            return problem.unknown_service(self.resolved, name, span)
+        return Reference(used=1, slot=self.resolved.services_slot, members=(name,), type=_SERVICE)
 
     def hook(self, head: nodes.Name, access: Access | None) -> Reference | Unresolved:
         served = self.place.served

@@ -14,6 +14,7 @@ from .rows_files import FILE_ROWS
 from .rows_flow import FLOW_ROWS, SHELL_ROWS
 from .rows_names import NAME_ROWS
 from .rows_structure import CONFIG_ROWS, STRUCTURE_ROWS
+from .rows_surroundings import EARLY_ROWS, SERVICE_ROWS
 from .rows_text import TEXT_ROWS
 
 __all__ = ["ABSENCES", "CODES", "ROWS", "Code"]
@@ -292,7 +293,9 @@ ROWS: Final[tuple[Code, ...]] = (
     ),
     # Section 04: control flow and data flow
     *(Code(*row) for row in FLOW_ROWS),
+    *(Code(*row) for row in EARLY_ROWS),
     *(Code(*row) for row in CONFIG_ROWS),
+    *(Code(*row) for row in SERVICE_ROWS),
     *(Code(*row) for row in SHELL_ROWS),
     # Section 06: the notation of the text language
     *(Code(*row) for row in TEXT_ROWS),
@@ -301,6 +304,17 @@ ROWS: Final[tuple[Code, ...]] = (
 CODES: Final[dict[str, Code]] = {row.code: row for row in ROWS}
 
 ABSENCES: Final = frozenset(
-    ("WFE0203", "WFE0206", "WFE0207", "WFE0208", "WFE0209", "WFE0222", "WFE0223", "WFE0401", "WFE0411")
+    (
+        "WFE0203",
+        "WFE0206",
+        "WFE0207",
+        "WFE0208",
+        "WFE0209",
+        "WFE0222",
+        "WFE0223",
+        "WFE0401",
+        "WFE0411",
+        "WFE0431",
+    )
 )
 """Codes that blame something for not being there: it may be, in a part of the file that could not be read."""
