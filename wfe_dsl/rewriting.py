@@ -223,6 +223,6 @@ def _format_yaml(text: str, path: str) -> str:
 
 NOTATIONS: Final[dict[str, Notation]] = {
     "yaml": Notation((".yaml", ".yml"), _read_file, _print_yaml, _yaml_comments, _format_yaml, has_data_keys=True),
-    "wfe": Notation((".wfe",), _read_file, _print_text),
+    "wfe": Notation((".wfe",), _read_file, _print_text, has_data_keys=True),
     "python": Notation((".py",), _read_python, _print_python, keeps_variables=False, has_data_keys=True),
 }

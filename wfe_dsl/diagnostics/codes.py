@@ -16,12 +16,16 @@ from .rows_flow import FLOW_ROWS, SHELL_ROWS
 from .rows_names import NAME_ROWS
 from .rows_structure import CONFIG_ROWS, STRUCTURE_ROWS
 from .rows_surroundings import EARLY_ROWS, SERVICE_ROWS
+from .rows_text import TEXT_ROWS
 
 __all__ = ["ABSENCES", "CODES", "ROWS", "Code"]
 
 
 class Code(msgspec.Struct, frozen=True):
-    """A row of the catalogue. ``wrong`` and ``right`` are small files (the least that shows it)."""
+    """A row of the catalogue. ``wrong`` and ``right`` are small files (the least that shows it).
+
+    They are YAML, or of the notation that alone has the code.
+    """
 
     code: str
     severity: str  # error, warning or note
@@ -296,6 +300,7 @@ ROWS: Final[tuple[Code, ...]] = (
     *(Code(*row) for row in SHELL_ROWS),
     # Section 06: notations other than YAML
     *(Code(*row) for row in BUILDER_ROWS),
+    *(Code(*row) for row in TEXT_ROWS),
 )
 
 CODES: Final[dict[str, Code]] = {row.code: row for row in ROWS}

@@ -29,7 +29,7 @@ HELPS: Final = {
     "write `name: value` lines below it, or `{name: value}`": "write `{ name value }`",
     "write its items below it, each after `- `, or `[one, two]`": 'write `["one", "two"]`',
     "write a text; one with `: ` or ` #` in it needs quotes": 'write a text, in quotes: `"…"`',
-    "give it one at least, as in `- {name: build, config: {run: make}}`": 'give it one at least: step build = shell "make"',
+    "give it one at least, as in `- {name: build, config: {run: make}}`": 'as in step build = shell "make"',
     "as in `outputs: [{name: image, type: string}]`": "as in `outputs { image: string }`",
     "or the number of attempts in all, as in `retry: 3`": "as in `retry 3 every 5s`",
     "as in `id: deploy`": "as in `workflow deploy version 1 { … }`",
@@ -60,7 +60,8 @@ class TextContext(Context):
 
     def _read(self, node: Scalar, embedded: bool) -> nodes.Expression:
         """Return an expression in which stand-ins are put for what its reader does not know."""
-        assert isinstance(node, Written) and node.layout is not None
+        assert isinstance(node, Written)
+        assert node.layout is not None
         source = node.layout.source.text
         written = node.text
         found: dict[tuple[int, int], nodes.Expression] = {}
@@ -71,7 +72,8 @@ class TextContext(Context):
             found[span.line, span.column] = self._piece(source[start:end], span)
         scalar = Written(node.span, written, written, node.style, node.begin, node.end, False, node.layout, node.shift)
         tree = super().text(scalar) if embedded else super().expression(scalar, "this place")
-        return replace_names(tree, lambda name: _stood_in(name, found))
+        settled: nodes.Expression = replace_names(tree, lambda name: _stood_in(name, found))
+        return settled
 
     def _piece(self, written: str, span: Span) -> nodes.Expression:
         if written.startswith("."):

@@ -10,7 +10,7 @@ after it. Whatever is met, the cursor moves on or the block ends, so reading tak
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Final, NoReturn
+from typing import Final
 
 from ..diagnostics.model import Diagnostics, Fix, Label
 from ..source import SourceFile, Span
@@ -99,7 +99,7 @@ class Cursor:
         """Take a sign that has to stand here."""
         token = self.tokens[self.at]
         if token[0] != kind:
-            self.refuse(expected, example)
+            raise self.refuse(expected, example)
         self.at += 1
         return token
 
@@ -126,19 +126,19 @@ class Cursor:
         self.broken = True
         self.diagnostics.add(code, message, span, help, labels, fix)
 
-    def refuse(self, expected: str, example: str) -> NoReturn:
-        """Report what stands here, as something else is expected. ``example`` shows what."""
+    def refuse(self, expected: str, example: str) -> Mistake:
+        """Report what stands here, as something else is expected; return what to raise. ``example`` shows what."""
         token = self.tokens[self.at]
         kind, text, start, _ = token
         if kind == "unclosed":
             self.report_unclosed(token)
             self.at += 1
-            raise Mistake
+            return Mistake()
         if kind == "end" and self.open and not self.cut:
             self.close_at_end()
-            raise Mistake
+            return Mistake()
         if kind == "end" and self.cut:
-            raise Mistake
+            return Mistake()
         message = f"{shown(token)} can't stand here: {expected} is expected"
         if text and text in SMART_QUOTES:
             example = "quotes are written `\"` or `'`"
@@ -151,7 +151,7 @@ class Cursor:
         elif kind == "end":
             message = f"the file ends too early: {expected} is expected"
         self.report("WFE0600", message, span, example)
-        raise Mistake
+        return Mistake()
 
     def report_unclosed(self, token: Token) -> None:
         """Report a string or raw block without an end, once, at its opening."""
@@ -247,7 +247,7 @@ class Cursor:
                 read_item()
                 kind = tokens[self.at][0]
                 if kind not in ("newline", ";", "}", "end") and not (commas and kind == ","):
-                    self.refuse("the end of the statement", "statements end with their line, or with `;`")
+                    raise self.refuse("the end of the statement", "statements end with their line, or with `;`")
             except Mistake:
                 self.recover(begin)
         return self.span_from(opening[2])

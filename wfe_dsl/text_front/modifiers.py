@@ -56,7 +56,7 @@ def _with_item(cursor: Cursor, entries: Entries, read_steps: StepsReader) -> Non
     token = cursor.token
     if token[0] != "word" or token[1] not in MODIFIERS or token[1] == "with":
         help = did_you_mean(token[1], MODIFIERS) or f"these are: {', '.join(MODIFIERS[:-1])}"
-        cursor.refuse("something that every step may have", help)
+        raise cursor.refuse("something that every step may have", help)
     cursor.at += 1
     read_key(cursor, token, entries, read_steps)
 
@@ -94,7 +94,7 @@ def _hook(cursor: Cursor, token: Token, entries: Entries, read_steps: StepsReade
     if key is None:
         words = ", ".join(HOOK_WORDS)
         guess = did_you_mean(cursor.word, HOOK_WORDS) if cursor.word else None
-        cursor.refuse(f"one of {words}", guess or HOOK_EXAMPLE)
+        raise cursor.refuse(f"one of {words}", guess or HOOK_EXAMPLE)
     cursor.at += 1
     span = cursor.layout.span(token[2], outcome[3])
     add_entry(cursor, entries, key, span, read_steps(cursor))

@@ -417,7 +417,7 @@ class _Printer:
     # Tasks
 
     def task(self, step: nodes.Step, task: nodes.Task) -> None:
-        entries = dict((key, value) for key, _, value in task.config.entries)
+        entries = {key: value for key, _, value in task.config.entries}
         called = _call(step, task, entries)
         has_more = step.when is not None or bool(self.own_lines(step, called is not None))
         shorthand = SHORTHANDS.get(task.type)

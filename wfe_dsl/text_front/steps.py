@@ -7,11 +7,11 @@ all notations share. ``step NAME = …`` gives any step its name.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NoReturn
+from typing import Final
 
 from ..suggest import nearest
 from ..yaml_front.tree import Broken, Entry, Listing, Mapping, Node, Scalar
-from .cursor import Cursor
+from .cursor import Cursor, Mistake
 from .modifiers import modifiers, read_key
 from .tokens import Token
 from .values import (
@@ -60,24 +60,24 @@ def read_step(cursor: Cursor) -> Node:
     word = token[1] if token[0] == "word" else ""
     reader = READERS.get(word)
     if reader is None:
-        _refuse_statement(cursor, word)
+        raise _refuse_statement(cursor, word)
     cursor.at += 1
     entries: Entries = {}
     reader(cursor, token, entries)
     return Mapping(cursor.span_from(token[2]), entries)
 
 
-def _refuse_statement(cursor: Cursor, word: str) -> NoReturn:
+def _refuse_statement(cursor: Cursor, word: str) -> Mistake:
     guess = nearest(word, STEP_WORDS) if word else None
     if guess is not None:
-        cursor.refuse("a step", f"did you mean `{guess}`?")
+        return cursor.refuse("a step", f"did you mean `{guess}`?")
     if word in WORKFLOW_WORDS:
-        cursor.refuse(
+        return cursor.refuse(
             "a step", f"`{word}` stands in the workflow itself; of a step it is said after it, in with {{ … }}"
         )
     if word and cursor.next_kind() in ("=", "string", "{"):
-        cursor.refuse("a step", f'a step begins with a word such as `step`: step {word} = shell "make"')
-    cursor.refuse("a step", f"{STEP_EXAMPLE}; a step begins with one of: {', '.join(STEP_WORDS)}")
+        return cursor.refuse("a step", f'a step begins with a word such as `step`: step {word} = shell "make"')
+    return cursor.refuse("a step", f"{STEP_EXAMPLE}; a step begins with one of: {', '.join(STEP_WORDS)}")
 
 
 def _put(cursor: Cursor, entries: Entries, key: str, token: Token, found: Node) -> None:
@@ -125,9 +125,9 @@ def _step(cursor: Cursor, token: Token, entries: Entries) -> None:
         READERS[word](cursor, following, entries)
         return
     if word == "" and cursor.kind != "string":
-        cursor.refuse("the type of the step", STEP_EXAMPLE)
+        raise cursor.refuse("the type of the step", STEP_EXAMPLE)
     if word in RESERVED:
-        cursor.refuse("the type of the step", STEP_EXAMPLE)
+        raise cursor.refuse("the type of the step", STEP_EXAMPLE)
     kind = string(cursor, cursor.take()) if cursor.kind == "string" else name(cursor, "a type", STEP_EXAMPLE)
     entries["type"] = Entry("type", kind.span, kind)
     config: Entries = {}
@@ -143,7 +143,7 @@ def _step(cursor: Cursor, token: Token, entries: Entries) -> None:
 def _task_rest(cursor: Cursor, entries: Entries, config: Entries, start: int, given: bool, type: str) -> None:
     modifiers(cursor, entries, read_steps)
     if cursor.kind == "unclosed":
-        cursor.refuse("what it does", STEP_EXAMPLE)
+        raise cursor.refuse("what it does", STEP_EXAMPLE)
     if cursor.kind == "{":
         given = True
         cursor.block(lambda: _task_item(cursor, entries, config, type), foreign=outside_tasks(type))
@@ -165,10 +165,10 @@ def _task_item(cursor: Cursor, entries: Entries, config: Entries, type: str) -> 
         add_entry(cursor, config, key.text, key.span, value(cursor))
         return
     if kind not in ("word", "number"):
-        cursor.refuse("a key", 'as in run "make", timeout 5m or env { NAME "value" }')
+        raise cursor.refuse("a key", 'as in run "make", timeout 5m or env { NAME "value" }')
     cursor.at += 1
     if cursor.kind in ("newline", ";", "}", "end") and word not in BLOCK_KEYS:
-        cursor.refuse(f"a value for `{word}`", f'as in {word} "…"')
+        raise cursor.refuse(f"a value for `{word}`", f'as in {word} "…"')
     if word == "config":
         found = map_block(cursor)
         if isinstance(found, Mapping):
@@ -255,7 +255,7 @@ def _switch(cursor: Cursor, token: Token, entries: Entries) -> None:
             _put(cursor, entries, "default", word, read_steps(cursor))
             return
         if cursor.take_word("case") is None:
-            cursor.refuse("`case` or `default`", CASE_EXAMPLE)
+            raise cursor.refuse("`case` or `default`", CASE_EXAMPLE)
         found = literal(cursor, "the value of the case")
         steps = read_steps(cursor)
         if isinstance(found, Scalar):
@@ -285,7 +285,7 @@ def _repeat(cursor: Cursor, token: Token, entries: Entries) -> None:
     _header(cursor, entries, entries, "max_iterations")
     _body(cursor, entries, "do")
     if not cursor.continues("until"):
-        cursor.refuse("`until`", "as in repeat { … } until vars.done")
+        raise cursor.refuse("`until`", "as in repeat { … } until vars.done")
     _put(cursor, entries, "until", cursor.tokens[cursor.at - 1], expression(cursor))
     modifiers(cursor, entries, read_steps)
 
@@ -294,7 +294,7 @@ def _for(cursor: Cursor, token: Token, entries: Entries) -> None:
     example = "as in for region in inputs.regions { … }"
     variable = name(cursor, "a name for the item", example)
     if cursor.take_word("in") is None:
-        cursor.refuse("`in`", example)
+        raise cursor.refuse("`in`", example)
     items = expression(cursor)
     _put(cursor, entries, "for_each", token, items)
     entries["as"] = Entry("as", variable.span, variable)
@@ -308,7 +308,7 @@ def _matrix(cursor: Cursor, token: Token, entries: Entries) -> None:
     while True:
         axis = name(cursor, "a name for the axis", example)
         if cursor.take_word("in") is None:
-            cursor.refuse("`in`", example)
+            raise cursor.refuse("`in`", example)
         add_entry(cursor, axes, axis.text, axis.span, expression(cursor))
         if not cursor.take_if(","):
             break
@@ -358,7 +358,7 @@ def _keywords(cursor: Cursor, entries: Entries, inner: Entries, read: dict[str, 
 def _event(cursor: Cursor, inner: Entries, example: str) -> None:
     token = cursor.take_word("event")
     if token is None:
-        cursor.refuse("`event` and its name", example)
+        raise cursor.refuse("`event` and its name", example)
     found = text(cursor, "the name of the event", example)
     _put(cursor, inner, "event", token, found)
 
@@ -436,8 +436,8 @@ def _return(cursor: Cursor, token: Token, entries: Entries) -> None:
     found: Node = Scalar(span, "", None, "", token[2], token[3])
     if cursor.kind == "{":
         found = expression_map(cursor, "{", RETURN_EXAMPLE)
-    elif cursor.kind not in ("newline", ";", "}", "end", "word") or (cursor.kind == "word" and cursor.word not in MODIFIERS):
-        cursor.refuse("a map of outputs", RETURN_EXAMPLE)
+    elif cursor.kind not in ("newline", ";", "}", "end") and cursor.word not in MODIFIERS:
+        raise cursor.refuse("a map of outputs", RETURN_EXAMPLE)
     _put(cursor, entries, "return", token, found)
     modifiers(cursor, entries, read_steps)
 

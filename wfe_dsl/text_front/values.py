@@ -57,7 +57,7 @@ EXPRESSION_EXAMPLE: Final = "as in inputs.region, steps.build.output.image, 'tex
 def name(cursor: Cursor, what: str, example: str) -> Scalar:
     """Return a name: a word that is not reserved, or one in quotes."""
     token = cursor.token
-    kind, written, start, end = token
+    kind, written, _, _ = token
     if kind == "string":
         return string(cursor, cursor.take())
     if kind == "variable":
@@ -75,7 +75,7 @@ def name(cursor: Cursor, what: str, example: str) -> Scalar:
     if (kind == "word" or kind == "number") and NAME.fullmatch(written):
         cursor.at += 1
         return _plain(cursor, token)
-    cursor.refuse(what, example)
+    raise cursor.refuse(what, example)
 
 
 def _plain(cursor: Cursor, token: Token) -> Scalar:
@@ -110,7 +110,7 @@ def text(cursor: Cursor, what: str, example: str) -> Scalar:
         return string(cursor, cursor.take())
     if kind == "variable":
         return _plain(cursor, cursor.take())
-    cursor.refuse(what, example)
+    raise cursor.refuse(what, example)
 
 
 def literal(cursor: Cursor, what: str = "a value") -> Node:
@@ -143,7 +143,7 @@ def literal(cursor: Cursor, what: str = "a value") -> Node:
         cursor.at += 1
         cursor.report_unclosed(token)
         return Broken(cursor.span(token))
-    cursor.refuse(what, VALUE_EXAMPLE)
+    raise cursor.refuse(what, VALUE_EXAMPLE)
 
 
 def _number(cursor: Cursor, written: str, start: int, end: int) -> Node:
@@ -185,7 +185,7 @@ def _list(cursor: Cursor) -> Node:
             if cursor.kind in ("end", "}", ";") or cursor.begins_statement():
                 continue
             cursor.open.pop()
-            cursor.refuse("`,` or `]`", 'a list is written ["one", "two"]')
+            raise cursor.refuse("`,` or `]`", 'a list is written ["one", "two"]')
     cursor.open.pop()
     return Listing(cursor.span_from(opening[2]), items)
 
@@ -221,7 +221,7 @@ def map_block(cursor: Cursor) -> Node:
 
 
 def expression_map(cursor: Cursor, opening: str, example: str) -> Mapping:
-    """Return a map from names to expressions: ``name: expression`` or ``name = expression``, with ``,`` between them."""
+    """Return a map from names to expressions: ``name: expression`` or ``name = expression``, between ``,``."""
     start = cursor.token[2]
     entries: Entries = {}
 
@@ -255,7 +255,7 @@ def expression_map(cursor: Cursor, opening: str, example: str) -> Mapping:
             continue
         if not cursor.take_if(","):
             cursor.open.pop()
-            cursor.refuse("`,` or `)`", example)
+            raise cursor.refuse("`,` or `)`", example)
     cursor.open.pop()
     return Mapping(cursor.span_from(start), entries)
 
@@ -266,7 +266,7 @@ def _key(cursor: Cursor) -> Scalar:
         return string(cursor, cursor.take())
     if kind == "word" or kind == "number":
         return _plain(cursor, cursor.take())
-    cursor.refuse("a key", 'as in `image "debian:12"`; a key with other signs than letters stands in quotes')
+    raise cursor.refuse("a key", 'as in `image "debian:12"`; a key with other signs than letters stands in quotes')
 
 
 def value(cursor: Cursor) -> Node:
@@ -302,7 +302,6 @@ def expression(cursor: Cursor, embed: bool = False) -> Node:
     pieces: list[tuple[int, int]] = []
     brackets: list[Token] = []
     broken = False
-    comments = False
     while True:
         token = tokens[at]
         kind = token[0]
@@ -379,7 +378,7 @@ def expression(cursor: Cursor, embed: bool = False) -> Node:
     while at > begin_at and tokens[at - 1][0] == "newline":
         at -= 1
     if at == begin_at:
-        cursor.refuse("an expression", EXPRESSION_EXAMPLE)
+        raise cursor.refuse("an expression", EXPRESSION_EXAMPLE)
     begin, end = tokens[begin_at][2], tokens[at - 1][3]
     if brackets and not broken:
         # The reader of expressions would say so too, but not at the bracket if what follows made no sense.
@@ -398,7 +397,7 @@ def _without_comments(cursor: Cursor, begin_at: int, end_at: int) -> str:
     """Return the text from one token up to another one, with blanks in the place of comments."""
     parts: list[str] = []
     position = cursor.tokens[begin_at][2]
-    for kind, written, start, end in cursor.tokens[begin_at:end_at]:
+    for _, written, start, end in cursor.tokens[begin_at:end_at]:
         gap = cursor.text[position:start]
         parts.append(" " * len(gap))
         parts.append(written)
@@ -435,7 +434,7 @@ def type_text(cursor: Cursor) -> Node:
             break
         cursor.at += 1
     if cursor.at == begin_at:
-        cursor.refuse("a type", "as in string, integer?, list<string> or {host: string, port: integer}")
+        raise cursor.refuse("a type", "as in string, integer?, list<string> or {host: string, port: integer}")
     begin, end = tokens[begin_at][2], tokens[cursor.at - 1][3]
     written = re.sub(r"\s+", " ", cursor.text[begin:end])
     return Scalar(cursor.layout.span(begin, end), written, written, '"', begin, end)

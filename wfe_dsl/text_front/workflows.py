@@ -67,7 +67,9 @@ def read_text(source: SourceFile, diagnostics: Diagnostics) -> ReadText | None:
             if cursor.kind not in ("newline", ";", "end"):
                 if cursor.kind == "}":
                     _refuse_brace(cursor)
-                cursor.refuse("the end of the statement", "each workflow and each include stands on lines of its own")
+                raise cursor.refuse(
+                    "the end of the statement", "each workflow and each include stands on lines of its own"
+                )
         except Mistake:
             cursor.recover(begin)
             if cursor.kind == "}":
@@ -96,7 +98,7 @@ def _read_top(cursor: Cursor, found: ReadText) -> None:
             cursor.report("WFE0605", f"`{word}` stands outside of any workflow", cursor.span(cursor.token), help)
             _skip_to_workflow(cursor)
             return
-        cursor.refuse("`workflow` or `include`", f"did you mean `{guess}`?" if guess else HEADER_EXAMPLE)
+        raise cursor.refuse("`workflow` or `include`", f"did you mean `{guess}`?" if guess else HEADER_EXAMPLE)
 
 
 def _refuse_brace(cursor: Cursor) -> None:
@@ -123,7 +125,7 @@ def _workflow(cursor: Cursor, token: Token) -> Node:
         entries["name"] = Entry("name", title.span, title)
     if cursor.kind != "{":
         given = "version" in entries
-        cursor.refuse("`{`" if given else "`version` and a number, or `{`", HEADER_EXAMPLE)
+        raise cursor.refuse("`{`" if given else "`version` and a number, or `{`", HEADER_EXAMPLE)
     head = cursor.span_from(token[2])
     steps: list[Node] = []
     broken, cursor.broken = cursor.broken, False
@@ -180,7 +182,7 @@ def _refuse_item(cursor: Cursor, entries: Entries, token: Token) -> None:
         # As any unknown key of a workflow.
         cursor.report("WFE0101", f"a workflow has no key `{word}`", cursor.span(token), help)
         raise Mistake
-    cursor.refuse("a step or a part of the workflow", help)
+    raise cursor.refuse("a step or a part of the workflow", help)
 
 
 def _declaration(cursor: Cursor, entries: Entries, word: str) -> None:
@@ -213,7 +215,7 @@ def _defaults(cursor: Cursor, entries: Entries, token: Token) -> None:
     def item() -> None:
         key = cursor.token
         if key[0] != "word":
-            cursor.refuse("a key", "as in defaults { timeout 10m; retry 3 every 5s }")
+            raise cursor.refuse("a key", "as in defaults { timeout 10m; retry 3 every 5s }")
         cursor.at += 1
         if key[1] == "retry":
             read_key(cursor, key, inner, read_steps)
