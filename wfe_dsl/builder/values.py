@@ -108,7 +108,7 @@ def _ready(value: Expression, part: Part, diagnostics: Diagnostics) -> tree.Scal
         text = str(value)
     except NoSpelling:
         text = "${{ … }}"
-    return tree.Scalar(part.span, text, text, "", 0, 0, meaning=node_of(value))
+    return tree.Meant(part.span, text, text, "", 0, 0, meaning=node_of(value))
 
 
 def _broken(message: str, part: Part, diagnostics: Diagnostics, help: str = "") -> tree.Broken:

@@ -10,7 +10,7 @@ import msgspec
 from .. import nodes
 from ..source import Span, SpanOf
 
-__all__ = ["Broken", "Entry", "Listing", "Mapping", "Node", "Placed", "Scalar", "kind_of", "words_in"]
+__all__ = ["Broken", "Entry", "Listing", "Mapping", "Meant", "Node", "Placed", "Scalar", "kind_of", "words_in"]
 
 LONGEST_WORD: Final = 200
 
@@ -19,8 +19,7 @@ class Scalar(msgspec.Struct, gc=False):
     """A scalar. ``value`` follows the YAML 1.2 core schema, ``text`` is its content as written.
 
     ``style`` is empty for a plain one, else one of ``' " | >``. ``begin`` and ``end`` are its offsets in
-    the source. A ``verbatim`` one came from a load-time variable: nothing in it is looked at again. One with a
-    ``meaning`` was made by a program: it stands for that expression, and its text only shows it.
+    the source. A ``verbatim`` one came from a load-time variable: nothing in it is looked at again.
     """
 
     span: Span
@@ -30,7 +29,12 @@ class Scalar(msgspec.Struct, gc=False):
     begin: int
     end: int
     verbatim: bool = False
-    meaning: nodes.Expression | None = None
+
+
+class Meant(Scalar, gc=False, kw_only=True):
+    """A scalar that a program made: it stands for an expression, and its text only shows it."""
+
+    meaning: nodes.Expression
 
 
 class Placed(Scalar, gc=False):
