@@ -16,7 +16,7 @@ from tests.test_docs import as_file
 from wfe_dsl.diagnostics.codes import CODES, ROWS
 from wfe_dsl.diagnostics.model import Diagnostics
 from wfe_dsl.source import SourceFile
-from wfe_dsl.yaml_front import conditions, data, documents, kinds, recovery, step_keys, workflows
+from wfe_dsl.yaml_front import conditions, data, documents, kinds, recovery, step_keys, surroundings, workflows
 from wfe_dsl.yaml_front.key_help import KEY_HELP
 from wfe_dsl.yaml_front.reader import read_yaml
 from wfe_dsl.yaml_front.schema import workflow_schema
@@ -206,6 +206,11 @@ def places() -> dict[str, set[str]]:
         "workflow": {*workflows.KEYS, *workflows.LATER},
         "declaration": set(workflows.DECLARATION_KEYS),
         "defaults": set(workflows.DEFAULTS_KEYS),
+        "concurrency": set(surroundings.CONCURRENCY_KEYS),
+        "service": set(surroundings.SERVICE_KEYS),
+        "readiness": set(surroundings.READINESS_KEYS),
+        "http": set(surroundings.HTTP_KEYS),
+        "shared_volume": set(surroundings.VOLUME_KEYS),
         "step": set(step_keys.KNOWN),
         "parallel": set(kinds.PARALLEL_KEYS),
         "wait": set(kinds.WAIT_KEYS),

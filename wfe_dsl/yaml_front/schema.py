@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from wfe_vm import durations
 
-from . import conditions, data, documents, kinds, recovery, step_keys, workflows
+from . import conditions, data, documents, kinds, recovery, step_keys, surroundings, workflows
 from .key_help import help_for
 from .step_types import STEP_TYPES, Key, StepType
 
@@ -150,8 +150,58 @@ def _workflow_values() -> dict[str, Schema]:
         "defaults": _ref("defaults"),
         "durability": _known({"anyOf": [{"enum": ["sync", "relaxed"]}, _pattern(r"^group\(.*\)$")]}),
         "requires": _known(_list(_ref("text"))),
+        "concurrency": {"anyOf": [_ref("text"), _known(_concurrency())]},
+        "services": _known({"type": "object", "additionalProperties": _known(_service())}),
+        "shared_volume": _known(_object("shared_volume", surroundings.VOLUME_KEYS, _volume_values())),
         "steps": _ref("steps"),
     }
+
+
+def _concurrency() -> Schema:
+    values = {
+        "group": _ref("text"),
+        "limit": _integer(1, surroundings.MAX_LIMIT),
+        "on_full": _known({"enum": [*surroundings.ON_FULL]}),
+    }
+    return _object("concurrency", surroundings.CONCURRENCY_KEYS, values, ("group",))
+
+
+def _service() -> Schema:
+    words = _known(_list(_ref("text")))
+    values = {
+        "image": _ref("text"),
+        "ports": _known(_list(_port())),
+        "env": _known(_env()),
+        "command": words,
+        "args": words,
+        "memory": {"type": ["string", "number"]},
+        "cpu": {"type": ["string", "number"]},
+        "network": _known({"enum": [*surroundings.NETWORKS]}),
+        "readiness": _known(_readiness()),
+    }
+    return _object("service", surroundings.SERVICE_KEYS, values, ("image",))
+
+
+def _readiness() -> Schema:
+    page = _object("http", surroundings.HTTP_KEYS, {"port": _port(), "path": _ref("text")}, ("port",))
+    values = {
+        "exec": _known(_list(_ref("text"), 1)),
+        "tcp": _port(),
+        "http": _known(page),
+        "interval": _ref("duration"),
+        "timeout": _ref("duration"),
+        "retries": _integer(1, surroundings.MAX_LIMIT),
+    }
+    schema = _object("readiness", surroundings.READINESS_KEYS, values)
+    return {**schema, "oneOf": [{"required": [probe]} for probe in surroundings.PROBES]}
+
+
+def _port() -> Schema:
+    return _integer(1, surroundings.LAST_PORT)
+
+
+def _volume_values() -> dict[str, Schema]:
+    return {"mount_path": _ref("text"), "size": {"type": ["string", "number"]}}
 
 
 def _declaration() -> Schema:
