@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from wfe_dsl.compiler import compile_file
+from wfe_dsl.builder import load_python
+from wfe_dsl.compiler import compile_document, compile_file
 from wfe_dsl.diagnostics.codes import CODES, ROWS, Code
 from wfe_dsl.diagnostics.model import Diagnostic, Diagnostics
 from wfe_dsl.source import MAX_SOURCE_BYTES
@@ -20,6 +21,9 @@ SMALL = SHOWN[0].right
 def diagnose(path: Path) -> tuple[list[Diagnostic], int]:
     """Return what is wrong with a file, and how many programs it gives."""
     diagnostics = Diagnostics()
+    if path.suffix == ".py":
+        tree = load_python(str(path), diagnostics)
+        return diagnostics.found, 0 if tree is None else len(compile_document(tree, diagnostics))
     programs = compile_file(str(path), Variables(), diagnostics)
     return diagnostics.found, len(programs)
 
@@ -28,6 +32,11 @@ def written(folder: Path, text: str, name: str = "example.yaml") -> Path:
     path = folder / name
     path.write_text(text, "utf-8")
     return path
+
+
+def name_of(row: Code) -> str:
+    """Return the name of the file that a row's examples are."""
+    return "example.py" if row.wrong.startswith("from wfe_dsl.builder ") else "example.yaml"
 
 
 # What no single text can show: the code, and what makes the file that raises it.
@@ -92,7 +101,7 @@ def check_raised(row: Code, path: Path) -> None:
 @pytest.mark.acceptance("DIA-01", "DIA-05")
 @pytest.mark.parametrize("row", SHOWN, ids=lambda row: row.code)
 def test_the_wrong_example_of_a_code_raises_that_code_once_and_nothing_else(row: Code, tmp_path: Path) -> None:
-    check_raised(row, written(tmp_path, row.wrong))
+    check_raised(row, written(tmp_path, row.wrong, name_of(row)))
 
 
 @pytest.mark.acceptance("DIA-01")
@@ -104,7 +113,7 @@ def test_what_only_files_can_show_raises_its_code_once_and_nothing_else(code: st
 @pytest.mark.acceptance("DIA-01")
 @pytest.mark.parametrize("row", SHOWN, ids=lambda row: row.code)
 def test_the_right_example_of_a_code_compiles_and_raises_nothing(row: Code, tmp_path: Path) -> None:
-    found, programs = diagnose(written(tmp_path, row.right))
+    found, programs = diagnose(written(tmp_path, row.right, name_of(row)))
     assert found == []
     assert programs >= 1
 

@@ -18,7 +18,7 @@ from ..source import Span
 from .context import TEXT_HELP, Context, Guesses, is_dynamic, placeholder
 from .positions import span_of
 from .step_types import STEP_TYPES, Key, StepType
-from .tree import Broken, Entry, Listing, Mapping, Node, Scalar, kind_of
+from .tree import Broken, Entry, Listing, Mapping, Meant, Node, Scalar, kind_of
 
 __all__ = ["Config", "build_config", "read_value"]
 
@@ -148,6 +148,10 @@ def _text(context: Context, row: Key, node: Node, what: str) -> nodes.Expression
 def _run(context: Context, row: Key, node: Node, what: str) -> nodes.Expression:
     if not isinstance(node, Scalar) or not isinstance(node.value, str) or not is_dynamic(node):
         return _text(context, row, node, what)
+    if isinstance(node, Meant):
+        # As below: what is known only when running stays inside a Text.
+        alone = isinstance(node.meaning, nodes.Literal | nodes.Text)
+        return node.meaning if alone else nodes.Text(span=node.span, parts=(node.meaning,))
     found = context.interpolator.run(node.text, span_of(node), node.span)
     if isinstance(found, nodes.Literal) and not isinstance(found.value, str):
         return nodes.Literal(span=node.span, value="" if found.value is None else str(found.value))
@@ -157,6 +161,9 @@ def _run(context: Context, row: Key, node: Node, what: str) -> nodes.Expression:
 def _script(context: Context, row: Key, node: Node, what: str) -> nodes.Expression:
     if not isinstance(node, Scalar) or not isinstance(node.value, str) or node.verbatim:
         return _text(context, row, node, what)
+    if isinstance(node, Meant):
+        known = context.known(node)
+        return _text(context, row, known, what) if isinstance(known, Scalar) else placeholder(node.span)
     return context.interpolator.script(node.text, span_of(node), node.span)
 
 

@@ -59,14 +59,16 @@ def build_workflow(
     diagnostics: Diagnostics,
     step_types: Collection[str],
     unread: Collection[str] = (),
+    context_type: type[Context] = Context,
 ) -> nodes.Workflow | None:
     """Return the workflow that a map describes; None where too little of it is there.
 
-    ``unread`` are words in parts of the file that could not be read.
+    ``unread`` are words in parts of the file that could not be read. ``context_type`` reads values as the
+    file's notation has them.
     """
     inputs = node.get("inputs") if isinstance(node, Mapping) else None
     declared = set(inputs.entries) if isinstance(inputs, Mapping) else ()
-    context = Context(Interpolator(variables, declared, diagnostics), diagnostics, step_types)
+    context = context_type(Interpolator(variables, declared, diagnostics), diagnostics, step_types)
     context.unread.update(unread)
     mapping = context.as_map(node, "a workflow", "it has an `id`, a `version` and `steps`")
     if mapping is None:

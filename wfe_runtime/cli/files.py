@@ -11,11 +11,17 @@ __all__ = ["create_file", "replace_file"]
 
 
 def replace_file(path: str, data: bytes) -> None:
-    """Write a file so that it is there whole or as it was before. Raises CommandError (5) where it can't be."""
+    """Write a file so that it is there whole or as it was before. Raises CommandError (5) where it can't be.
+
+    A link stays one, and a file that is there keeps its permissions.
+    """
+    real = os.path.realpath(path)
     try:
-        temporary = _temporary(path, data)
+        temporary = _temporary(real, data)
         try:
-            os.replace(temporary, path)
+            if os.path.exists(real):
+                os.chmod(temporary, os.stat(real).st_mode & 0o777)
+            os.replace(temporary, real)
         except BaseException:
             os.unlink(temporary)
             raise
