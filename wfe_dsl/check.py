@@ -37,7 +37,6 @@ __all__ = ["check_workflow"]
 _ANY_LIST: Final = list_of(ANY)
 
 LATER: Final = {
-    "race": "try one after the other: the second in the `on_failure:` hook of the first",
     "wait": "ask for it in a loop: `until:` with a `sleep:` in its `do:`",
     "approve": "make two workflows of it, and start the second one by hand",
     "saga": "undo a step's work in its `on_failure:` hook",

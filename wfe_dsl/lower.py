@@ -167,7 +167,7 @@ class _Lowering:
         elif isinstance(body, nodes.Sequence):
             self.steps(info, BODY)
             emitter.emit(op.END, index)
-        elif isinstance(body, nodes.Parallel):
+        elif isinstance(body, nodes.Parallel | nodes.Race):
             emitter.emit(op.FORK, index)
             for number in range(len(body.steps)):
                 self.pending.append(partial(self.branch, info, number))

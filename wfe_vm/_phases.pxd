@@ -8,6 +8,7 @@ cdef enum:
     WAIT_FORK = 4
     PARKED = 5
     GONE = 6
+    DECIDING = 11
     SUCCESS = 1
     FAILURE = 2
     ERROR = 3

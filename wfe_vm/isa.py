@@ -41,6 +41,7 @@ Bodies by kind::
     while       top: <test> BRANCH_FALSE end; PASS S; <steps> JUMP top; end: END S
     until       top: PASS S; <steps> <test> BRANCH_FALSE top; END S
     parallel    FORK S          each branch elsewhere: <one step> END_BRANCH
+    race        FORK S          likewise: its branches begin with its steps in the order of the table
     for_each    <list> FORK_EACH S    its one branch elsewhere: <steps> [<value> COLLECT S] END_BRANCH
     the run     (step 0) BEGIN 0 <steps> <outputs map> FINISH
 """
@@ -62,7 +63,7 @@ __all__ = [
     "row_of",
 ]
 
-ISA_VERSION: Final = 1
+ISA_VERSION: Final = 2
 """Raised whenever an opcode is added or its meaning grows; a host refuses a newer program by this number."""
 
 
@@ -203,7 +204,7 @@ ROWS: Final[tuple[Row, ...]] = (
     _row(69, "SLEEP", "step", "milliseconds --", "suspend stop may_fail", "sleep", "Waits that many milliseconds."),
     _row(70, "SLEEP_UNTIL", "step", "time --", "suspend stop may_fail", "sleep until top",
          "Waits for a time: epoch milliseconds or RFC 3339 text."),
-    _row(71, "FORK", "step", "--", "suspend stop", "fork {0}", "Starts a pointer for each branch, within the limit, and waits for all."),
+    _row(71, "FORK", "step", "--", "suspend stop", "fork {0}", "Starts a pointer for each branch, within the limit, and waits for all; of a race the first success stops the others."),
     _row(72, "FORK_EACH", "step", "list --", "suspend stop may_fail", "fork {0} over top",
          "Starts a pointer for each item, within the limit, each with a scope of its own, and waits for all."),
     _row(73, "END_BRANCH", "", "--", "suspend stop", "end branch", "Ends this pointer well; its parent's join counts it."),

@@ -1,11 +1,11 @@
 cimport cython
 
 from wfe_vm._phases cimport *
-from wfe_vm.rundata cimport RunData
+from wfe_vm.races cimport Races
 from wfe_vm.state cimport Frame, Pointer, State
 
 
-cdef class Lifecycle(RunData):
+cdef class Lifecycle(Races):
     cdef public Pointer running
     cdef public bint recovering
 

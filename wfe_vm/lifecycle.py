@@ -29,7 +29,8 @@ from .errors import ExpressionError, InternalError
 from .ids import derive_id, fraction
 from .outcome import Failure
 from .program import Program, Step
-from .rundata import STATUS_OF, RunData
+from .races import Races
+from .rundata import STATUS_OF
 from .state import Frame, Pointer, Record, State
 from .values import describe
 
@@ -66,12 +67,28 @@ MAX_FAILURES_KEPT: Final = 100
 """Of one fork, for its error's causes; the rest are counted."""
 
 TIMED_BY_MACHINE: Final = frozenset(
-    ("run", "workflow", "sequence", "parallel", "if", "switch", "while", "until", "for_each", "sleep", "sleep_until")
+    (
+        "run",
+        "workflow",
+        "sequence",
+        "parallel",
+        "race",
+        "if",
+        "switch",
+        "while",
+        "until",
+        "for_each",
+        "sleep",
+        "sleep_until",
+    )
 )
 """Kinds whose attempts' time limits are timers of the run; a task's is kept by whoever runs it."""
 
+FORKS: Final = frozenset(("parallel", "race", "for_each"))
+"""Kinds that have pointers of their own for what is inside."""
 
-class Lifecycle(RunData):
+
+class Lifecycle(Races):
     """What happens to the steps of one program's runs."""
 
     def __init__(self, program: Program, max_instructions: int, max_state_bytes: int) -> None:
@@ -430,6 +447,11 @@ class Lifecycle(RunData):
 
     def _join(self, state: State, pointer: Pointer, frame: Frame, step: Step) -> None:
         """Settle the frame of a fork whose branches have ended."""
+        if frame.winner >= 0:
+            self._drop_reopen_within(state, pointer, frame)
+            self._clear_losers(state, pointer, frame)
+            self._settle(state, pointer, SUCCESS, None, {}, None)
+            return
         if frame.failed:
             outcome, error = frame.failures[0]
             others = [other for _, other in frame.failures[1:] if other is not None]
@@ -455,7 +477,10 @@ class Lifecycle(RunData):
         pointer.wait = GONE
         state.changed[parent.id] = parent
         frame.live -= 1
-        if outcome != SUCCESS and not stopped:
+        if outcome == SUCCESS and not stopped and frame.winner == pointer.index:
+            frame.stopped = True
+            self._interrupt_branches(state, parent, frame, Failure("fail", "stopped: another branch won the race"))
+        elif outcome != SUCCESS and not stopped:
             if outcome == ABORT:
                 outcome = FAILURE
             frame.failed += 1
@@ -696,6 +721,7 @@ class Lifecycle(RunData):
         frame.stopped = False
         frame.failed = 0
         frame.failures = []
+        frame.winner = -1
         self._fill(state, pointer, frame)
 
     def _start_child(self, state: State, pointer: Pointer, frame: Frame, step: Step, inputs: dict[str, Any]) -> None:

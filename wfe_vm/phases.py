@@ -16,6 +16,7 @@ WAIT_TIMER: Final = 3
 WAIT_FORK: Final = 4
 PARKED: Final = 5
 GONE: Final = 6  # it has ended; never stored
+DECIDING: Final = 11  # whether it has won its race; never stored
 
 # How an attempt ended.
 SUCCESS: Final = 1

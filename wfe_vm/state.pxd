@@ -17,6 +17,7 @@ cdef class Frame:
     cdef public bint stopped
     cdef public long long failed
     cdef public list failures
+    cdef public long long winner
 
     cpdef tuple row(self)
 
@@ -46,7 +47,7 @@ cdef class State:
     cdef public list tolerated, warnings, heap
     # Changes since the last delta
     cdef public object ready
-    cdef public list commands, records, removed, new_scopes, dropped_scopes, new_collected, dropped_collected
+    cdef public list deciding, commands, records, removed, new_scopes, dropped_scopes, new_collected, dropped_collected
     cdef public list new_tolerated, new_warnings
     cdef public dict changed, changed_data, changed_timers, changed_reopen
     cdef public bint changed_end

@@ -117,6 +117,7 @@ class Frame:
         self.stopped: bool = False
         self.failed: int = 0
         self.failures: list[tuple[int, Failure | None]] = []
+        self.winner: int = -1  # of a race: the branch that decided it
 
     def row(self) -> tuple[Any, ...]:
         """Return the frame as it is stored."""
@@ -142,6 +143,7 @@ class Frame:
             self.stopped,
             self.failed,
             self.failures or None,
+            self.winner,
         )
 
 
@@ -167,6 +169,8 @@ def frame_from(row: Any) -> Frame:
     frame.stopped = row[18]
     frame.failed = row[19]
     frame.failures = [(outcome, _failure_from(error)) for outcome, error in row[20] or ()]
+    if len(row) > 21:  # what was stored before there were races ends here
+        frame.winner = row[21]
     return frame
 
 
@@ -248,6 +252,7 @@ class State:
 
     def _forget_changes(self) -> None:
         self.ready: deque[Pointer] = deque()
+        self.deciding: list[Pointer] = []  # branches that have come through well, in a race that is not decided
         self.commands: list[Any] = []
         self.records: list[Record] = []
         self.changed: dict[int, Pointer] = {}

@@ -52,7 +52,7 @@ _KINDS_OF: Final = {
     op.START_CHILD: ("workflow",),
     op.SLEEP: ("sleep", "sleep_until"),
     op.SLEEP_UNTIL: ("sleep", "sleep_until"),
-    op.FORK: ("parallel",),
+    op.FORK: ("parallel", "race"),
     op.FORK_EACH: ("for_each",),
     op.COLLECT: ("for_each",),
     op.PASS: ("while", "until"),
@@ -350,9 +350,20 @@ class _Flow:
             inner = within(context, _HOOK, index, step.depth)
             work.extend((pc, 0, (), inner) for pc in hooks if pc != NO_PC)
         if step.branches:
+            if step.kind == "race":
+                self.check_race(index)
             depth = step.depth + (step.kind == "for_each")
             inner = within(body, _BRANCH, index, depth)
             work.extend((pc, 0, (), inner) for pc in step.branches)
+
+    def check_race(self, index: int) -> None:
+        """See that each branch of a race is a step of its own: whether it wins is read off that."""
+        begun: set[int] = set()
+        for pc in self.program.steps[index].branches:
+            own = self.words[pc + 1] if self.words[pc] in (op.BEGIN, op.ENTER) else -1
+            if own < 0 or own in begun:
+                self.report("race-branch", f"a branch of the race {index} is no step of its own", pc)
+            begun.add(own)
 
     def begin(self, index: int, context: int, pc: int) -> int:
         """Return the context of a step's body, which starts after the instruction at ``pc``."""

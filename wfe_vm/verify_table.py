@@ -35,6 +35,7 @@ KINDS: Final = frozenset(
         "workflow",
         "sequence",
         "parallel",
+        "race",
         "if",
         "switch",
         "while",
@@ -272,9 +273,9 @@ def _check_branches(program: Program, step: Step, flaw: _Flaw) -> None:
             if not 0 <= slot < size:
                 flaw("step-slot", f"binds slot {slot} of an iteration that has {size}")
         return
-    if step.kind == "parallel":
+    if step.kind in ("parallel", "race"):
         if not step.branches:
-            flaw("step-branches", "is a parallel without a branch")
+            flaw("step-branches", f"is a {step.kind} without a branch")
     elif step.branches:
         flaw("step-branches", f"is of kind {step.kind!r}, which has no branches")
     if step.item_slot != NO_PC or step.index_slot != NO_PC or step.collect is not None:

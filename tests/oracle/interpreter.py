@@ -27,7 +27,8 @@ from wfe_vm.program import Program, unpack_code
 from .values import Wrong, arithmetic, boolean, compare, contained, element, is_number, same, text
 
 STATUS = {"success": "succeeded", "failure": "failed", "error": "error", "abort": "aborted", "skipped": "skipped"}
-TIMED_KINDS = ["run", "workflow", "sequence", "parallel", "if", "while", "until", "for_each", "sleep", "sleep_until"]
+TIMED_KINDS = ["run", "workflow", "sequence", "parallel", "race", "if", "while", "until", "for_each", "sleep"]
+TIMED_KINDS += ["sleep_until"]
 LONGEST_DELAY_MS = 400 * 24 * 3600 * 1000
 
 Run = dict[str, Any]
@@ -78,12 +79,19 @@ class Oracle:
         self.run["time"] = max(self.run["time"], event.time)
         if not self.take_in(event):
             return run, True
-        while self.run["queue"] and not self.run["suspended"]:
+        while not self.run["suspended"]:
+            if not self.run["queue"]:
+                if not self.decide():
+                    break
+                continue
             pointer = self.run["pointers"].get(self.run["queue"].pop(0))
             if pointer is not None and pointer["wait"] == "ready":
                 self.going = pointer["id"]
                 self.go(pointer)
                 self.going = None
+        for pointer in self.run["pointers"].values():
+            if pointer["wait"] == "finish":
+                pointer["wait"] = "ready"  # the run is suspended: asked again with the resume
         self.run["queue"] = []  # a suspended run is taken up by the order of its pointers
         if self.run["end"] is None:
             self.run["status"] = self.status()
@@ -391,7 +399,11 @@ class Oracle:
                 self.begin_attempt(pointer, frame)
             return
         if name == "END_BRANCH":
-            self.end_pointer(pointer, "success", None)
+            if self.comes_in(pointer):
+                pointer["pc"] -= 1
+                pointer["wait"] = "finish"
+            else:
+                self.end_pointer(pointer, "success", None)
             return
         if name == "COLLECT":
             fork = self.find_frame(pointer["fork"])
@@ -691,7 +703,7 @@ class Oracle:
     # Forks
 
     def fork(self, pointer: Pointer, frame: Frame, total: int, items: list[Any] | None) -> None:
-        frame.update(total=total, next=0, live=0, closed=False, failures=[], items=items, collected={})
+        frame.update(total=total, next=0, live=0, closed=False, failures=[], items=items, collected={}, winner=None)
         pointer["wait"] = "fork"
         self.fill(pointer)
 
@@ -721,6 +733,12 @@ class Oracle:
             self.join(pointer, frame, step)
 
     def join(self, pointer: Pointer, frame: Frame, step: Any) -> None:
+        if frame["winner"] is not None:
+            for number in range(frame["total"]):
+                if number != frame["winner"]:
+                    self.forget_outputs(pointer, self.words[step.branches[number] + 1])
+            self.settle(pointer, "success", None, {})
+            return
         if frame["failures"]:
             outcome, error = frame["failures"][0]
             others = [other for _, other in frame["failures"][1:]]
@@ -740,7 +758,10 @@ class Oracle:
         frame = parent["frames"][-1]
         self.remove_pointer(pointer)
         frame["live"] -= 1
-        if outcome != "success" and not pointer["stopped"]:
+        if outcome == "success" and not pointer["stopped"] and frame["winner"] == pointer["index"]:
+            frame["closed"] = True
+            self.stop_branches(parent, frame, Failure("fail", ""))
+        elif outcome != "success" and not pointer["stopped"]:
             frame["failures"].append(("failure" if outcome == "abort" else outcome, error))
             fail_fast = self.step_of(frame).fail_fast
             if fail_fast != "never" and not frame["closed"]:
@@ -749,6 +770,40 @@ class Oracle:
                     self.stop_branches(parent, frame, Failure("fail", ""))
         if parent["wait"] == "fork" and parent["frames"][-1] is frame:
             self.fill(parent)
+
+    # Races
+
+    def comes_in(self, pointer: Pointer) -> bool:
+        """Whether this is a branch of an undecided race, and its step has succeeded."""
+        frame = self.run["pointers"][pointer["parent"]]["frames"][-1]
+        if self.step_of(frame).kind != "race" or frame["winner"] is not None:
+            return False
+        own = self.program.steps[self.words[self.step_of(frame).branches[pointer["index"]] + 1]]
+        return bool(self.scope(pointer, own.depth)[own.slot]["status"] == "succeeded")
+
+    def decide(self) -> bool:
+        """Let the first in the file of those that have come in win, inner races first. Returns whether one could."""
+        finished = [pointer for pointer in self.run["pointers"].values() if pointer["wait"] == "finish"]
+        if not finished:
+            return False
+        innermost = max(pointer["fork"] for pointer in finished)
+        winner = min((p for p in finished if p["fork"] == innermost), key=lambda pointer: int(pointer["index"]))
+        self.run["pointers"][winner["parent"]]["frames"][-1]["winner"] = winner["index"]
+        self.end_pointer(winner, "success", None)
+        return True
+
+    def forget_outputs(self, pointer: Pointer, index: int) -> None:
+        """Have what a losing step and all inside it gave read as null."""
+        step = self.program.steps[index]
+        if step.depth == len(pointer["owners"]) - 1:
+            scope = self.scope(pointer, step.depth)
+            if isinstance(scope[step.slot], dict) and scope[step.slot]["output"]:
+                scope[step.slot]["output"] = {}
+                for output in step.outputs:
+                    scope[output.slot] = None
+        for inner, row in enumerate(self.program.steps):
+            if row.parent == index and row.depth == step.depth:
+                self.forget_outputs(pointer, inner)
 
     # Stopping
 

@@ -135,7 +135,7 @@ class _Builder:
         if not place.forked and not place.hooked:
             kinds.append("return")
         if place.level < 4 and self.left > 0:
-            blocks = ["sequence", "parallel", "for_each", "if", "while", "until"]
+            blocks = ["sequence", "parallel", "race", "for_each", "if", "while", "until"]
             if place.depth >= 2:
                 blocks.remove("for_each")
             kinds += blocks + blocks
@@ -314,6 +314,13 @@ class _Builder:
 
     def emit_parallel(self, index: int, row: dict[str, Any], place: _Place) -> None:
         self.forking(row)
+        branches = [Label() for _ in range(self.chooser.number(1, 3))]
+        row["branches"] = tuple(branches)
+        self.assembler.emit("FORK", index)
+        for branch in branches:
+            self.later.append(lambda branch=branch: self.branch(index, row, place, branch))
+
+    def emit_race(self, index: int, row: dict[str, Any], place: _Place) -> None:
         branches = [Label() for _ in range(self.chooser.number(1, 3))]
         row["branches"] = tuple(branches)
         self.assembler.emit("FORK", index)

@@ -368,6 +368,22 @@ def expression_in_a_hook() -> Program:
     return assembler.program()
 
 
+def race_whose_branch_is_no_step() -> Program:
+    assembler = run_program()
+    first, second = Label(), Label()
+    race = assembler.step("race", "race", branches=(first, second))
+    assembler.begin(race)
+    assembler.emit("FORK", race)
+    assembler.exit(race)
+    finish(assembler)
+    assembler.mark(first)
+    assembler.task("work", parent=race)
+    assembler.emit("END_BRANCH")
+    assembler.mark(second)
+    assembler.emit("END_BRANCH")
+    return assembler.program()
+
+
 def return_in_a_branch() -> Program:
     assembler = run_program()
     branch = Label()
@@ -406,6 +422,7 @@ WHOLE: dict[str, tuple[str, Callable[[], Program]]] = {
     "code that goes on past its end": ("falls-off", falling_off),
     "operands cut off by the end": ("operands-truncated", cut_operands),
     "an expression in a hook outside of its steps": ("hook-code", expression_in_a_hook),
+    "a branch of a race that is no step": ("race-branch", race_whose_branch_is_no_step),
     "a return in a branch": ("step-nesting", return_in_a_branch),
     "a step opened outside its parent": ("step-nesting", child_step_outside_its_parent),
     "no code": ("code-empty", lambda: in_body(emit(), code=b"")),
