@@ -13,6 +13,7 @@ COMPILED = (
     "wfe_vm.operators",
     "wfe_vm.rundata",
     "wfe_vm.races",
+    "wfe_vm.sagas",
     "wfe_vm.lifecycle",
     "wfe_vm.machine",
 )

@@ -24,7 +24,8 @@ How a named step is laid out (``S`` is its index in the program's step table)::
 
 BEGIN (or a GUARD that holds) opens a *frame* for S and its first attempt. A retry starts again at
 ``entry``; the last instruction of the body settles the attempt. Hooks lie anywhere else in the code,
-each ends with END_HOOK, and the step table says where they start. The machine itself walks from the
+each ends with END_HOOK, and the step table says where they start. So does a compensation, which ends with
+END_COMPENSATION and sees a copy of the scopes as they were when its step succeeded. The machine itself walks from the
 outcome to the hook, to ``ensure`` and to ``exit``: no instruction does.
 
 Bodies by kind::
@@ -34,7 +35,7 @@ Bodies by kind::
     sleep       <milliseconds> SLEEP S      sleep_until  <time> SLEEP_UNTIL S
     set         <values...> STORE_SLOT ... (last value first) END S
     return      <map> RETURN S              fail         <message> FAIL S
-    sequence    <steps> END S
+    sequence    <steps> END S       a saga likewise
     if          <test> BRANCH_FALSE else; <steps> JUMP end; else: <steps> end: END S
     switch      <subject> STORE_SLOT own; LOAD_SLOT own <value> EQUAL BRANCH_TRUE case ...; <default> JUMP end;
                 case: <steps> JUMP end; ... end: END S
@@ -215,6 +216,8 @@ ROWS: Final[tuple[Row, ...]] = (
     _row(80, "RETURN", "step", "outputs --", "stop", "return top", "Ends the run well with these outputs, through the enclosing hooks."),
     _row(81, "END_HOOK", "step", "--", "stop", "end hook of {0}", "Ends the running hook of the step."),
     _row(82, "FINISH", "", "outputs --", "stop", "finish", "Ends the run's own body with these outputs."),
+    _row(83, "END_COMPENSATION", "step", "--", "suspend stop", "end compensation of {0}",
+         "Ends this pointer: the step has been undone, and what was registered before it is undone next."),
 )
 # fmt: on
 

@@ -51,6 +51,7 @@ if not cython.compiled:
         EACH_NEXT,
         END,
         END_BRANCH,
+        END_COMPENSATION,
         END_HOOK,
         ENTER,
         EQUAL,
@@ -119,6 +120,7 @@ if not cython.compiled:
         PARKED,
         READY,
         RETURNING,
+        STARTS_OVER,
         STAYING,
         SUCCESS,
         WAIT_CHILD,
@@ -378,6 +380,8 @@ class Machine(Lifecycle):
         state.changed_end = True
         state.cancelling = False
         state.terminating = False
+        state.hurried = False
+        state.compensated = False
         state.status = "running"
         reopened = sorted(state.reopen.items())
         for id, row in reopened:
@@ -409,6 +413,7 @@ class Machine(Lifecycle):
                 frame.failed = 0
                 frame.failures = []
                 frame.winner = -1
+                frame.marks = 0
                 frame.opened = state.time
                 frame.started = state.time
                 pointer.wait = WAIT_FORK
@@ -429,6 +434,7 @@ class Machine(Lifecycle):
             frame.final = False
             frame.error = None
             frame.outcome = 0
+            frame.marks &= STARTS_OVER
         # Enclosing blocks were left when the run ended: their limits of time start anew.
         for frame in pointer.frames[:-1]:
             self._start_timers(state, frame, self.steps[frame.step])
@@ -756,6 +762,9 @@ class Machine(Lifecycle):
                 state.deciding.append(pointer)
             else:
                 self._end_pointer(state, pointer, SUCCESS, None)
+            return
+        if op == END_COMPENSATION:
+            self._end_undo(state, pointer)
             return
         frame = pointer.frames[-1]
         step = self.steps[frame.step]

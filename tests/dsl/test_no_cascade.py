@@ -112,7 +112,7 @@ workflow:
   id: demo
   version: 1
   steps:
-    - {name: fast, type: activity, config: {activity: make}, outputs: [{name: image}]}
+    - {name: fast, config: {run: make, sandbox: {}}, outputs: [{name: image}]}
     - {name: use, when: steps.fast.status == "succeeded", inputs: {image: outputs.image}, config: {run: make}}
 """
     assert errors(text) == ["WFE0104"]
