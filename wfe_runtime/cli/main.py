@@ -27,6 +27,7 @@ __all__ = ["VERBS", "main", "run", "verb_parser", "version"]
 PROGRAM: Final = "wfec"
 
 VERBS: Final[dict[str, tuple[str, str]]] = {
+    "new": ("author", "write a starter file"),
     "check": ("author", "find the mistakes in workflow files without running anything"),
     "compile": ("author", "compile a file to a program file that needs no source"),
     "disasm": ("author", "show a compiled program's steps and code"),
