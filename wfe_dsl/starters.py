@@ -80,14 +80,14 @@ workflow:
   steps:
     - name: charge
       # The same over all attempts, and after a crash: who is charged twice with one key is charged once.
-      config: {run: echo "charging $AMOUNT for $ORDER, key $WFE_IDEMPOTENCY_KEY"}
+      config: {run: echo "charging $AMOUNT for $ORDER under $WFE_IDEMPOTENCY_KEY"}
       retry: {attempts: 5, interval: 2s, backoff: 2, max_interval: 1m}
       timeout: 30s
 
     - if: inputs.amount > 1000
       then:
         - name: tell-sales
-          config: {run: echo "a large order, $ORDER"}
+          config: {run: echo "$ORDER is a large order"}
 
     - name: parcels
       for_each: inputs.items
