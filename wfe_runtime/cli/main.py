@@ -33,6 +33,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "disasm": ("author", "show a compiled program's steps and code"),
     "graph": ("author", "draw a workflow file, or a run with its statuses"),
     "plan": ("author", "show what a run would do, without running anything"),
+    "diff": ("author", "show what changed between two workflows, files or runs"),
     "explain": ("author", "explain a diagnostic by its code"),
     "schema": ("author", "print the JSON Schema of workflow files, for editors"),
     "run": ("run", "run a workflow in the foreground"),
