@@ -236,7 +236,24 @@ def _workflow_facts(outline: Outline) -> dict[str, Any]:
             default = {} if row.default is None else {"default": row.default}
             enum = {"enum": list(row.enum)} if row.enum else {}
             found[f"{word}.{row.name}"] = {"type": row.type, **default, **enum} if default or enum else row.type
+    for name in ("concurrency", "shared_volume"):
+        found[name] = _plain(getattr(program, name))
+    for service in program.services:
+        found[f"services.{service.name}"] = _plain(service)
+    if program.preparation is not None:
+        # What is worked out before the first step: the group and the services' environments.
+        for step in outline_of(program.preparation).steps:
+            for name in ("outputs", "set", "return"):
+                if name in step.fields:
+                    _flatten("before", step.fields[name], found, True)
     return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Return a struct as a map, and anything else as it is."""
+    if not isinstance(value, msgspec.Struct):
+        return value
+    return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
 
 
 def _changed(path: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:

@@ -85,6 +85,13 @@ def test_the_workflows_own_part_is_compared() -> None:
     assert ("changed", "", "requires", [], ["docker"]) in found
 
 
+def test_what_lies_around_the_steps_is_compared() -> None:
+    around = "\nconcurrency: 'deploy-{0}'\nservices: {{db: {{image: 'postgres:{1}', env: {{A: '{2}'}}}}}}"
+    found = changes(BASE, keys=KEYS + around.format(1, 16, 1), new_keys=KEYS + around.format(2, 17, 1))
+    assert {one[2] for one in found} >= {"services.db"}
+    assert any("deploy-2" in str(one[4]) for one in found)
+
+
 def test_permissions_are_told_one_by_one() -> None:
     deno = "- {{name: a, type: deno, config: {{script: s, permissions: {{net: [{0}]}}}}}}"
     assert changes(deno.format("b.example"), deno.format("a.example")) == [

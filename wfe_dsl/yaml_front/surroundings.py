@@ -32,6 +32,7 @@ NETWORKS: Final = ("bridge", "host")
 PROBES: Final = ("exec", "tcp", "http")
 PROBE_FIELDS: Final = frozenset({"command", "tcp_port", "http_port"})
 READINESS_KEYS: Final = (*PROBES, "interval", "timeout", "retries")
+HTTP_KEYS: Final = ("port", "path")
 VOLUME_KEYS: Final = ("mount_path", "size")
 MAX_LIMIT: Final = 1_000_000
 LAST_PORT: Final = 65_535
@@ -186,7 +187,7 @@ def _probe(context: Context, mapping: Mapping, key: str, ports: tuple[int, ...])
     http = context.as_map(node, "`http`", "as in `http: {port: 8080, path: /ready}`")
     if http is None:
         return {}
-    guesses = context.check_keys(http, ("port", "path"), "`http`")
+    guesses = context.check_keys(http, HTTP_KEYS, "`http`")
     if not context.require(http, "port", "`http`", guesses, "as in `port: 8080`"):
         return {}
     port = _probed_port(context, http.entries["port"].value, ports)
