@@ -150,7 +150,7 @@ def _workflow_values() -> dict[str, Schema]:
         "defaults": _ref("defaults"),
         "durability": _known({"anyOf": [{"enum": ["sync", "relaxed"]}, _pattern(r"^group\(.*\)$")]}),
         "requires": _known(_list(_ref("text"))),
-        "concurrency": {"anyOf": [_ref("text"), _known(_concurrency())]},
+        "concurrency": {"anyOf": [_ref("text"), _concurrency()]},
         "services": _known({"type": "object", "additionalProperties": _known(_service())}),
         "shared_volume": _known(_object("shared_volume", surroundings.VOLUME_KEYS, _volume_values())),
         "steps": _ref("steps"),
@@ -167,41 +167,34 @@ def _concurrency() -> Schema:
 
 
 def _service() -> Schema:
-    words = _known(_list(_ref("text")))
-    values = {
-        "image": _ref("text"),
-        "ports": _known(_list(_port())),
-        "env": _known(_env()),
-        "command": words,
-        "args": words,
-        "memory": {"type": ["string", "number"]},
-        "cpu": {"type": ["string", "number"]},
-        "network": _known({"enum": [*surroundings.NETWORKS]}),
-        "readiness": _known(_readiness()),
-    }
-    return _object("service", surroundings.SERVICE_KEYS, values, ("image",))
-
-
-def _readiness() -> Schema:
-    page = _object("http", surroundings.HTTP_KEYS, {"port": _port(), "path": _ref("text")}, ("port",))
-    values = {
+    port = _integer(1, surroundings.LAST_PORT)
+    texts = _known(_list(_ref("text")))
+    http = _object("http", surroundings.HTTP_KEYS, {"port": port, "path": _ref("text")}, ("port",))
+    probes = {
         "exec": _known(_list(_ref("text"), 1)),
-        "tcp": _port(),
-        "http": _known(page),
+        "tcp": port,
+        "http": _known(http),
         "interval": _ref("duration"),
         "timeout": _ref("duration"),
         "retries": _integer(1, surroundings.MAX_LIMIT),
     }
-    schema = _object("readiness", surroundings.READINESS_KEYS, values)
-    return {**schema, "oneOf": [{"required": [probe]} for probe in surroundings.PROBES]}
-
-
-def _port() -> Schema:
-    return _integer(1, surroundings.LAST_PORT)
+    readiness = _object("readiness", surroundings.READINESS_KEYS, probes)
+    values = {
+        "image": _ref("text"),
+        "ports": _known(_list(port)),
+        "env": _known(_env()),
+        "command": texts,
+        "args": texts,
+        "memory": _of_kind(Key("memory")),
+        "cpu": _of_kind(Key("number")),
+        "network": _known({"enum": [*surroundings.NETWORKS]}),
+        "readiness": _known({**readiness, "oneOf": [{"required": [probe]} for probe in surroundings.PROBES]}),
+    }
+    return _object("service", surroundings.SERVICE_KEYS, values, ("image",))
 
 
 def _volume_values() -> dict[str, Schema]:
-    return {"mount_path": _ref("text"), "size": {"type": ["string", "number"]}}
+    return {"mount_path": _ref("text"), "size": _of_kind(Key("memory"))}
 
 
 def _declaration() -> Schema:
