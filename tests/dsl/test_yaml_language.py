@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from wfe_dsl import check, nodes
+from wfe_dsl import nodes
 from wfe_dsl.compiler import compile_file, read_document
 from wfe_dsl.diagnostics.model import Diagnostics
 from wfe_dsl.resolve import all_steps, kind_of
@@ -16,6 +16,7 @@ from wfe_dsl.variables import Variables
 from wfe_dsl.yaml_front.step_keys import COMMON, KINDS, TASK_KEYS
 from wfe_dsl.yaml_front.workflows import KEYS
 
+from .later import is_later
 from .yaml_support import first_step, show
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "language"
@@ -27,12 +28,6 @@ def read(path: Path) -> tuple[nodes.Document, Diagnostics]:
     document = read_document(str(path), Variables(), diagnostics)
     assert document is not None
     return document, diagnostics
-
-
-def is_later(step: nodes.Step) -> bool:
-    """Whether no machine of this version can carry out a step."""
-    later: Any = getattr(check, "LATER", {})
-    return kind_of(step) in later or bool(step.compensate and "saga" in later)
 
 
 def steps_in(path: Path) -> list[nodes.Step]:
