@@ -70,11 +70,16 @@ class Names:
             return ANY, len(path)
         if found.nothing_has_it and not self.resolved.workflow.unread and ("", head.name) not in self.told:
             self.told.add(("", head.name))
+            known = {*self.resolved.by_name, *self.resolved.inputs}
+            known.update(name for scope in self.resolved.scopes for name in scope.outputs)
+            near = self.resolved.guesser.nearest(head.name, sorted(known))
             self.diagnostics.add(
                 "WFE0432" if self.in_condition else "WFE0216",
                 f"no output, step or input is named `{head.name}`, so this is always null",
                 head.span,
-                "an output is found by its name only if a step lists it under `outputs:`",
+                f"did you mean `{near}`?"
+                if near
+                else "an output is found by its name only if a step lists it under `outputs:`",
             )
         return found.type, found.used
 

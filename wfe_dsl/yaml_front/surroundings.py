@@ -113,8 +113,16 @@ def _service(context: Context, entry: Entry) -> nodes.Service | None:
 
 def _ports(context: Context, node: Node) -> tuple[int, ...]:
     listing = context.as_list(node, "`ports`", "as in `ports: [5432]`")
-    found = [context.integer(item, "a port", 1, LAST_PORT) for item in listing.items] if listing is not None else []
+    found = [] if listing is None else [_port(context, item) for item in listing.items]
     return tuple(dict.fromkeys(port for port in found if port is not None))
+
+
+def _port(context: Context, node: Node) -> int | None:
+    if isinstance(node, Scalar) and isinstance(node.value, str) and ":" in node.text:
+        help = f"list the port in the container alone, as in `{node.text.rpartition(':')[2]}`: the host chooses its own"
+        context.wrong(node, "a port", "an integer", help)
+        return None
+    return context.integer(node, "a port", 1, LAST_PORT)
 
 
 def _environment(context: Context, mapping: Mapping) -> nodes.MapExpression | None:
