@@ -39,7 +39,7 @@ def written(folder: Path, text: str, name: str = "example.yaml") -> Path:
 
 def name_of(row: Code) -> str:
     """Return the name of the file that a row's examples are."""
-    return "example.py" if row.wrong.startswith("from wfe_dsl.builder ") else "example.yaml"
+    return "example.py" if row.notation == "python" else f"example.{row.notation}"
 
 
 # What no single text can show: the code, and what makes the file that raises it.

@@ -42,7 +42,7 @@ def test_an_entry_shows_what_is_wrong_and_what_is_right(row: Code) -> None:
     wrong, right = entry.split("\nRight:\n")
     for example, part in ((row.wrong, wrong), (row.right, right)):
         first = example.split("\n", 1)[0]
-        assert re.search(rf"```(yaml|text|python)\n{re.escape(first)}", part)
+        assert re.search(rf"```{row.notation}\n{re.escape(first)}", part)
 
 
 def test_blocks_are_closed_and_nothing_unseen_is_in_the_page() -> None:

@@ -94,10 +94,10 @@ def _entry(row: Code) -> list[str]:
     lines = ["", f"### {row.code}", "", f"**{_plain(row.title)}** ({row.severity}). {_plain(row.why)}"]
     if not row.wrong:
         return [*lines, "", "No single file shows it: it is about files, their size or what they include."]
-    return [*lines, "", "Wrong:", "", *_example(row.wrong), "", "Right:", "", *_example(row.right)]
+    return [*lines, "", "Wrong:", "", *_example(row, row.wrong), "", "Right:", "", *_example(row, row.right)]
 
 
-def _example(text: str) -> list[str]:
+def _example(row: Code, text: str) -> list[str]:
     """Return an example as a block; what can't be seen in it as an escape, lines without measure cut."""
     shown = [
         line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…" for line in text.rstrip("\n").split("\n")
@@ -105,14 +105,7 @@ def _example(text: str) -> list[str]:
     shown = [_UNPRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", line) for line in shown]
     longest = max((len(ticks) for ticks in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return [fence + _notation(text), *shown, fence]
-
-
-def _notation(text: str) -> str:
-    """Return the notation of an example, as blocks in documents name it."""
-    if re.match(r"(?:from|import|@)\b", text):
-        return "python"
-    return "text" if re.match(r"workflow [\w-]+ ", text) else "yaml"
+    return [fence + row.notation, *shown, fence]
 
 
 def _plain(text: str) -> str:
