@@ -58,9 +58,7 @@ def constants(values: Any) -> Any:
     if isinstance(values, list):
         return nodes.ListExpression(span=SPAN, items=tuple(map(constants, values)))
     if isinstance(values, dict):
-        return nodes.MapExpression(
-            span=SPAN, entries=named({key: constants(value) for key, value in values.items()})
-        )
+        return nodes.MapExpression(span=SPAN, entries=named({key: constants(value) for key, value in values.items()}))
     return literal(values)
 
 
@@ -353,15 +351,13 @@ class Builder:
 
     def choose(self, depth: int) -> nodes.Block:
         otherwise = self.steps(depth + 1) if self.draw(st.booleans()) else ()
-        return nodes.If(
-            span=SPAN, test=self.draw(expressions), then=self.steps(depth + 1), otherwise=otherwise
-        )
+        return nodes.If(span=SPAN, test=self.draw(expressions), then=self.steps(depth + 1), otherwise=otherwise)
 
     def switch(self, depth: int) -> nodes.Block:
-        found = self.draw(st.lists(st.sampled_from(("eu", "a b", "1", 2, -3, 1.5, True, None)), min_size=1, unique=True))
-        cases = tuple(
-            nodes.Case(span=SPAN, value=literal(value), steps=self.steps(depth + 1)) for value in found[:2]
+        found = self.draw(
+            st.lists(st.sampled_from(("eu", "a b", "1", 2, -3, 1.5, True, None)), min_size=1, unique=True)
         )
+        cases = tuple(nodes.Case(span=SPAN, value=literal(value), steps=self.steps(depth + 1)) for value in found[:2])
         default = self.steps(depth + 1) if self.draw(st.booleans()) else ()
         return nodes.Switch(span=SPAN, subject=self.draw(expressions), cases=cases, default=default)
 

@@ -63,7 +63,7 @@ def unknown_input(wf: Workflow) -> None:
 
 
 def later_step(wf: Workflow) -> None:
-    wf.shell("a", "echo", when="steps.b.status == 'failed'")  # here: steps.b
+    wf.shell("a", "echo", when="steps.b.status == 'failed'")  # here: b.status
     wf.shell("b", "make")
 
 

@@ -9,11 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.dsl.trees import CUSTOM_TYPE, documents
+from tests.test_docs import Block, as_file, of
 from wfe_dsl import nodes
 from wfe_dsl.builder import load_python, print_document
 from wfe_dsl.comments import Comments
 from wfe_dsl.diagnostics.model import Diagnostics
 from wfe_dsl.variables import Variables
+from wfe_dsl.yaml_front import load_yaml, load_yaml_text
+from wfe_dsl.yaml_front.comments import read_comments
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = [*sorted((ROOT / "examples").glob("*.yaml")), ROOT / "workflows.yaml"]
