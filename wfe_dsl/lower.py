@@ -25,14 +25,16 @@ from wfe_vm.library import FUNCTIONS_BY_NAME
 
 from . import nodes
 from .children import Family, child_of
+from .diagnostics.model import Diagnostics
 from .emit import Emitter
 from .gathering import Gathering
 from .lower_expressions import ExpressionLowering
-from .resolve import by_name, by_value
+from .resolve import by_name, by_value, resolve_workflow
 from .resolved import Resolved
 from .scopes import BODY, HOOK_NAMES, Place, StepInfo
 from .source import Span
-from .tables import StepCode, declared, parameter, step_row
+from .surroundings import concurrency_row, preparation_of, service_rows, shared_volume_row
+from .tables import StepCode, declared, parameter, slot_names, step_row
 from .tasks import entry_of, implicit_inputs
 
 __all__ = ["lower_workflow"]
@@ -104,7 +106,19 @@ class _Lowering:
             host_names=tuple(sorted(self.expressions.host_names)),
             requires=tuple(sorted({name for name, _ in workflow.requires})),
             durability=workflow.durability,
+            concurrency=concurrency_row(workflow),
+            services=service_rows(workflow),
+            shared_volume=shared_volume_row(workflow),
+            services_slot=resolved.services_slot,
+            preparation=self.preparation(),
         )
+
+    def preparation(self) -> vm.Program | None:
+        """Return the program of what has to be known before the run's first step."""
+        workflow = preparation_of(self.resolved.workflow)
+        if workflow is None:
+            return None
+        return lower_workflow(resolve_workflow(workflow, Diagnostics()), self.family, {})[0]
 
     def source_map(self) -> vm.SourceMap:
         files: dict[str, int] = {}
@@ -115,7 +129,7 @@ class _Lowering:
 
         steps = tuple(position(info.span) for info in self.resolved.steps)
         code = tuple((pc, position(span)) for pc, span in self.emitter.places())
-        return vm.SourceMap(tuple(files), steps, code)
+        return vm.SourceMap(tuple(files), steps, code, slot_names(self.resolved))
 
     # Steps
 

@@ -18,7 +18,7 @@ from .resolved import Resolved
 from .scopes import StepInfo
 from .tasks import policy_of
 
-__all__ = ["DEFAULT_FOR_EACH_LIMIT", "StepCode", "declared", "parameter", "step_row"]
+__all__ = ["DEFAULT_FOR_EACH_LIMIT", "StepCode", "declared", "parameter", "slot_names", "step_row"]
 
 DEFAULT_FOR_EACH_LIMIT: Final = 16
 """Iterations at once where no limit is written: a list of any length must not start as many steps."""
@@ -90,6 +90,17 @@ def step_row(resolved: Resolved, info: StepInfo, code: StepCode) -> vm.Step:
         collect=code.collect,
         max_passes=passes,
     )
+
+
+def slot_names(resolved: Resolved) -> tuple[tuple[int, int, str], ...]:
+    """Return what variables and the items of loops are called, as ``SourceMap.names`` has it."""
+    found: list[tuple[int, int, str]] = []
+    for scope in resolved.scopes:
+        owner = 0 if scope.owner is None else scope.owner.index
+        if scope.item_slot != vm.NO_PC:
+            found.append((owner, scope.item_slot, scope.item_name))
+        found += [(owner, flat.slot, f"vars.{name}") for name, flat in scope.variables.items()]
+    return tuple(found)
 
 
 def declared(declarations: tuple[nodes.InputDeclaration, ...] | None) -> list[nodes.InputDeclaration]:

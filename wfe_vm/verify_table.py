@@ -51,6 +51,9 @@ EXHAUSTED: Final = frozenset({"fail", "suspend", "terminate", "compensate"})
 RETRY_OUTCOMES: Final = frozenset({"failure", "error", "timeout"})
 FAIL_FAST: Final = frozenset({"never", "cancel", "stop"})
 ON_CRASH: Final = frozenset({"rerun", "fail"})
+ON_FULL: Final = frozenset({"queue", "replace", "cancel_running", "reject"})
+NETWORKS: Final = frozenset({"bridge", "host"})
+LAST_PORT: Final = 65_535
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -104,6 +107,7 @@ def verify_tables(program: Program, words: int, report: Report) -> None:
         return
     for index, step in enumerate(program.steps):
         _check_step(program, index, step, known_types, report)
+    _check_surroundings(program, report)
 
 
 def _check_sizes(program: Program, words: int, report: Report) -> None:
@@ -125,6 +129,34 @@ def _check_sizes(program: Program, words: int, report: Report) -> None:
         report("stack-size", f"{words} words of code can need no stack of {program.max_stack} items")
     if not 0 <= program.locals <= 64 + words:
         report("local-count", f"{words} words of code can need no {program.locals} locals")
+
+
+def _check_surroundings(program: Program, report: Report) -> None:
+    """Check what lies around the steps: the group of runs, the services and the slot that tells of them."""
+    concurrency = program.concurrency
+    if concurrency is not None:
+        if not 1 <= concurrency.limit <= LARGEST_NUMBER or concurrency.on_full not in ON_FULL:
+            report("concurrency", f"{concurrency.limit} runs at once and {concurrency.on_full!r} are no such limit")
+        if program.preparation is None:
+            report("concurrency", "the program has a concurrency group and no preparation that tells which")
+    names: set[str] = set()
+    for service in program.services:
+        if service.name in names:
+            report("service", f"the service {service.name!r} is declared twice")
+        names.add(service.name)
+        probe = service.readiness
+        ports = (*service.ports, *(port for port in (probe and (probe.tcp_port, probe.http_port)) or () if port))
+        if not all(1 <= port <= LAST_PORT for port in ports) or service.network not in NETWORKS:
+            report("service", f"the service {service.name!r} has a port or a network that can't be")
+        if probe is not None:
+            numbers = (probe.interval_ms, probe.timeout_ms, probe.retries)
+            if sum(map(bool, (probe.command, probe.tcp_port, probe.http_port))) != 1:
+                report("service", f"the service {service.name!r} is asked in no way, or in several")
+            if not all(0 <= number <= LARGEST_NUMBER for number in numbers):
+                report("service", f"the service {service.name!r} has a time or count outside 0 to {LARGEST_NUMBER}")
+    slot = program.services_slot
+    if slot != NO_PC and not (program.scope_sizes and RESERVED_SLOTS <= slot < program.scope_sizes[0]):
+        report("services-slot", f"slot {slot} of the run can't hold its services")
 
 
 def _check_parameters(what: str, rows: Iterable[Parameter], known_types: set[str], report: Report) -> None:

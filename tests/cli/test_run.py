@@ -167,6 +167,30 @@ def test_a_step_type_without_an_executor_is_refused_before_anything_is_stored(fo
     assert runs(wfec) == []
 
 
+@pytest.mark.acceptance("CLI-01")
+@pytest.mark.parametrize(
+    ("key", "written"),
+    [
+        ("concurrency", "concurrency: deploy"),
+        ("services", "services: {database: {image: 'postgres:17'}}"),
+        ("shared_volume", "shared_volume: {}"),
+        ("activity", ""),
+    ],
+)
+def test_what_no_host_can_keep_yet_is_refused_by_name_before_anything_is_stored(
+    key: str, written: str, folder: Path, wfec: Wfec
+) -> None:
+    step = "{type: activity, config: {activity: charge}}" if key == "activity" else "{config: {run: 'true'}}"
+    child = f"{{id: inner, version: 1, {written}, steps: [{{name: work, {step[1:]}]}}".replace(", , ", ", ")
+    call = "{name: call, type: workflow, config: {workflow: inner}}"
+    write(folder, f"workflows:\n  - {{id: outer, version: 1, steps: [{call}]}}\n  - {child}\n")
+    for workflow in ("inner", "outer"):
+        result = wfec("run", "file.yaml", workflow, "--json")
+        assert (result.code, result.out) == (5, "")
+        assert key in result.err
+    assert runs(wfec) == []
+
+
 INPUTS = """
 workflow:
   id: typed

@@ -36,7 +36,9 @@ def written(folder: Path, text: str, name: str = "example.yaml") -> Path:
 
 def name_of(row: Code) -> str:
     """Return the name of the file that a row's examples are."""
-    return "example.py" if row.wrong.startswith("from wfe_dsl.builder ") else "example.yaml"
+    if row.wrong.startswith("from wfe_dsl.builder "):
+        return "example.py"
+    return "example.wfe" if row.wrong.startswith("workflow ") else "example.yaml"
 
 
 # What no single text can show: the code, and what makes the file that raises it.

@@ -21,10 +21,13 @@ from wfe_vm.program import (
     FORMAT_VERSION,
     Child,
     Collect,
+    Concurrency,
     Output,
     Parameter,
     Program,
+    Readiness,
     Retry,
+    Service,
     decode_program,
     encode_program,
     pack_code,
@@ -441,6 +444,32 @@ TABLES: dict[str, tuple[str, dict[str, Any]]] = {
     "an output of no type": ("type-term", {"outputs": (Parameter("a", ""),)}),
     "two inputs of one name": ("parameter-name", {"inputs": (Parameter("a", "any"), Parameter("a", "any"))}),
     "a default that is bytes": ("parameter-value", {"inputs": (Parameter("a", "any", True, b"x"),)}),
+    "a group of which nothing tells": ("concurrency", {"concurrency": Concurrency()}),
+    "room for no run": ("concurrency", {"concurrency": Concurrency(0), "preparation": in_body(emit())}),
+    "an unknown answer to a full group": (
+        "concurrency",
+        {"concurrency": Concurrency(1, "wait"), "preparation": in_body(emit())},
+    ),
+    "two services of one name": ("service", {"services": (Service("a", "x"), Service("a", "y"))}),
+    "a service on a port that is none": ("service", {"services": (Service("a", "x", (70_000,)),)}),
+    "a service on an unknown network": ("service", {"services": (Service("a", "x", network="none"),)}),
+    "a service that is asked in no way": ("service", {"services": (Service("a", "x", readiness=Readiness()),)}),
+    "a service that is asked in two ways": (
+        "service",
+        {"services": (Service("a", "x", readiness=Readiness(("x",), 80)),)},
+    ),
+    "a service that is waited for without measure": (
+        "service",
+        {"services": (Service("a", "x", readiness=Readiness(("x",), timeout_ms=2**60)),)},
+    ),
+    "services in a reserved slot": ("services-slot", {"services_slot": 1}),
+    "services outside of the run's slots": ("services-slot", {"services_slot": 99}),
+    "a preparation that works": ("preparation", {"preparation": in_body(lambda assembler: assembler.task("work"))}),
+    "a preparation of a preparation": (
+        "preparation",
+        {"preparation": in_body(emit(), preparation=in_body(emit()))},
+    ),
+    "a faulty preparation": ("stack-size", {"preparation": in_body(emit(), max_stack=2**40)}),
 }
 
 

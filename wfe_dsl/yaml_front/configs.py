@@ -20,7 +20,7 @@ from .positions import span_of
 from .step_types import STEP_TYPES, Key, StepType
 from .tree import Broken, Entry, Listing, Mapping, Meant, Node, Scalar, kind_of
 
-__all__ = ["Config", "build_config"]
+__all__ = ["Config", "build_config", "read_value"]
 
 MEMORY: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?\s?(?:[KMGT]i?B?|[kmgt]b?|B)?", re.ASCII)
 LAST_VERSION: Final = 2**31 - 1
@@ -75,14 +75,19 @@ def build_config(context: Context, name: str, node: Node | None, step: Span) -> 
                 config.inputs = context.expressions(inputs, "an input")
                 config.inputs_span = entry.key_span
             continue
+        if key in step_type.unkept:
+            message = f"a `{name}` step runs on the host, where no artifact is mounted: `{key}` does nothing"
+            context.report("WFE0523", message, entry.key_span, step_type.unkept[key])
         key = step_type.spellings.get(key, key)
         if key in written:
+            if any(entry.key in group for group in step_type.one_of):
+                continue  # told already: only one of them may be there
             label = (Label(written[key].key_span, "the same is said here"),)
             message = f"`{entry.key}` and `{written[key].key}` mean the same"
             context.report("WFE0504", message, entry.key_span, "keep one of them", label)
             continue
         written[key] = entry
-        entries.append((key, entry.key_span, _value(context, row, entry, f"`{entry.key}`")))
+        entries.append((key, entry.key_span, read_value(context, row, entry, f"`{entry.key}`")))
     config.values = nodes.MapExpression(span=mapping.span, entries=tuple(entries))
     return config
 
@@ -116,7 +121,8 @@ def _check_groups(context: Context, step_type: StepType, mapping: Mapping, what:
             context.report("WFE0503", f"{what} needs `{key}`, or `{other_key}` in its place", mapping.span, help)
 
 
-def _value(context: Context, row: Key, entry: Entry, what: str) -> nodes.Expression:
+def read_value(context: Context, row: Key, entry: Entry, what: str) -> nodes.Expression:
+    """Return what a key holds as its row says; what stands there instead is reported."""
     node = entry.value
     if isinstance(node, Broken):
         return placeholder(node.span)
@@ -183,7 +189,7 @@ def _texts_or_all(context: Context, row: Key, node: Node, what: str) -> nodes.Ex
 
 
 def _items(context: Context, node: Listing, what: str) -> nodes.Expression:
-    found = tuple(_value(context, TEXT, Entry("", item.span, item), f"an item of {what}") for item in node.items)
+    found = tuple(read_value(context, TEXT, Entry("", item.span, item), f"an item of {what}") for item in node.items)
     return nodes.ListExpression(span=node.span, items=found)
 
 
@@ -200,7 +206,7 @@ def _map(context: Context, row: Key, node: Node, what: str) -> nodes.Expression:
             help = "write one text; a list or map can be given as JSON, in quotes"
             context.report("WFE0103", f"`{key}` takes a text, not {kind_of(value)}", value.span, help)
         else:
-            entries.append((key, entry.key_span, _value(context, TEXT, entry, f"`{key}`")))
+            entries.append((key, entry.key_span, read_value(context, TEXT, entry, f"`{key}`")))
     return nodes.MapExpression(span=node.span, entries=tuple(entries))
 
 
@@ -255,7 +261,7 @@ def _table(context: Context, row: Key, node: Node, what: str) -> nodes.Expressio
     entries: Entries = []
     for key, entry in mapping.entries.items():
         if key in row.keys:
-            value = _value(context, row.keys[key], entry, f"`{key}`")
+            value = read_value(context, row.keys[key], entry, f"`{key}`")
             name = "import" if key == "dynamic_import" else key
             if name != key and name in mapping.entries:
                 message = f"`{key}` is the older spelling of `{name}`, which is there too"

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from .. import nodes
-from ..expression_printer import NoSpelling, print_text
+from ..expression_printer import NoSpelling, print_expression, print_text
 from .layout import Item, Series, Table, Value
 from .print_values import (
     item,
+    lines_of,
     written_config,
     written_duration,
     written_entries,
@@ -41,7 +42,10 @@ def _task(body: nodes.Task, steps: StepsWriter) -> Iterator[Item]:
     if not keys:
         return
     row = STEP_TYPES.get(body.type)
-    yield item("config", written_value(body.config) if row is None else written_config(body.config, row.keys))
+    config = item("config", written_value(body.config) if row is None else written_config(body.config, row.keys))
+    if body.config.span.line == body.config.span.end_line:  # what stands beside it is about the whole
+        config.lines = lines_of(body.config.span)
+    yield config
 
 
 def _sequence(body: nodes.Sequence, steps: StepsWriter) -> Iterator[Item]:
@@ -130,7 +134,9 @@ def _saga(body: nodes.Saga, steps: StepsWriter) -> Iterator[Item]:
 def _wait(body: nodes.Wait, steps: StepsWriter) -> Iterator[Item]:
     entries = _event(body)
     if body.since is not None:
-        entries.append(item("since", written_value(body.since), body.since.span))
+        known = isinstance(body.since, nodes.Literal) and body.since.value is not None
+        since = written_value(body.since) if known else print_text(body.since)
+        entries.append(item("since", since, body.since.span))
     yield item("wait", Table(entries + _timeout(body, steps), flow=True))
 
 
@@ -186,7 +192,9 @@ def _fail(body: nodes.Fail, steps: StepsWriter) -> Iterator[Item]:
 
 def _sleep(body: nodes.Sleep, steps: StepsWriter) -> Iterator[Item]:
     if body.until is not None:
-        yield item("sleep_until", written_expression(body.until), body.until.span)
+        until = written_expression(body.until)
+        # Null would be taken for nothing.
+        yield item("sleep_until", print_expression(body.until) if until is None else until, body.until.span)
     elif body.duration_ms is not None:
         yield item("sleep", written_duration(body.duration_ms))
     else:

@@ -23,6 +23,7 @@ RETRY_KEYS: Final = (
     "on",
     "max_elapsed",
 )
+BEHAVIOR_KEYS: Final = ("type", "interval", "max_retries")
 OUTCOMES: Final = ("failure", "error", "timeout")
 BEHAVIORS: Final = ("retry", "suspend", "terminate")
 LATER_BEHAVIORS: Final = {"compensate": "undo the step's work in its `on_failure:` hook"}
@@ -58,7 +59,6 @@ def build_retry(context: Context, entry: Entry) -> nodes.Retry | None:
         attempts = context.integer(node, "`retry`", 0, MAX_ATTEMPTS)
         if attempts is None:
             return None
-        _warn_without_end(context, attempts, entry, "`retry: 3` tries three times in all")
         return nodes.Retry(span=entry.key_span.to(node.span), attempts=attempts)
     mapping = context.as_map(node, "`retry`", "or the number of attempts in all, as in `retry: 3`")
     if mapping is None:
@@ -70,8 +70,6 @@ def build_retry(context: Context, entry: Entry) -> nodes.Retry | None:
     exit_codes: tuple[int, ...] = ()
     if context.require(mapping, "attempts", "`retry`", guesses, "how many tries in all, the first included"):
         attempts = context.integer(mapping.entries["attempts"].value, "`attempts`", 0, MAX_ATTEMPTS)
-        if attempts is not None:
-            _warn_without_end(context, attempts, mapping.entries["attempts"], "set how many tries in all")
     for key, given in mapping.entries.items():
         value = given.value
         if key == "interval":
@@ -108,7 +106,7 @@ def build_error_behavior(context: Context, entry: Entry) -> nodes.Retry | nodes.
         settings = context.as_map(node, "`error_behavior`", "as in `error_behavior: {type: suspend}`")
         if settings is None:
             return None
-        guesses = context.check_keys(settings, ("type", "interval", "max_retries"), "`error_behavior`")
+        guesses = context.check_keys(settings, BEHAVIOR_KEYS, "`error_behavior`")
         if not context.require(settings, "type", "`error_behavior`", guesses, f"one of: {', '.join(BEHAVIORS)}"):
             return None
         kind = settings.entries["type"].value
@@ -134,8 +132,6 @@ def build_error_behavior(context: Context, entry: Entry) -> nodes.Retry | nodes.
     if settings is not None and "max_retries" in settings.entries:
         given = settings.entries["max_retries"]
         retries = context.integer(given.value, "`max_retries`", 0, MAX_ATTEMPTS - 1)
-        if retries is not None:
-            _warn_without_end(context, retries, given, "set how many times to try again")
     attempts = 1 if retries is None else retries + 1 if retries else 0
     return nodes.Retry(span=span, attempts=attempts, interval_ms=OLD_INTERVAL_MS if interval is None else interval)
 
@@ -146,11 +142,6 @@ def build_fail_fast(context: Context, node: Node) -> str:
     if isinstance(node, Scalar) and isinstance(node.value, bool):
         return "cancel" if node.value else "never"
     return context.choice(node, "`fail_fast`", ("never", "cancel", "stop")) or "never"
-
-
-def _warn_without_end(context: Context, count: int, entry: Entry, help: str) -> None:
-    if count == 0:
-        context.report("WFE0118", "this is tried again without end", entry.value.span, help)
 
 
 def _jitter(context: Context, node: Node) -> float:
