@@ -8,7 +8,15 @@ import os
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-COMPILED = ("wfe_vm.state", "wfe_vm.operators", "wfe_vm.rundata", "wfe_vm.lifecycle", "wfe_vm.machine")
+COMPILED = (
+    "wfe_vm.state",
+    "wfe_vm.operators",
+    "wfe_vm.rundata",
+    "wfe_vm.races",
+    "wfe_vm.sagas",
+    "wfe_vm.lifecycle",
+    "wfe_vm.machine",
+)
 PURE = os.environ.get("WFE_PURE") == "1"
 DEBUG = os.environ.get("WFE_DEBUG") == "1"
 

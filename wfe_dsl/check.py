@@ -37,10 +37,8 @@ __all__ = ["check_workflow"]
 _ANY_LIST: Final = list_of(ANY)
 
 LATER: Final = {
-    "race": "try one after the other: the second in the `on_failure:` hook of the first",
     "wait": "ask for it in a loop: `until:` with a `sleep:` in its `do:`",
     "approve": "make two workflows of it, and start the second one by hand",
-    "saga": "undo a step's work in its `on_failure:` hook",
     "publish": "tell it from a shell step",
 }
 """Kinds of steps that the machine can't carry out yet, and what to write until then."""
@@ -128,11 +126,10 @@ class _Checker:
 
     def check_body(self, info: StepInfo, node: nodes.Step, place: Place) -> None:
         body = node.body
-        later = LATER.get(info.kind) or (LATER["saga"] if node.compensate else None)
+        later = LATER.get(info.kind)
         if later is not None:
-            what = f"a `{info.kind}`" if info.kind in LATER else "`compensate`"
             self.diagnostics.add(
-                "WFE0104", f"{what} is not available yet in this version", info.span, f"until then {later}"
+                "WFE0104", f"a `{info.kind}` is not available yet in this version", info.span, f"until then {later}"
             )
         if isinstance(body, nodes.Task):
             self.check_task(info, node, place)

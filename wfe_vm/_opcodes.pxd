@@ -55,3 +55,4 @@ cdef enum:
     RETURN = 80
     END_HOOK = 81
     FINISH = 82
+    END_COMPENSATION = 83

@@ -63,11 +63,12 @@ class StopChild(msgspec.Struct, frozen=True, tag="stop_child"):
 
 
 class EndRun(msgspec.Struct, frozen=True, tag="end_run"):
-    """The run has ended; tell whoever waits for it."""
+    """The run has ended; tell whoever waits for it. ``compensated``: it did not succeed, and was undone for it."""
 
     status: str
     outputs: dict[str, Any]
     error: Failure | None = None
+    compensated: bool = False
 
 
 Command = RunStep | StopStep | StartChild | StopChild | EndRun

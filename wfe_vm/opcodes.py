@@ -23,6 +23,7 @@ __all__ = [
     "EACH_NEXT",
     "END",
     "END_BRANCH",
+    "END_COMPENSATION",
     "END_HOOK",
     "ENTER",
     "EQUAL",
@@ -116,3 +117,4 @@ FAIL: Final = 79
 RETURN: Final = 80
 END_HOOK: Final = 81
 FINISH: Final = 82
+END_COMPENSATION: Final = 83

@@ -143,6 +143,10 @@ class Step(msgspec.Struct, frozen=True, array_like=True):
     index_slot: int = NO_PC
     collect: Collect | None = None
     max_passes: int = 0  # of a while or until; 0: no bound
+    compensation: int = NO_PC  # the code that undoes the step
+    compensate_on_failure: bool = False
+    frozen: tuple[tuple[int, int], ...] = ()  # (depth, slot) of what the compensation reads, kept as of the success
+    undoable: bool = False  # of the run: a failure or a cancel may undo it, and not only its sagas
 
 
 class Concurrency(msgspec.Struct, frozen=True, array_like=True):

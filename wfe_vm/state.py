@@ -71,6 +71,9 @@ class Delta(msgspec.Struct, array_like=True):
     tolerated: list[tuple[str, Failure | None]]
     warnings: list[str]
     end: tuple[str, dict[str, Any], Failure | None] | None  # (status, outputs, error)
+    registered: list[tuple[int, tuple[Any, ...] | None]] = []  # (number, what is to be undone; None: gone)
+    hurried: bool = False
+    compensated: bool = False
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -117,6 +120,8 @@ class Frame:
         self.stopped: bool = False
         self.failed: int = 0
         self.failures: list[tuple[int, Failure | None]] = []
+        self.winner: int = -1  # of a race: the branch that decided it
+        self.marks: int = 0  # what its failure takes along, see phases
 
     def row(self) -> tuple[Any, ...]:
         """Return the frame as it is stored."""
@@ -142,6 +147,8 @@ class Frame:
             self.stopped,
             self.failed,
             self.failures or None,
+            self.winner,
+            self.marks,
         )
 
 
@@ -167,6 +174,9 @@ def frame_from(row: Any) -> Frame:
     frame.stopped = row[18]
     frame.failed = row[19]
     frame.failures = [(outcome, _failure_from(error)) for outcome, error in row[20] or ()]
+    if len(row) > 21:  # what was stored before there were races and sagas ends here
+        frame.winner = row[21]
+        frame.marks = row[22]
     return frame
 
 
@@ -186,6 +196,7 @@ class Pointer:
         self.wait: int = READY
         self.unwind: int = 0  # why frames are being left: 0 they aren't, else see the machine
         self.owners: tuple[int, ...] = owners  # scopes it sees, by depth
+        self.undoes: int = 0  # the registration that it undoes; it is the only one to see its scopes
         self.frames: list[Frame] = []
         self.scopes: list[list[Any]] = []  # the owners' slots; not stored
 
@@ -201,6 +212,7 @@ class Pointer:
             self.unwind,
             self.owners,
             [frame.row() for frame in self.frames],
+            self.undoes,
         )
 
 
@@ -210,6 +222,8 @@ def pointer_from(row: Any) -> Pointer:
     pointer.wait = row[5]
     pointer.unwind = row[6]
     pointer.frames = [frame_from(frame) for frame in row[8]]
+    if len(row) > 9:
+        pointer.undoes = row[9]
     return pointer
 
 
@@ -229,6 +243,8 @@ class State:
         self.suspended_at: int = 0
         self.cancelling: bool = False
         self.terminating: bool = False
+        self.hurried: bool = False  # past the deadline of its cancel: only compensations still run
+        self.compensated: bool = False  # it did not succeed, and was undone for it
         self.size: int = 0  # of the data, in bytes, about
         self.outputs: dict[str, Any] | None = None  # the run's, once its body has given them
         self.pointers: dict[int, Pointer] = {}
@@ -236,6 +252,7 @@ class State:
         self.collected: dict[int, dict[int, Any]] = {}
         self.timers: dict[tuple[int, str], int] = {}
         self.reopen: dict[int, tuple[Any, ...]] = {}
+        self.registered: dict[int, tuple[Any, ...]] = {}  # what is to be undone, in the order of completion
         self.tolerated: list[tuple[str, Failure | None]] = []
         self.warnings: list[str] = []
         self.end: tuple[str, dict[str, Any], Failure | None] | None = None
@@ -248,6 +265,7 @@ class State:
 
     def _forget_changes(self) -> None:
         self.ready: deque[Pointer] = deque()
+        self.deciding: list[Pointer] = []  # branches that have come through well, in a race that is not decided
         self.commands: list[Any] = []
         self.records: list[Record] = []
         self.changed: dict[int, Pointer] = {}
@@ -259,6 +277,7 @@ class State:
         self.dropped_collected: list[int] = []
         self.changed_timers: dict[tuple[int, str], int] = {}
         self.changed_reopen: dict[int, tuple[Any, ...] | None] = {}
+        self.changed_registered: dict[int, tuple[Any, ...] | None] = {}
         self.new_tolerated: list[tuple[str, Failure | None]] = []
         self.new_warnings: list[str] = []
         self.changed_end: bool = False
@@ -287,8 +306,19 @@ class State:
         self.removed.append(id)
         for frame in pointer.frames:
             self.located.pop(frame.id, None)
-        if id in self.scopes and id not in self.reopen and id != 0:
+        if pointer.undoes:
+            for owner in pointer.owners:
+                self.drop_scope(owner)
+        elif id in self.scopes and id not in self.reopen and id != 0:
             self.drop_scope(id)
+
+    def add_scope(self, slots: int) -> int:
+        """Add a scope that is no pointer's own, under an id that no pointer will have. Whoever adds it drops it."""
+        id = self.next_pointer
+        self.next_pointer = id + 1
+        self.scopes[id] = [None] * slots
+        self.new_scopes.append((id, slots))
+        return id
 
     def drop_scope(self, owner: int) -> None:
         """Forget a scope and what it holds."""
@@ -341,6 +371,20 @@ class State:
                 self.drop_collected(frame[0])
         if pointer_id not in self.pointers and pointer_id != 0:
             self.drop_scope(pointer_id)
+
+    def register(self, row: tuple[Any, ...]) -> None:
+        """Keep what is to be undone as the latest."""
+        number = 1
+        for number in reversed(self.registered):
+            number += 1
+            break
+        self.registered[number] = row
+        self.changed_registered[number] = row
+
+    def unregister(self, number: int) -> None:
+        """Forget what has been undone, or won't be."""
+        del self.registered[number]
+        self.changed_registered[number] = None
 
     def due(self) -> int:
         """Return when the next timer fires, 0 if none will. A suspended or ended run's timers stand still."""
@@ -412,6 +456,9 @@ class State:
             self.new_tolerated,
             self.new_warnings,
             self.end if self.changed_end else None,
+            list(self.changed_registered.items()),
+            self.hurried,
+            self.compensated,
         )
         self.tolerated += self.new_tolerated
         self.warnings += self.new_warnings
@@ -459,6 +506,13 @@ class State:
                 self.reopen.pop(id, None)
             else:
                 self.reopen[id] = reopened
+        for number, registered in delta.registered:
+            if registered is None:
+                self.registered.pop(number, None)
+            else:
+                self.registered[number] = registered
+        self.hurried = delta.hurried
+        self.compensated = delta.compensated
         self.tolerated += delta.tolerated
         self.warnings += delta.warnings
         if delta.status in ("succeeded", "failed", "aborted", "terminated"):
@@ -499,6 +553,9 @@ class State:
                 self.tolerated,
                 self.warnings,
                 self.end,
+                sorted(self.registered.items()),
+                self.hurried,
+                self.compensated,
             )
         )
 
@@ -530,6 +587,9 @@ def restore(data: bytes) -> State:
         state.warnings = fields[14]
         end = fields[15]
         state.end = None if end is None else (end[0], end[1], _failure_from(end[2]))
+        if len(fields) > 16:  # what was stored before there were sagas ends here
+            state.registered = dict(fields[16])
+            state.hurried, state.compensated = fields[17:19]
     except (
         msgspec.DecodeError,
         msgspec.ValidationError,

@@ -34,7 +34,9 @@ KINDS: Final = frozenset(
         "task",
         "workflow",
         "sequence",
+        "saga",
         "parallel",
+        "race",
         "if",
         "switch",
         "while",
@@ -84,6 +86,7 @@ def step_pcs(step: Step) -> tuple[tuple[str, int], ...]:
         ("on_error", step.on_error),
         ("on_abort", step.on_abort),
         ("ensure", step.ensure),
+        ("compensation", step.compensation),
     )
     return tuple((name, pc) for name, pc in hooks if pc != NO_PC) + tuple(("branch", pc) for pc in step.branches)
 
@@ -209,6 +212,7 @@ def _check_step(program: Program, index: int, step: Step, known_types: set[str],
         )
         return
     _check_slots(program, index, step, flaw)
+    _check_compensation(program, index, step, flaw)
     _check_branches(program, step, flaw)
     for output in step.outputs:
         _check_type(f"step {index}'s output {output.name!r}", output.type, known_types, report)
@@ -259,6 +263,16 @@ def _check_slots(program: Program, index: int, step: Step, flaw: _Flaw) -> None:
             flaw("step-slot", f"writes slot {slot}, outside of {lowest} to {size - 1}")
 
 
+def _check_compensation(program: Program, index: int, step: Step, flaw: _Flaw) -> None:
+    """What is kept for a compensation are slots that the step sees, and no reserved one: those it has anyhow."""
+    for depth, slot in step.frozen:
+        lowest = RESERVED_SLOTS if depth == 0 else 0
+        if not (0 <= depth <= step.depth and lowest <= slot < program.scope_sizes[depth]):
+            flaw("step-frozen", f"keeps slot {slot} at depth {depth}, which it does not see")
+    if step.undoable and index:
+        flaw("step-undoable", "is undone as a whole, which is for sagas and the run")
+
+
 def _check_branches(program: Program, step: Step, flaw: _Flaw) -> None:
     if step.kind == "for_each":
         if len(step.branches) != 1:
@@ -272,9 +286,9 @@ def _check_branches(program: Program, step: Step, flaw: _Flaw) -> None:
             if not 0 <= slot < size:
                 flaw("step-slot", f"binds slot {slot} of an iteration that has {size}")
         return
-    if step.kind == "parallel":
+    if step.kind in ("parallel", "race"):
         if not step.branches:
-            flaw("step-branches", "is a parallel without a branch")
+            flaw("step-branches", f"is a {step.kind} without a branch")
     elif step.branches:
         flaw("step-branches", f"is of kind {step.kind!r}, which has no branches")
     if step.item_slot != NO_PC or step.index_slot != NO_PC or step.collect is not None:

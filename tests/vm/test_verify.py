@@ -137,6 +137,9 @@ def whole_program() -> Program:
     assembler.steps[hooked]["ensure"] = assembler.pc
     assembler.task("clean", parent=hooked)
     assembler.emit("END_HOOK", hooked)
+    assembler.steps[hooked]["compensation"] = assembler.pc
+    assembler.task("undo", parent=hooked)
+    assembler.emit("END_COMPENSATION", hooked)
     return assembler.program()
 
 
@@ -368,6 +371,53 @@ def expression_in_a_hook() -> Program:
     return assembler.program()
 
 
+def expression_in_a_compensation() -> Program:
+    assembler = run_program()
+    step = assembler.task("work")
+    finish(assembler)
+    assembler.steps[step]["compensation"] = assembler.pc
+    emit(("PUSH", 1), ("NEGATE",), ("POP",), ("END_COMPENSATION", step))(assembler)
+    return assembler.program()
+
+
+def return_in_a_compensation() -> Program:
+    assembler = run_program()
+    step = assembler.task("work")
+    finish(assembler)
+    assembler.steps[step]["compensation"] = assembler.pc
+    leave = assembler.step("leave", "return", parent=step)
+    assembler.begin(leave)
+    emit(("PUSH", {}), ("RETURN", leave))(assembler)
+    assembler.exit(leave)
+    assembler.emit("END_COMPENSATION", step)
+    return assembler.program()
+
+
+def hook_that_ends_as_a_compensation() -> Program:
+    assembler = run_program()
+    step = assembler.task("work")
+    finish(assembler)
+    assembler.steps[step]["ensure"] = assembler.pc
+    assembler.emit("END_COMPENSATION", step)
+    return assembler.program()
+
+
+def race_whose_branch_is_no_step() -> Program:
+    assembler = run_program()
+    first, second = Label(), Label()
+    race = assembler.step("race", "race", branches=(first, second))
+    assembler.begin(race)
+    assembler.emit("FORK", race)
+    assembler.exit(race)
+    finish(assembler)
+    assembler.mark(first)
+    assembler.task("work", parent=race)
+    assembler.emit("END_BRANCH")
+    assembler.mark(second)
+    assembler.emit("END_BRANCH")
+    return assembler.program()
+
+
 def return_in_a_branch() -> Program:
     assembler = run_program()
     branch = Label()
@@ -406,6 +456,10 @@ WHOLE: dict[str, tuple[str, Callable[[], Program]]] = {
     "code that goes on past its end": ("falls-off", falling_off),
     "operands cut off by the end": ("operands-truncated", cut_operands),
     "an expression in a hook outside of its steps": ("hook-code", expression_in_a_hook),
+    "an expression in a compensation outside of its steps": ("hook-code", expression_in_a_compensation),
+    "a return in a compensation": ("step-nesting", return_in_a_compensation),
+    "a hook that ends as a compensation": ("step-nesting", hook_that_ends_as_a_compensation),
+    "a branch of a race that is no step": ("race-branch", race_whose_branch_is_no_step),
     "a return in a branch": ("step-nesting", return_in_a_branch),
     "a step opened outside its parent": ("step-nesting", child_step_outside_its_parent),
     "no code": ("code-empty", lambda: in_body(emit(), code=b"")),
@@ -500,6 +554,11 @@ STEPS: dict[str, tuple[str, dict[str, Any]]] = {
     "an entry elsewhere": ("step-pc", {"entry": 6}),
     "a hook in an operand": ("step-pc", {"ensure": 5}),
     "a hook that is no pc": ("step-pc", {"on_error": -2}),
+    "a compensation in an operand": ("step-pc", {"compensation": 5}),
+    "a reserved slot kept for a compensation": ("step-frozen", {"frozen": ((0, 0),)}),
+    "a slot kept that is outside the scope": ("step-frozen", {"frozen": ((0, 99),)}),
+    "a slot kept of an iteration that is none": ("step-frozen", {"frozen": ((1, 0),)}),
+    "a step that is undone as the run is": ("step-undoable", {"undoable": True}),
     "branches of a task": ("step-branches", {"branches": (4,)}),
     "an item of a task": ("step-slot", {"item_slot": 0}),
     "a child of a task": ("step-child", {"child": Child("other")}),
@@ -594,6 +653,8 @@ def mutate(program: Program, choice: random.Random) -> Program | None:
     value = choice.choice(default)
     if field.name == "outputs":
         value = (Output("n", choice.choice(["any", "integer", "zz"]), choice.randrange(20)),)
+    if field.name == "frozen":
+        value = ((choice.randrange(-1, 2), choice.randrange(20)),)
     if field.name == "name" or (field.name in ("retry", "child", "collect") and not fits(field.name, value)):
         value = getattr(steps[at], field.name)
     steps[at] = msgspec.structs.replace(steps[at], **{field.name: value})

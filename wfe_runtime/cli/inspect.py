@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from wfe_vm.events import Started
 from wfe_vm.outcome import UNFINISHED_STATUSES
-from wfe_vm.phases import PARKED, READY, WAIT_CHILD, WAIT_FORK, WAIT_STEP, WAIT_TIMER
+from wfe_vm.phases import PARKED, READY, WAIT_CHILD, WAIT_FORK, WAIT_STEP, WAIT_TIMER, WAIT_UNDO
 from wfe_vm.state import Pointer, Record, State
 
 from ..engine import load_run_state
@@ -39,6 +39,7 @@ WAITS: Final = {
     WAIT_CHILD: "a child run",
     WAIT_TIMER: "a timer",
     WAIT_FORK: "its branches",
+    WAIT_UNDO: "its compensations",
     PARKED: "a resume",
 }
 
