@@ -30,7 +30,7 @@ from wfe_vm import library, limits
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
-LANGUAGES = {"yaml", "console", "sh", "text"}
+LANGUAGES = {"python", "yaml", "console", "sh", "text"}
 PART = """\
 workflow:
   id: part
