@@ -22,7 +22,7 @@ def read(text: str) -> nodes.Document:
 
 
 @pytest.mark.acceptance("TXT-02")
-@settings(suppress_health_check=list(HealthCheck), deadline=None)
+@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=25)
 @given(documents())
 def test_reading_what_is_printed_gives_an_equal_tree(document: nodes.Document) -> None:
     printed = print_document(document, Comments())

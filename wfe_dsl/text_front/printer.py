@@ -85,11 +85,7 @@ class _Printer:
                 self.lines.extend(f"{INDENT * self.depth}# {text}".rstrip() for text in texts)
 
     def opened(self, head: str, span: Span | None = None) -> None:
-        """Begin a block; ``head`` goes on with the line before where that ends in a brace."""
-        if span is None and self.lines and self.lines[-1] == INDENT * self.depth + "}":
-            self.lines[-1] += f" {head} {{"
-        else:
-            self.put(f"{head} {{", span)
+        self.put(f"{head} {{", span)
         self.depth += 1
 
     def closed(self) -> None:
@@ -324,11 +320,11 @@ class _Printer:
             inner = body.otherwise[0]
             chained = len(body.otherwise) == 1 and isinstance(inner.body, nodes.If) and _is_bare(inner)
             if not chained:
-                self.block("else", body.otherwise)
+                self.continued("else", body.otherwise)
                 return
             assert isinstance(inner.body, nodes.If)
             body = inner.body
-            self.block(f"else if {expression(body.test)}", body.then)
+            self.continued(f"else if {expression(body.test)}", body.then)
 
     def switch(self, body: nodes.Switch, head: str, span: Span) -> None:
         self.opened(head, span)
@@ -421,7 +417,7 @@ class _Printer:
         called = _call(step, task, entries)
         has_more = step.when is not None or bool(self.own_lines(step, called is not None))
         shorthand = SHORTHANDS.get(task.type)
-        kind = task.type if task.type == name(task.type) else string(task.type)
+        kind = task.type if task.type == "workflow" else name(task.type)
         head = called or f"step {name(step.name or '')} = {kind}"
         if called is not None:
             entries = {}

@@ -23,6 +23,7 @@ from .values import (
     literal,
     map_block,
     name,
+    plain,
     string,
     text,
     value,
@@ -126,9 +127,10 @@ def _step(cursor: Cursor, token: Token, entries: Entries) -> None:
         return
     if word == "" and cursor.kind != "string":
         raise cursor.refuse("the type of the step", STEP_EXAMPLE)
-    if word in RESERVED:
+    if word in RESERVED and word != "workflow":
         raise cursor.refuse("the type of the step", STEP_EXAMPLE)
-    kind = string(cursor, cursor.take()) if cursor.kind == "string" else name(cursor, "a type", STEP_EXAMPLE)
+    cursor.at += 1
+    kind = string(cursor, following) if word == "" else plain(cursor, following)
     entries["type"] = Entry("type", kind.span, kind)
     config: Entries = {}
     start = cursor.token[2]

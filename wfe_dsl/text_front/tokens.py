@@ -14,7 +14,7 @@ from typing import Final
 
 from ..source import LINE_ENDS, SourceFile, Span
 
-__all__ = ["COMMENT", "Layout", "Token", "raw_lines", "tokens_of"]
+__all__ = ["COMMENT", "Layout", "Token", "comments_of", "raw_lines", "tokens_of"]
 
 Token = tuple[str, str, int, int]
 """Kind, text, start, end."""
@@ -56,6 +56,15 @@ def tokens_of(text: str) -> list[Token]:
         add((kind or "other", word, start, end))
     add(("end", "", len(text), len(text)))
     return tokens
+
+
+def comments_of(text: str) -> list[tuple[int, str]]:
+    """Return the comments of a text, each with its offset."""
+    return [
+        (found.start(), found[0])
+        for found in _TOKEN.finditer(text)
+        if found.lastgroup == "blank" and found[0].startswith(COMMENT)
+    ]
 
 
 class Layout:

@@ -30,6 +30,7 @@ __all__ = [
     "literal",
     "map_block",
     "name",
+    "plain",
     "text",
     "type_text",
     "value",
@@ -61,7 +62,7 @@ def name(cursor: Cursor, what: str, example: str) -> Scalar:
     if kind == "string":
         return string(cursor, cursor.take())
     if kind == "variable":
-        return _plain(cursor, cursor.take())
+        return plain(cursor, cursor.take())
     if kind == "word" and written in RESERVED:
         message = f"`{written}` is a word of the language and no name"
         fix = Fix(cursor.span(token), f'"{written}"')
@@ -70,15 +71,16 @@ def name(cursor: Cursor, what: str, example: str) -> Scalar:
         if cursor.next_kind() in ("=", ":", "{", "string", "word", "(", ",") or what != "the name of a step":
             # It was meant as a name, so what follows is read as if it were one.
             cursor.at += 1
-            return _plain(cursor, token)
+            return plain(cursor, token)
         raise Mistake
     if (kind == "word" or kind == "number") and NAME.fullmatch(written):
         cursor.at += 1
-        return _plain(cursor, token)
+        return plain(cursor, token)
     raise cursor.refuse(what, example)
 
 
-def _plain(cursor: Cursor, token: Token) -> Scalar:
+def plain(cursor: Cursor, token: Token) -> Scalar:
+    """Return a token as the scalar that its letters are."""
     _, written, start, end = token
     return Scalar(cursor.layout.span(start, end), written, written, "", start, end)
 
@@ -109,7 +111,7 @@ def text(cursor: Cursor, what: str, example: str) -> Scalar:
     if kind == "string" or kind == "raw":
         return string(cursor, cursor.take())
     if kind == "variable":
-        return _plain(cursor, cursor.take())
+        return plain(cursor, cursor.take())
     raise cursor.refuse(what, example)
 
 
@@ -138,7 +140,7 @@ def literal(cursor: Cursor, what: str = "a value") -> Node:
         return _number(cursor, cursor.text[start:end], start, end)
     if kind == "variable":
         cursor.at += 1
-        return _plain(cursor, token)
+        return plain(cursor, token)
     if kind == "unclosed":
         cursor.at += 1
         cursor.report_unclosed(token)
@@ -265,7 +267,7 @@ def _key(cursor: Cursor) -> Scalar:
     if kind == "string":
         return string(cursor, cursor.take())
     if kind == "word" or kind == "number":
-        return _plain(cursor, cursor.take())
+        return plain(cursor, cursor.take())
     raise cursor.refuse("a key", 'as in `image "debian:12"`; a key with other signs than letters stands in quotes')
 
 
@@ -415,7 +417,7 @@ def type_text(cursor: Cursor) -> Node:
     depth = 0
     kind = ""
     if cursor.kind == "variable":
-        return _plain(cursor, cursor.take())
+        return plain(cursor, cursor.take())
     if cursor.kind == "string":
         return string(cursor, cursor.take())
     while True:
