@@ -8,7 +8,14 @@ import os
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-COMPILED = ("wfe_vm.state", "wfe_vm.operators", "wfe_vm.rundata", "wfe_vm.lifecycle", "wfe_vm.machine")
+COMPILED = (
+    "wfe_vm.state",
+    "wfe_vm.operators",
+    "wfe_vm.rundata",
+    "wfe_vm.lifecycle",
+    "wfe_vm.signals",
+    "wfe_vm.machine",
+)
 PURE = os.environ.get("WFE_PURE") == "1"
 DEBUG = os.environ.get("WFE_DEBUG") == "1"
 

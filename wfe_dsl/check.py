@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from wfe_vm.moments import epoch_milliseconds
 from wfe_vm.typeterms import ANY, BOOL, Type, accepts, check_value, coerce, list_of
 
 from . import nodes
@@ -36,10 +37,7 @@ _ANY_LIST: Final = list_of(ANY)
 
 LATER: Final = {
     "race": "try one after the other: the second in the `on_failure:` hook of the first",
-    "wait": "ask for it in a loop: `until:` with a `sleep:` in its `do:`",
-    "approve": "make two workflows of it, and start the second one by hand",
     "saga": "undo a step's work in its `on_failure:` hook",
-    "publish": "tell it from a shell step",
 }
 """Kinds of steps that the machine can't carry out yet, and what to write until then."""
 
@@ -219,6 +217,8 @@ class _Checker:
                 self.check_choice("==", body.subject, case.value)
 
     def check_signal(self, body: nodes.Wait | nodes.Publish | nodes.Approve, place: Place) -> None:
+        if isinstance(body, nodes.Wait):
+            self.check_since(body.since)
         if isinstance(body, nodes.Approve):
             for expression in (body.title, *body.assignees):
                 self.infer(expression, place)
@@ -228,6 +228,15 @@ class _Checker:
         rest = body.since if isinstance(body, nodes.Wait) else body.data
         if rest is not None:
             self.infer(rest, place)
+
+    def check_since(self, since: nodes.Expression | None) -> None:
+        if isinstance(since, nodes.Literal) and since.value != "now" and epoch_milliseconds(since.value) is None:
+            self.diagnostics.add(
+                "WFE0451",
+                f"`since` is {shown(since.value)}, which is neither `run`, `now` nor a time",
+                since.span,
+                "write a time with its zone, as in `since: '2030-01-31T12:00:00Z'`",
+            )
 
     def check_task(self, info: StepInfo, node: nodes.Step, place: Place) -> None:
         for _, _, value in info.config.entries if info.config is not None else ():

@@ -30,7 +30,7 @@ _KINDS: Final = {"matrix": "for_each"}
 class StepCode:
     """What becomes known of a step while its code is laid out."""
 
-    __slots__ = ("branches", "child", "collect", "entry", "exit", "hooks")
+    __slots__ = ("branches", "child", "collect", "entry", "exit", "hooks", "on_timeout")
 
     def __init__(self) -> None:
         self.entry = vm.NO_PC
@@ -39,6 +39,7 @@ class StepCode:
         self.branches: list[int] = []
         self.child: vm.Child | None = None
         self.collect: vm.Collect | None = None
+        self.on_timeout = vm.NO_PC
 
 
 def step_row(resolved: Resolved, info: StepInfo, code: StepCode) -> vm.Step:
@@ -89,6 +90,7 @@ def step_row(resolved: Resolved, info: StepInfo, code: StepCode) -> vm.Step:
         index_slot=vm.NO_PC if info.inner is None else info.inner.index_slot,
         collect=code.collect,
         max_passes=passes,
+        signal=_signal(body, code.on_timeout),
     )
 
 
@@ -108,6 +110,16 @@ def parameter(declaration: nodes.InputDeclaration) -> vm.Parameter:
         default=default,
         enum=tuple(coerce(value, type) for value in declaration.enum),
     )
+
+
+def _signal(body: nodes.Block | None, on_timeout: int) -> vm.Signal | None:
+    if isinstance(body, nodes.Wait):
+        return vm.Signal(event=body.event, timeout_ms=body.timeout_ms or 0, on_timeout=on_timeout)
+    if isinstance(body, nodes.Approve):
+        return vm.Signal(
+            options=body.options, reject=body.reject, timeout_ms=body.timeout_ms or 0, on_timeout=on_timeout
+        )
+    return vm.Signal(event=body.event) if isinstance(body, nodes.Publish) else None
 
 
 def _retry(retry: nodes.Retry) -> vm.Retry:

@@ -55,3 +55,7 @@ cdef enum:
     RETURN = 80
     END_HOOK = 81
     FINISH = 82
+    WAIT = 90
+    APPROVE = 91
+    PUBLISH = 92
+    TIMED_OUT = 93

@@ -40,6 +40,9 @@ Bodies by kind::
                 case: <steps> JUMP end; ... end: END S
     while       top: <test> BRANCH_FALSE end; PASS S; <steps> JUMP top; end: END S
     until       top: PASS S; <steps> <test> BRANCH_FALSE top; END S
+    wait        <key> <since, or null: the run's start> WAIT S    [on_timeout: <steps> TIMED_OUT S]
+    approve     <title> <list of people> APPROVE S               [on_timeout: <steps> TIMED_OUT S]
+    publish     <key> <data> PUBLISH S
     parallel    FORK S          each branch elsewhere: <one step> END_BRANCH
     for_each    <list> FORK_EACH S    its one branch elsewhere: <steps> [<value> COLLECT S] END_BRANCH
     the run     (step 0) BEGIN 0 <steps> <outputs map> FINISH
@@ -62,7 +65,7 @@ __all__ = [
     "row_of",
 ]
 
-ISA_VERSION: Final = 1
+ISA_VERSION: Final = 2
 """Raised whenever an opcode is added or its meaning grows; a host refuses a newer program by this number."""
 
 
@@ -121,6 +124,7 @@ def _row(
     synopsis: str,
     doc: str,
     jump_gives: str | None = None,
+    since: int = 1,
 ) -> Row:
     takes, _, gives = effect.partition("--")
     return Row(
@@ -133,6 +137,7 @@ def _row(
         synopsis=synopsis,
         doc=doc,
         jump_gives=None if jump_gives is None else tuple(jump_gives.split()),
+        since=since,
     )
 
 
@@ -214,6 +219,14 @@ ROWS: Final[tuple[Row, ...]] = (
     _row(80, "RETURN", "step", "outputs --", "stop", "return top", "Ends the run well with these outputs, through the enclosing hooks."),
     _row(81, "END_HOOK", "step", "--", "stop", "end hook of {0}", "Ends the running hook of the step."),
     _row(82, "FINISH", "", "outputs --", "stop", "finish", "Ends the run's own body with these outputs."),
+    _row(90, "WAIT", "step", "key since --", "suspend stop may_fail", "wait for the event of {0}",
+         "Waits for an event of that key published since then: ``run``, ``now``, a time or null.", since=2),
+    _row(91, "APPROVE", "step", "title people --", "suspend stop may_fail", "ask {0}",
+         "Waits for one of the step's options to be chosen by people.", since=2),
+    _row(92, "PUBLISH", "step", "key data --", "stop may_fail", "publish the event of {0}",
+         "Publishes an event with the advance, and ends the step well.", since=2),
+    _row(93, "TIMED_OUT", "step", "--", "stop", "end {0}, its time is over",
+         "Settles as a success a wait or approval whose time was over, after its steps for that case.", since=2),
 )
 # fmt: on
 

@@ -18,7 +18,6 @@ This file executes no instruction: a pointer that may go on is put among the sta
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Final
 
 import cython
@@ -27,6 +26,7 @@ import msgspec
 from .commands import EndRun, StartChild, StopChild, StopStep
 from .errors import ExpressionError, InternalError
 from .ids import derive_id, fraction
+from .moments import epoch_milliseconds
 from .outcome import Failure
 from .program import Program, Step
 from .rundata import STATUS_OF, RunData
@@ -52,7 +52,9 @@ if not cython.compiled:
         SKIPPED,
         STAYING,
         SUCCESS,
+        WAIT_ANSWER,
         WAIT_CHILD,
+        WAIT_EVENT,
         WAIT_FORK,
         WAIT_STEP,
         WAIT_TIMER,
@@ -66,7 +68,10 @@ MAX_FAILURES_KEPT: Final = 100
 """Of one fork, for its error's causes; the rest are counted."""
 
 TIMED_BY_MACHINE: Final = frozenset(
-    ("run", "workflow", "sequence", "parallel", "if", "switch", "while", "until", "for_each", "sleep", "sleep_until")
+    (
+        *("run", "workflow", "sequence", "parallel", "if", "switch", "while", "until", "for_each"),
+        *("sleep", "sleep_until", "wait", "approve", "publish"),
+    )
 )
 """Kinds whose attempts' time limits are timers of the run; a task's is kept by whoever runs it."""
 
@@ -185,6 +190,7 @@ class Lifecycle(RunData):
             frame.cause = None
             outputs = None
         state.drop_timer(frame.id, "timeout")
+        state.drop_wait(frame.id)
         frame.outcome = outcome
         frame.error = error
         if frame.step:
@@ -586,7 +592,11 @@ class Lifecycle(RunData):
                 state.commands.append(StopStep(frame.id, frame.attempt))
             elif pointer.wait == WAIT_CHILD:
                 state.commands.append(StopChild(frame.id, frame.attempt, frame.child, True))
-            if pointer.wait in (WAIT_STEP, WAIT_CHILD, WAIT_TIMER) and frame.step and frame.phase == BODY:
+            if (
+                pointer.wait in (WAIT_STEP, WAIT_CHILD, WAIT_TIMER, WAIT_EVENT, WAIT_ANSWER)
+                and frame.step
+                and frame.phase == BODY
+            ):
                 state.records.append(
                     Record(
                         "ended",
@@ -633,6 +643,8 @@ class Lifecycle(RunData):
     def _finish(self, state: State, status: str, outputs: dict[str, Any], error: Failure | None) -> None:
         for activation, kind in list(state.timers):
             state.drop_timer(activation, kind)
+        for activation in list(state.waits):
+            state.drop_wait(activation)
         state.suspended = False
         state.active = 0
         state.status = status
@@ -724,19 +736,11 @@ class Lifecycle(RunData):
         self._wait_until(state, pointer, frame, state.time + milliseconds)
 
     def _sleep_until(self, state: State, pointer: Pointer, frame: Frame, moment: Any) -> None:
-        if type(moment) is str:
-            try:
-                parsed = msgspec.convert(moment, datetime)
-            except msgspec.ValidationError:
-                parsed = None
-            if parsed is None or parsed.tzinfo is None:
-                raise ExpressionError(
-                    "type", f"sleep_until needs a time like 2030-01-31T12:00:00Z and was given {moment!r}"
-                )
-            moment = int(parsed.timestamp() * 1000)
-        elif type(moment) is not int:
-            raise ExpressionError("type", f"sleep_until needs a time and was given {describe(moment)}")
-        self._wait_until(state, pointer, frame, moment)
+        due = epoch_milliseconds(moment)
+        if due is None:
+            shown = repr(moment) if type(moment) is str else describe(moment)
+            raise ExpressionError("type", f"sleep_until needs a time like 2030-01-31T12:00:00Z and was given {shown}")
+        self._wait_until(state, pointer, frame, due)
 
     def _wait_until(self, state: State, pointer: Pointer, frame: Frame, due: int) -> None:
         if due <= state.time:

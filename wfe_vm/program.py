@@ -31,6 +31,7 @@ __all__ = [
     "Parameter",
     "Program",
     "Retry",
+    "Signal",
     "SourceMap",
     "Step",
     "decode_program",
@@ -100,6 +101,20 @@ class Collect(msgspec.Struct, frozen=True, array_like=True):
     slot: int
 
 
+class Signal(msgspec.Struct, frozen=True, array_like=True):
+    """What a wait, approve or publish is about. Its ``event`` has a name, an approval ``options``.
+
+    ``reject`` are those of the options that refuse. ``on_timeout`` is where the steps for the case begin
+    that the time is over; without them that is an error.
+    """
+
+    event: str = ""
+    options: tuple[str, ...] = ()
+    reject: tuple[str, ...] = ()
+    timeout_ms: int = 0  # 0: no limit
+    on_timeout: int = NO_PC
+
+
 class Step(msgspec.Struct, frozen=True, array_like=True):
     """A row of the step table: all that the machine and the engine know of one named step.
 
@@ -139,6 +154,7 @@ class Step(msgspec.Struct, frozen=True, array_like=True):
     index_slot: int = NO_PC
     collect: Collect | None = None
     max_passes: int = 0  # of a while or until; 0: no bound
+    signal: Signal | None = None  # of a wait, approve or publish
 
 
 class Program(msgspec.Struct, frozen=True, array_like=True):

@@ -42,13 +42,13 @@ cdef class State:
     cdef public bint suspended, cancelling, terminating
     cdef public long long suspended_at, size, active
     cdef public object outputs, end
-    cdef public dict pointers, scopes, collected, timers, reopen, located
+    cdef public dict pointers, scopes, collected, timers, reopen, located, waits, cursors, queues, subscribed
     cdef public list tolerated, warnings, heap
     # Changes since the last delta
     cdef public object ready
     cdef public list commands, records, removed, new_scopes, dropped_scopes, new_collected, dropped_collected
     cdef public list new_tolerated, new_warnings
-    cdef public dict changed, changed_data, changed_timers, changed_reopen
+    cdef public dict changed, changed_data, changed_timers, changed_reopen, changed_waits, changed_cursors, stirred
     cdef public bint changed_end
 
     cpdef Pointer add_pointer(self, long long parent, long long fork, long long index, int pc, tuple owners, long long slots)
@@ -59,6 +59,10 @@ cdef class State:
     cpdef drop_collected(self, long long activation)
     cpdef set_timer(self, long long activation, str kind, long long due)
     cpdef drop_timer(self, long long activation, str kind)
+    cpdef add_wait(self, long long activation, object row)
+    cpdef drop_wait(self, long long activation)
+    cpdef set_cursor(self, str name, str key, long long number)
+    cdef object _queue(self, long long activation, object row)
     cpdef keep_reopen(self, long long pointer_id, object row)
     cpdef drop_reopen(self, long long pointer_id)
     cpdef long long due(self)

@@ -56,6 +56,10 @@ _KINDS_OF: Final = {
     op.FORK_EACH: ("for_each",),
     op.COLLECT: ("for_each",),
     op.PASS: ("while", "until"),
+    op.WAIT: ("wait",),
+    op.APPROVE: ("approve",),
+    op.PUBLISH: ("publish",),
+    op.TIMED_OUT: ("wait", "approve"),
 }
 """Which kinds of step an opcode may serve; any where it isn't listed."""
 
@@ -349,6 +353,8 @@ class _Flow:
         if max(hooks) != NO_PC:
             inner = within(context, _HOOK, index, step.depth)
             work.extend((pc, 0, (), inner) for pc in hooks if pc != NO_PC)
+        if step.signal is not None and step.signal.on_timeout != NO_PC:
+            work.append((step.signal.on_timeout, 0, (), body))
         if step.branches:
             depth = step.depth + (step.kind == "for_each")
             inner = within(body, _BRANCH, index, depth)

@@ -1,0 +1,23 @@
+"""Times as workflows write them: RFC 3339 texts and epoch milliseconds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+__all__ = ["epoch_milliseconds"]
+
+
+def epoch_milliseconds(value: Any) -> int | None:
+    """Return the time that a value stands for, as epoch milliseconds; None where it stands for none."""
+    if type(value) is int:
+        return value
+    if type(value) is not str:
+        return None
+    try:
+        parsed = msgspec.convert(value, datetime)
+    except msgspec.ValidationError:
+        return None
+    return None if parsed.tzinfo is None else int(parsed.timestamp() * 1000)
