@@ -492,7 +492,9 @@ class Engine:
         steps = active.loaded.program.steps
         now = self.clock.now()
         for command in active.loaded.machine.recover(active.state):
-            if isinstance(command, EndRun) or (command.activation, command.attempt) not in under_way:
+            if not isinstance(command, RunStep | StopStep | StartChild | StopChild):
+                continue
+            if (command.activation, command.attempt) not in under_way:
                 continue
             if isinstance(command, RunStep) and steps[command.step].on_crash == "fail":
                 message = f"the process that ran {command.path} is gone, and the step says on_crash: fail"
