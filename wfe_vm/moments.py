@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-__all__ = ["epoch_milliseconds"]
+__all__ = ["epoch_milliseconds", "moment_text"]
 
 
 def epoch_milliseconds(value: Any) -> int | None:
@@ -21,3 +21,8 @@ def epoch_milliseconds(value: Any) -> int | None:
     except msgspec.ValidationError:
         return None
     return None if parsed.tzinfo is None else int(parsed.timestamp() * 1000)
+
+
+def moment_text(milliseconds: int) -> str:
+    """Return epoch milliseconds as RFC 3339 text in UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

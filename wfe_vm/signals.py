@@ -11,7 +11,6 @@ This file knows nothing of stores: it asks by commands, and learns by events.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import cython
@@ -20,7 +19,7 @@ from .commands import Publish, Subscribe, Unsubscribe
 from .errors import ExpressionError, InternalError
 from .ids import derive_id
 from .lifecycle import Lifecycle
-from .moments import epoch_milliseconds
+from .moments import epoch_milliseconds, moment_text
 from .operators import join_text
 from .outcome import Failure
 from .program import Step
@@ -102,7 +101,7 @@ class Signals(Lifecycle):
         signal = _signal_of(self.steps[frame.step])
         if frame.id != event.activation or frame.attempt != event.attempt or event.option not in signal.options:
             return False
-        at = datetime.fromtimestamp(event.time / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        at = moment_text(event.time)
         if event.option in signal.reject:
             details = {"option": event.option, "by": event.by, "at": at}
             message = f"{event.by or 'somebody'} answered {event.option} to: {state.waits[frame.id].title}"

@@ -29,9 +29,7 @@ from wfe_runtime.providers.sqlite.session import Session
 __all__ = ["POST", "apply_signals", "list_subscriptions", "publish_events", "read_events"]
 
 POST = "INSERT INTO inbox (run, kind, payload) VALUES (?, ?, ?)"
-EVENT = """
-INSERT INTO events (id, name, key, time, data) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING number
-"""
+EVENT = "INSERT INTO events (id, name, key, time, data) VALUES (?, ?, ?, ?, ?)"
 DROP_OLD = "DELETE FROM events WHERE number IN (SELECT number FROM events WHERE time < ? ORDER BY time LIMIT 100)"
 SUBSCRIBERS = """
 SELECT s.run, d.id, s.activation, s.attempt, r.ended
@@ -89,12 +87,10 @@ def list_subscriptions(connection: sqlite3.Connection, run: str) -> list[Subscri
 
 
 def _publish(session: Session, event: NewEvent) -> Published:
-    # All of the rows, or the statement stays open and the transaction can't be ended.
-    written = session.execute(EVENT, (event.id, event.name, event.key, event.time, event.data)).fetchall()
-    if not written:
-        (number,) = session.execute("SELECT number FROM events WHERE id = ?", (event.id,)).fetchone()
-        return Published(event.id, number, False)
-    number = written[0][0]
+    known = session.execute("SELECT number FROM events WHERE id = ?", (event.id,)).fetchone()
+    if known is not None:
+        return Published(event.id, known[0], False)
+    number = session.execute(EVENT, (event.id, event.name, event.key, event.time, event.data)).lastrowid or 0
     session.execute(DROP_OLD, (event.time - EVENTS_KEPT_MS,))
     row = EventRow(number, event.id, event.name, event.key, event.time, event.data)
     subscribers = session.execute(SUBSCRIBERS, (event.name, event.key, event.time)).fetchall()
