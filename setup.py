@@ -12,6 +12,8 @@ COMPILED = (
     "wfe_vm.state",
     "wfe_vm.operators",
     "wfe_vm.rundata",
+    "wfe_vm.races",
+    "wfe_vm.sagas",
     "wfe_vm.lifecycle",
     "wfe_vm.signals",
     "wfe_vm.machine",

@@ -45,6 +45,8 @@ RUNS: tuple[tuple[str, tuple[str, ...], dict[str, Any]], ...] = (
             "announcement": ", ".join(f"registry.example/{name}:1.4.0" for name in ("web", "worker", "mailer")),
         },
     ),
+    ("python_steps", (), {"title": "A Few Numbers", "mean": 5, "spread": 2.94}),
+    ("python_steps", ("numbers=[1, 2]", "title=two"), {"title": "Two", "mean": 1.5, "spread": 0.5}),
     ("recovery", ("seconds=0", "chapters=3"), {"printed": 3, "complete": True}),
 )
 

@@ -14,10 +14,12 @@ import json
 from typing import Any, Final
 
 from wfe_vm.moments import epoch_milliseconds
-from wfe_vm.typeterms import ANY, BOOL, Type, accepts, check_value, coerce, list_of
+from wfe_vm.typeterms import ANY, BOOL, Type, accepts, check_value, coerce, list_of, map_of
 
 from . import nodes
 from .check_children import check_child
+from .check_conditions import check_choice, check_condition
+from .check_surroundings import check_surroundings
 from .children import Family, child_of
 from .declared_types import declared_type, report_type
 from .diagnostics.model import Diagnostics, Label
@@ -35,12 +37,6 @@ __all__ = ["check_workflow"]
 
 _ANY_LIST: Final = list_of(ANY)
 
-LATER: Final = {
-    "race": "try one after the other: the second in the `on_failure:` hook of the first",
-    "saga": "undo a step's work in its `on_failure:` hook",
-}
-"""Kinds of steps that the machine can't carry out yet, and what to write until then."""
-
 
 def check_workflow(resolved: Resolved, family: Family, diagnostics: Diagnostics) -> None:
     """Report what is wrong with a workflow whose names are known and whose tasks are prepared."""
@@ -55,6 +51,7 @@ class Names:
         self.diagnostics = diagnostics
         self.place = Place(resolved.run)
         self.told: set[tuple[str, str]] = set()
+        self.in_condition = False
 
     def lookup(self, head: nodes.Name | nodes.DataKey, path: Path) -> tuple[Type, int]:
         """Return the type of what a path begins with, and how many of its accesses that stands for."""
@@ -67,11 +64,16 @@ class Names:
             return ANY, len(path)
         if found.nothing_has_it and not self.resolved.workflow.unread and ("", head.name) not in self.told:
             self.told.add(("", head.name))
+            known = {*self.resolved.by_name, *self.resolved.inputs}
+            known.update(name for scope in self.resolved.scopes for name in scope.outputs)
+            near = self.resolved.guesser.nearest(head.name, sorted(known))
             self.diagnostics.add(
-                "WFE0216",
+                "WFE0432" if self.in_condition else "WFE0216",
                 f"no output, step or input is named `{head.name}`, so this is always null",
                 head.span,
-                "an output is found by its name only if a step lists it under `outputs:`",
+                f"did you mean `{near}`?"
+                if near
+                else "an output is found by its name only if a step lists it under `outputs:`",
             )
         return found.type, found.used
 
@@ -91,6 +93,8 @@ class _Checker:
                 call = child_of(info.config)
                 info.child = None if call is None else self.family.find(call)
         self.check_declarations()
+        self.names.place = Place(resolved.run)
+        check_surroundings(resolved.workflow, self.names, self.diagnostics)
         for info in resolved.steps[1:]:
             self.check_step(info)
         check_flow(resolved, self.set_types, self.diagnostics)
@@ -99,47 +103,15 @@ class _Checker:
 
     def infer(self, expression: nodes.Expression, place: Place) -> Type:
         self.names.place = place
+        self.names.in_condition = False
         return infer(expression, self.names, self.diagnostics)
 
     def infer_as(self, expression: nodes.Expression, wanted: Type, role: str, place: Place) -> Type:
         self.names.place = place
+        self.names.in_condition = wanted is BOOL
         if wanted is BOOL:
-            self.check_choices(expression)
+            check_condition(expression, self.resolved, self.names, self.diagnostics)
         return infer_as(expression, wanted, role, self.names, self.diagnostics)
-
-    def check_choices(self, expression: nodes.Expression) -> None:
-        """Warn where a condition compares an input with a value that its enum has not."""
-        pending = [expression]
-        while pending:
-            one = pending.pop()
-            if isinstance(one, nodes.Unary):
-                pending.append(one.operand)
-            elif isinstance(one, nodes.Binary) and one.operator in ("&&", "||"):
-                pending += (one.right, one.left)
-            elif isinstance(one, nodes.Binary) and one.operator in ("==", "!="):
-                self.check_choice(one.operator, one.left, one.right)
-                self.check_choice(one.operator, one.right, one.left)
-
-    def check_choice(self, operator: str, path: nodes.Expression, value: nodes.Expression) -> None:
-        if not isinstance(value, nodes.Literal) or value.value is None:
-            return
-        name = ""
-        if isinstance(path, nodes.Member) and isinstance(path.target, nodes.Name) and path.target.name == "inputs":
-            name = path.name
-        elif isinstance(path, nodes.DataKey) and path.name not in self.resolved.by_name:
-            name = path.name if path.name not in self.resolved.run.scope.outputs else ""
-        declaration = self.resolved.inputs.get(name)
-        if declaration is None or not declaration.enum or value.value in declaration.enum:
-            return
-        near = nearest(str(value.value), [str(item) for item in declaration.enum])
-        allowed = ", ".join(str(item) for item in declaration.enum[:12])
-        self.diagnostics.add(
-            "WFE0412",
-            f"`{name}` is never {value.value}, so this {'never' if operator == '==' else 'always'} holds",
-            value.span,
-            f"did you mean `{near}`?" if near else f"its enum allows {allowed}",
-            (Label(declaration.span, "it is declared here"),),
-        )
 
     def check_step(self, info: StepInfo) -> None:
         node = info.node
@@ -153,12 +125,6 @@ class _Checker:
 
     def check_body(self, info: StepInfo, node: nodes.Step, place: Place) -> None:
         body = node.body
-        later = LATER.get(info.kind) or (LATER["saga"] if node.compensate else None)
-        if later is not None:
-            what = f"a `{info.kind}`" if info.kind in LATER else "`compensate`"
-            self.diagnostics.add(
-                "WFE0104", f"{what} is not available yet in this version", info.span, f"until then {later}"
-            )
         if isinstance(body, nodes.Task):
             self.check_task(info, node, place)
         elif isinstance(body, nodes.If):
@@ -170,13 +136,11 @@ class _Checker:
                 self.infer_as(body.test, BOOL, "`while`", place)
         elif isinstance(body, nodes.ForEach):
             self.infer_as(body.items, _ANY_LIST, "`for_each`", place)
-            if body.collect is not None and body.collect.expression is not None:
-                self.infer(body.collect.expression, Place(info, BODY, info.inner, info.body_end))
+            self.check_collect(info, body.collect)
         elif isinstance(body, nodes.Matrix):
             for name, _, axis in body.axes:
                 self.infer_as(axis, _ANY_LIST, f"the axis `{name}`", place)
-            if body.collect is not None and body.collect.expression is not None:
-                self.infer(body.collect.expression, Place(info, BODY, info.inner, info.body_end))
+            self.check_collect(info, body.collect)
         elif isinstance(body, nodes.Switch):
             self.check_switch(body, place)
         elif isinstance(body, nodes.Wait | nodes.Publish | nodes.Approve):
@@ -190,6 +154,14 @@ class _Checker:
             self.infer(body.message, place)
         elif isinstance(body, nodes.Sleep) and body.until is not None:
             self.infer(body.until, place)
+
+    def check_collect(self, info: StepInfo, collect: nodes.Collect | None) -> None:
+        if collect is None:
+            return
+        found = map_of(ANY)
+        if collect.expression is not None:
+            found = self.infer(collect.expression, Place(info, BODY, info.inner, info.body_end))
+        self.set_types[info.index, collect.name] = list_of(found)
 
     def check_switch(self, body: nodes.Switch, place: Place) -> None:
         found = self.infer(body.subject, place)
@@ -214,7 +186,7 @@ class _Checker:
                     (Label(body.subject.span, f"this is {found}"),),
                 )
             else:
-                self.check_choice("==", body.subject, case.value)
+                check_choice("==", body.subject, case.value, self.resolved, self.diagnostics)
 
     def check_signal(self, body: nodes.Wait | nodes.Publish | nodes.Approve, place: Place) -> None:
         if isinstance(body, nodes.Wait):

@@ -37,7 +37,7 @@ from .variables import Variables
 
 __all__ = ["Compiled", "UnknownNotation", "check_document", "compile_document", "compile_file"]
 
-SUFFIXES = (".yaml", ".yml")
+SUFFIXES = (".yaml", ".yml", ".wfe")
 
 
 class Compiled(msgspec.Struct, frozen=True):
@@ -79,6 +79,10 @@ def read_document(
         hint = did_you_mean(suffix, SUFFIXES)
         known = f"{', '.join(SUFFIXES)} files are read"
         raise UnknownNotation(f"{path}: {hint or known}" if suffix else f"{path} has no suffix; {known}")
+    if suffix == ".wfe":
+        from .text_front import load_text
+
+        return load_text(path, variables, diagnostics, step_types=step_types)
     from .yaml_front import load_yaml
 
     return load_yaml(path, variables, diagnostics, step_types=step_types)

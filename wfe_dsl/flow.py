@@ -11,9 +11,11 @@ from wfe_vm.typeterms import Type, accepts, is_optional
 from . import nodes
 from .declared_types import declared_type
 from .diagnostics.model import Diagnostics, Label
+from .reachability import never_goes_on
 from .resolved import Resolved
 from .scopes import AFTERWARDS, COMPENSATE, Flat, Scope, StepInfo, Writer
 from .suggest import nearest
+from .undoing import Undoing, uncovered_saga
 
 __all__ = ["check_flow"]
 
@@ -22,6 +24,9 @@ def check_flow(resolved: Resolved, set_types: dict[tuple[int, str], Type], diagn
     """Report what is wrong with the flow. ``set_types`` are types of what ``set`` assigns, by step and name."""
     flow = _Flow(resolved, diagnostics)
     flow.check_steps()
+    defaults = resolved.workflow.defaults
+    for retry in (resolved.workflow.retry, None if defaults is None else defaults.retry):
+        flow.check_retry(retry)
     for scope in resolved.scopes:
         for flat in scope.outputs.values():
             flow.check_branches(scope, flat)
@@ -35,6 +40,7 @@ class _Flow:
     def __init__(self, resolved: Resolved, diagnostics: Diagnostics) -> None:
         self.resolved = resolved
         self.diagnostics = diagnostics
+        self.undoing = Undoing(resolved)
         self.returned = {
             name
             for info in resolved.steps
@@ -57,7 +63,7 @@ class _Flow:
             assert parent is not None
             key = (parent.index, info.part)
             previous = before.get(key)
-            if previous is not None and key not in told and _never_goes_on(previous.node):
+            if previous is not None and key not in told and previous.node and never_goes_on(previous.node):
                 told.add(key)
                 self.diagnostics.add(
                     "WFE0407",
@@ -71,6 +77,9 @@ class _Flow:
 
     def check_step(self, info: StepInfo, node: nodes.Step) -> None:
         body = node.body
+        if not node.total_timeout_ms:
+            self.check_retry(node.retry)
+        self.check_undoing(info, node)
         if isinstance(body, nodes.Return):
             self.check_return(info)
         elif isinstance(body, nodes.While) and not body.max_iterations:
@@ -79,6 +88,40 @@ class _Flow:
                 f"the loop `{info.name}` has no bound",
                 info.span,
                 "add `max_iterations:`, so that a condition that never changes ends in an error",
+            )
+
+    def check_retry(self, retry: nodes.Retry | None) -> None:
+        if retry is not None and retry.attempts == 0 and not retry.max_elapsed_ms:
+            self.diagnostics.add(
+                "WFE0118",
+                "this is tried again without end",
+                retry.span,
+                "say how many tries there are in all, as in `retry: 5`, or how long to go on with `max_elapsed`",
+            )
+
+    def check_undoing(self, info: StepInfo, node: nodes.Step) -> None:
+        if node.compensate and not self.undoing.can_be_undone(info):
+            self.diagnostics.add(
+                "WFE0421",
+                f"nothing can set off the `compensate` of `{info.name}`",
+                info.span,
+                "put the step in a `saga:`, or say `error_behavior: compensate` on the workflow",
+            )
+        elif node.compensate_on_failure and not node.compensate:
+            self.diagnostics.add(
+                "WFE0422",
+                f"`{info.name}` is to be undone if it fails, and has no `compensate`",
+                info.span,
+                "say with `compensate:` what undoes it",
+            )
+        saga = uncovered_saga(info) if info.kind in ("task", "workflow") else None
+        if saga is not None:
+            self.diagnostics.add(
+                "WFE0420",
+                f"nothing undoes `{info.name}` if the saga fails after it",
+                info.span,
+                "give it a `compensate:`, or move it out of the saga if it leaves nothing behind",
+                (Label(saga.span, "the saga begins here"),),
             )
 
     def check_return(self, info: StepInfo) -> None:
@@ -114,7 +157,7 @@ class _Flow:
         first_of: dict[int, tuple[int, Writer]] = {}
         told: set[int] = set()
         for writer in flat.writers:
-            step: StepInfo | None = writer.info
+            step: StepInfo | None = None if _undoes(writer.info) else writer.info
             while step is not None and step is not scope.owner and step.parent is not None:
                 if isinstance(step.part, int):
                     fork = step.parent.index
@@ -125,8 +168,11 @@ class _Flow:
                 step = step.parent
 
     def check_variable(self, flat: Flat) -> None:
-        first = flat.writers[0]
-        for writer in flat.writers[1:]:
+        writers = [writer for writer in flat.writers if not _undoes(writer.info)]
+        if not writers:
+            return
+        first = writers[0]
+        for writer in writers[1:]:
             here, there = writer.info, first.info
             concurrent: StepInfo | None = None
             here_part: str | int | None = None
@@ -245,24 +291,11 @@ def _is_around(block: StepInfo, info: StepInfo) -> bool:
     return step is block and info is not block
 
 
-def _never_goes_on(node: nodes.Step | None) -> bool:
-    """Whether the steps after this one in its list can never run."""
-    if node is None or node.when is not None:
-        return False
-    body = node.body
-    if isinstance(body, nodes.Return):
-        return True
-    if node.continue_on_failure:
-        return False
-    if isinstance(body, nodes.Fail):
-        return True
-    if isinstance(body, nodes.Sequence | nodes.Saga):
-        return any(_never_goes_on(step) for step in body.steps)
-    if isinstance(body, nodes.If):
-        return any(map(_never_goes_on, body.then)) and any(map(_never_goes_on, body.otherwise))
-    if isinstance(body, nodes.Switch):
-        sides = [body.default, *(case.steps for case in body.cases)]
-        return all(any(map(_never_goes_on, side)) for side in sides)
-    if isinstance(body, nodes.While):
-        return isinstance(body.test, nodes.Literal) and body.test.value is (not body.until)
+def _undoes(info: StepInfo) -> bool:
+    """Whether a step is part of a compensation: those run one after another."""
+    step: StepInfo | None = info
+    while step is not None:
+        if step.part == COMPENSATE:
+            return True
+        step = step.parent
     return False

@@ -3,12 +3,15 @@
 Serves every front end. Variables are resolved first and their values are never looked at again, so a
 value that holds ``${{ }}``, ``((y))`` or anything else stays one piece of text. Expressions are read by
 ``expressions``; this module only cuts the text.
+
+A file that is to be written again keeps its variables (``keep``): they become ``nodes.Variable``, but for those
+in places that have to be known now.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import cached_property
 from typing import Any
 
@@ -29,7 +32,8 @@ from .interpolation_text import (
     through,
     unfit,
 )
-from .nodes import Expression, Literal, Text
+from .kept_variables import Marks, variable_of
+from .nodes import Expression, Literal, Text, Variable
 from .roots import ROOTS
 from .source import Span, SpanOf
 from .suggest import Guesser
@@ -48,13 +52,20 @@ class Resolved(msgspec.Struct, frozen=True):
     path: tuple[str, ...] = ()
 
 
+_Reader = Callable[[str, SpanOf, Diagnostics], Expression | None]
+
+
 class Interpolator:
-    """Reads the texts of one workflow, whose declared ``inputs`` stand in for variables not given."""
+    """Reads the texts of one workflow, whose declared ``inputs`` stand in for variables not given.
+
+    With ``keep`` of the variables they stay what they are wherever a value is not needed now.
+    """
 
     def __init__(self, variables: Variables, inputs: Collection[str], diagnostics: Diagnostics) -> None:
         self.variables = variables
         self.inputs = inputs
         self.diagnostics = diagnostics
+        self.keep = variables.keep
         self.guesser = Guesser()
 
     def whole(self, text: str) -> Reference | None:
@@ -81,6 +92,8 @@ class Interpolator:
                 return Literal(span=whole_span, value=text)
             return parse_text(text, span_of, self.diagnostics)
         if (reference := self.whole(text)) is not None:
+            if self.keep:
+                return variable_of(reference, whole_span)
             found = self.resolve(reference, whole_span)
             return _expression_of(found, whole_span) if found else Literal(span=whole_span, value=None)
         return self._mixed(text, span_of, whole_span, find_references(text), lenient=False)
@@ -96,15 +109,21 @@ class Interpolator:
         found = self._mixed(text, span_of, whole_span, references, lenient=True)
         return found if isinstance(found, Literal | Text) else Text(span=whole_span, parts=(found,))
 
-    def script(self, text: str, span_of: SpanOf, whole_span: Span) -> Literal:
+    def script(self, text: str, span_of: SpanOf, whole_span: Span) -> Expression:
         """Return a program text of another language: only variables known now are put in."""
-        parts: list[str] = []
+        parts: list[Expression] = []
         position = 0
         for reference in find_references(text, code=True) if "((" in text else ():
-            parts.append(text[position : reference.start])
-            parts.append(self._known_text(reference, span_of(reference.start, reference.end)))
+            span = span_of(reference.start, reference.end)
+            parts.append(Literal(span=whole_span, value=text[position : reference.start]))
+            if self.keep and reference.path:
+                parts.append(variable_of(reference, span))
+            else:
+                parts.append(Literal(span=span, value=self._known_text(reference, span)))
             position = reference.end
-        return Literal(span=whole_span, value="".join(parts) + text[position:])
+        parts.append(Literal(span=whole_span, value=text[position:]))
+        found = joined(parts, whole_span)
+        return Text(span=whole_span, parts=(found,)) if isinstance(found, Variable) else found
 
     def literal(self, text: str, span_of: SpanOf, whole_span: Span) -> tuple[bool, Any]:
         """Return whether a text is known when compiling, and its value; else a diagnostic says why not."""
@@ -137,15 +156,30 @@ class Interpolator:
             # With a root in it, `((inputs.ready))` is an expression in parentheses.
             found = self._look_up(reference)
             if found is not None or reference.path[0] not in ROOTS:
+                if self.keep:
+                    return variable_of(reference, whole_span)
                 found = self.resolve(reference, whole_span)
                 return None if found is None else _expression_of(found, whole_span)
         if "((" not in text:
             return parse_expression(text, span_of, self.diagnostics)
+        return self._read(parse_expression, text, 0, find_references(text, code=True), span_of)
+
+    def _read(
+        self, read: _Reader, text: str, offset: int, references: list[Reference], span_of: SpanOf
+    ) -> Expression | None:
+        """Return what a text that holds references is read as; None, and a diagnostic, where it can't be read."""
+        if self.keep and references:
+            marks = Marks(text)
+            replaced, pieces = self._substituted(text, offset, references, span_of, marks)
+            found = read(replaced, through(pieces, span_of), self.diagnostics)
+            kept = None if found is None else marks.restored(found)
+            if found is None or kept is not None:
+                return kept
         before = len(self.diagnostics.found)
-        joined, pieces = self._substituted(text, 0, find_references(text, code=True), span_of)
-        if len(self.diagnostics.found) > before:
+        replaced, pieces = self._substituted(text, offset, references, span_of)
+        if len(self.diagnostics.found) > before and read is parse_expression:
             return None
-        return parse_expression(joined, through(pieces, span_of), self.diagnostics)
+        return read(replaced, through(pieces, span_of), self.diagnostics)
 
     def _look_up(self, reference: Reference) -> Resolved | None:
         there, value = self.variables.lookup(reference.path)
@@ -167,8 +201,9 @@ class Interpolator:
 
         def flush(end: int) -> None:
             if end > begin:
-                joined, pieces = self._substituted(text[begin:end], begin, inner, span_of)
-                parts.append(self._segment(joined, through(pieces, span_of)))
+                found = self._read(self._segment, text[begin:end], begin, inner, span_of)
+                assert found is not None
+                parts.append(found)
             inner.clear()
 
         for reference in references:
@@ -183,6 +218,11 @@ class Interpolator:
                 flush(reference.start)
                 parts.append(Literal(span=span, value="(("))
                 begin = reference.end
+                continue
+            if self.keep:
+                flush(reference.start)
+                begin = reference.end
+                parts.append(variable_of(reference, span))
                 continue
             if lenient and self._look_up(reference) is None:
                 name = ".".join(reference.path)
@@ -200,17 +240,19 @@ class Interpolator:
         flush(len(text))
         return joined(parts, whole_span)
 
-    def _segment(self, text: str, span_of: SpanOf) -> Expression:
+    @staticmethod
+    def _segment(text: str, span_of: SpanOf, diagnostics: Diagnostics) -> Expression:
         if OPENING not in text:
             return Literal(span=span_of(0, len(text)), value=text)
-        return parse_text(text, span_of, self.diagnostics)
+        return parse_text(text, span_of, diagnostics)
 
     def _substituted(
-        self, text: str, offset: int, references: list[Reference], span_of: SpanOf
+        self, text: str, offset: int, references: list[Reference], span_of: SpanOf, marks: Marks | None = None
     ) -> tuple[str, list[Piece]]:
         """Put constants, as the expressions they are, in the place of the references in an expression.
 
-        ``offset`` is where ``text`` stands in the text that ``span_of`` knows.
+        ``offset`` is where ``text`` stands in the text that ``span_of`` knows. With ``marks`` the references
+        are kept, and names put in their place.
         """
         parts: list[str] = []
         pieces: list[Piece] = []
@@ -232,6 +274,9 @@ class Interpolator:
                 string = next(strings, None)
             if not reference.path:
                 add("((", reference.start, reference.end, False)
+            elif marks is not None and not (self._look_up(reference) is None and reference.path[0] in ROOTS):
+                span = span_of(offset + reference.start, offset + reference.end)
+                add(marks.take(variable_of(reference, span)), reference.start, reference.end, False)
             elif string is not None and string[0] < reference.start:
                 span = span_of(offset + reference.start, offset + reference.end)
                 add(inside_string(self._known_text(reference, span)), reference.start, reference.end, False)

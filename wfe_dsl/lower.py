@@ -25,15 +25,18 @@ from wfe_vm.library import FUNCTIONS_BY_NAME
 
 from . import nodes
 from .children import Family, child_of
+from .diagnostics.model import Diagnostics
 from .emit import Emitter
 from .gathering import Gathering
 from .lower_expressions import ExpressionLowering
-from .resolve import by_name, by_value
+from .resolve import by_name, by_value, resolve_workflow
 from .resolved import Resolved
-from .scopes import BODY, HOOK_NAMES, ON_TIMEOUT, Place, StepInfo
+from .scopes import BODY, COMPENSATE, HOOK_NAMES, ON_TIMEOUT, Part, Place, StepInfo
 from .source import Span
-from .tables import StepCode, declared, parameter, step_row
+from .surroundings import concurrency_row, preparation_of, service_rows, shared_volume_row
+from .tables import StepCode, declared, parameter, slot_names, step_row
 from .tasks import entry_of, implicit_inputs
+from .undoing import Undoing, compensated_by, slots_read
 
 __all__ = ["lower_workflow"]
 
@@ -68,7 +71,8 @@ class _Lowering:
         for info in resolved.steps[1:]:
             assert info.parent is not None
             self.inside[info.parent.index].setdefault(info.part, []).append(info)
-        self.pending: deque[Callable[[], None]] = deque()
+        self.undoing = Undoing(resolved)
+        self.pending: deque[tuple[StepInfo, Part, Callable[[], None]]] = deque()
 
     def program(self) -> vm.Program:
         resolved, emitter = self.resolved, self.emitter
@@ -80,10 +84,18 @@ class _Lowering:
         self.rows[0].exit = emitter.pc
         self.outputs(run)
         emitter.emit(op.FINISH)
-        self.defer_hooks(run)
+        self.defer_rest(run)
+        compensations: list[tuple[StepInfo, int, int]] = []
         while self.pending:
-            self.pending.popleft()()
+            info, part, lay_out = self.pending.popleft()
+            start = emitter.pc
+            lay_out()
+            compensations += [(step, start, emitter.pc) for step in compensated_by(info, part)]
         words = emitter.finish()
+        for step, start, end in compensations:
+            read = slots_read(words, start, end, emitter.constants)
+            self.rows[step.index].frozen.update(kept for kept in read if kept[0] <= step.scope.depth)
+        self.rows[0].undoable = self.undoing.asked_for
         sizes: dict[int, int] = {}
         for scope in resolved.scopes:
             sizes[scope.depth] = max(sizes.get(scope.depth, 0), scope.size)
@@ -104,7 +116,19 @@ class _Lowering:
             host_names=tuple(sorted(self.expressions.host_names)),
             requires=tuple(sorted({name for name, _ in workflow.requires})),
             durability=workflow.durability,
+            concurrency=concurrency_row(workflow),
+            services=service_rows(workflow),
+            shared_volume=shared_volume_row(workflow),
+            services_slot=resolved.services_slot,
+            preparation=self.preparation(),
         )
+
+    def preparation(self) -> vm.Program | None:
+        """Return the program of what has to be known before the run's first step."""
+        workflow = preparation_of(self.resolved.workflow)
+        if workflow is None:
+            return None
+        return lower_workflow(resolve_workflow(workflow, Diagnostics()), self.family, {})[0]
 
     def source_map(self) -> vm.SourceMap:
         files: dict[str, int] = {}
@@ -115,7 +139,7 @@ class _Lowering:
 
         steps = tuple(position(info.span) for info in self.resolved.steps)
         code = tuple((pc, position(span)) for pc, span in self.emitter.places())
-        return vm.SourceMap(tuple(files), steps, code)
+        return vm.SourceMap(tuple(files), steps, code, slot_names(self.resolved))
 
     # Steps
 
@@ -140,7 +164,7 @@ class _Lowering:
         self.body(info, node)
         emitter.mark(info.span)
         row.exit = emitter.expect_empty_stack()
-        self.defer_hooks(info)
+        self.defer_rest(info)
 
     def body(self, info: StepInfo, node: nodes.Step) -> None:
         emitter, body, place, index = self.emitter, node.body, Place(info), info.index
@@ -150,13 +174,13 @@ class _Lowering:
                 self.child(info, node, place)
             else:
                 self.task(info, node, body, place)
-        elif isinstance(body, nodes.Sequence):
+        elif isinstance(body, nodes.Sequence | nodes.Saga):
             self.steps(info, BODY)
             emitter.emit(op.END, index)
-        elif isinstance(body, nodes.Parallel):
+        elif isinstance(body, nodes.Parallel | nodes.Race):
             emitter.emit(op.FORK, index)
             for number in range(len(body.steps)):
-                self.pending.append(partial(self.branch, info, number))
+                self.defer(info, number, partial(self.branch, info, number))
         elif isinstance(body, nodes.If):
             self.condition(info, body, place)
         elif isinstance(body, nodes.While):
@@ -165,7 +189,7 @@ class _Lowering:
             lower(body.items, place)
             emitter.mark(body.items.span)
             emitter.emit(op.FORK_EACH, index)
-            self.pending.append(partial(self.iteration, info, body))
+            self.defer(info, BODY, partial(self.iteration, info, body))
         elif isinstance(body, nodes.Matrix):
             emitter.load_constant(op.LOAD_CONST, [name for name, _, _ in body.axes])
             for _, _, axis in body.axes:
@@ -173,7 +197,7 @@ class _Lowering:
             emitter.mark(info.span)
             emitter.emit_counted(op.CALL, 1 + len(body.axes), _COMBINATIONS)
             emitter.emit(op.FORK_EACH, index)
-            self.pending.append(partial(self.iteration, info, body))
+            self.defer(info, BODY, partial(self.iteration, info, body))
         elif isinstance(body, nodes.Switch):
             self.switch(info, body, place)
         elif isinstance(body, nodes.Set):
@@ -345,6 +369,9 @@ class _Lowering:
 
     # What lies apart from the main code
 
+    def defer(self, info: StepInfo, part: Part, lay_out: Callable[[], None]) -> None:
+        self.pending.append((info, part, lay_out))
+
     def branch(self, info: StepInfo, number: int) -> None:
         self.rows[info.index].branches.append(self.emitter.begin_section())
         self.steps(info, number)
@@ -368,11 +395,20 @@ class _Lowering:
             row.collect = vm.Collect(body.collect.name, found[1].slot)
         emitter.emit(op.END_BRANCH)
 
-    def defer_hooks(self, info: StepInfo) -> None:
+    def defer_rest(self, info: StepInfo) -> None:
         parts = self.inside[info.index]
         for name in HOOK_NAMES:
             if name in parts:
-                self.pending.append(partial(self.hook, info, name))
+                self.defer(info, name, partial(self.hook, info, name))
+
+        if COMPENSATE in parts and self.undoing.can_be_undone(info):
+            self.defer(info, COMPENSATE, partial(self.compensation, info))
+
+    def compensation(self, info: StepInfo) -> None:
+        self.rows[info.index].compensation = self.emitter.begin_section()
+        self.steps(info, COMPENSATE)
+        self.emitter.mark(info.span)
+        self.emitter.emit(op.END_COMPENSATION, info.index)
 
     def hook(self, info: StepInfo, name: str) -> None:
         self.rows[info.index].hooks[name] = self.emitter.begin_section()

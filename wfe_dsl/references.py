@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from wfe_vm.program import INPUTS_SLOT, NO_PC, RUN_SLOT
-from wfe_vm.typeterms import ANY, BOOL, INTEGER, STRING, Type, join, map_of, optional
+from wfe_vm.typeterms import ANY, BOOL, INTEGER, STRING, Type, join, list_of, map_of, optional, record_of
 
 from . import nodes
 from . import unresolved as problem
@@ -22,7 +22,7 @@ from .scopes import Flat, Meeting, Place, Scope, StepInfo
 from .source import Span
 from .unresolved import Unresolved
 
-__all__ = ["Access", "Reference", "resolve_reference"]
+__all__ = ["Access", "Reference", "data_key_path", "resolve_reference"]
 
 Access = tuple[str, Span]
 """A member's name and where it stands; its place in a list is None where an index is computed."""
@@ -30,6 +30,7 @@ Access = tuple[str, Span]
 _MAP: Final = map_of(ANY)
 _OPTIONAL_MAP: Final = optional(_MAP)
 _OPTIONAL_TEXT: Final = optional(STRING)
+_SERVICE: Final = record_of({"host": STRING, "ports": list_of(INTEGER)})
 _ERROR_TYPES: Final[dict[str, Type]] = {
     "kind": _OPTIONAL_TEXT,
     "message": _OPTIONAL_TEXT,
@@ -73,6 +74,13 @@ def resolve_reference(
     return finder.data_key(head, accesses) if isinstance(head, nodes.DataKey) else finder.name(head, accesses)
 
 
+def data_key_path(
+    resolved: Resolved, place: Place, head: nodes.DataKey, path: list[nodes.Member | nodes.Index]
+) -> tuple[str, ...]:
+    """Return the names that say in full what a data key means at a place; none where nothing has it."""
+    return _Finder(resolved, place).data_key_path(head, [_named(access) for access in path])
+
+
 def _named(access: nodes.Member | nodes.Index) -> Access | None:
     if isinstance(access, nodes.Member):
         return access.name, access.name_span
@@ -104,6 +112,8 @@ class _Finder:
             return self.index(head)
         if name == "run":
             return self.run(first)
+        if name == "services":
+            return problem.no_service_name(head.span) if first is None else self.service(*first)
         if name in HOOK_ROOTS:
             return self.hook(head, first)
         if self.place.scope.variable(name) is not None:
@@ -111,20 +121,32 @@ class _Finder:
         return problem.unknown_name(self.resolved, self.scopes(), name, head.span)
 
     def data_key(self, head: nodes.DataKey, accesses: list[Access | None]) -> Reference | Unresolved:
+        own = (head.name, head.span)
+        names = self.data_key_path(head, accesses)
+        if not names:
+            return Reference(used=len(accesses), nothing_has_it=True)
+        if names[0] == "outputs":
+            return _itself(self.flat("outputs", own))
+        if names[0] == "inputs":
+            return _itself(self.input(own))
+        info = self.resolved.by_name[head.name]
+        if len(names) == 2:
+            return self.record(info, [own, *accesses], unwritten=1)
+        return self.record(info, [own, ("output", head.span), *accesses], unwritten=2)
+
+    def data_key_path(self, head: nodes.DataKey, accesses: list[Access | None]) -> tuple[str, ...]:
         name, own = head.name, (head.name, head.span)
-        if any(name in scope.outputs for scope in self.scopes()):
-            found = self.flat("outputs", own)
-            if isinstance(found, Reference):
-                return _itself(found)
+        if any(name in scope.outputs for scope in self.scopes()) and isinstance(self.flat("outputs", own), Reference):
+            return "outputs", name
         info = self.resolved.by_name.get(name)
         if info is not None and self.place.scope.sees(info.scope):
             first = accesses[0] if accesses else None
             if first is not None and first[0] in ("status", "stdout", "error"):
-                return self.record(info, [own, *accesses], unwritten=1)
-            return self.record(info, [own, ("output", head.span), *accesses], unwritten=2)
+                return "steps", name
+            return "steps", name, "output"
         if name in self.resolved.inputs or self.resolved.open_inputs:
-            return _itself(self.input(own))
-        return Reference(used=len(accesses), nothing_has_it=True)
+            return "inputs", name
+        return ()
 
     # Roots
 
@@ -211,6 +233,11 @@ class _Finder:
         if access[0] not in RUN_FIELDS:
             return problem.no_field("run", access[0], RUN_FIELDS, access[1])
         return Reference(used=1, slot=RUN_SLOT, members=(access[0],), type=STRING)
+
+    def service(self, name: str, span: Span) -> Reference | Unresolved:
+        if all(service.name != name for service in self.resolved.workflow.services):
+            return problem.unknown_service(self.resolved, name, span)
+        return Reference(used=1, slot=self.resolved.services_slot, members=(name,), type=_SERVICE)
 
     def hook(self, head: nodes.Name, access: Access | None) -> Reference | Unresolved:
         served = self.place.served

@@ -123,6 +123,8 @@ class _Resolver:
         scope = self.new_scope(None, None)
         run = StepInfo(0, workflow.id, "run", None, workflow.id_span, None, BODY, scope)
         self.resolved.steps.append(run)
+        if workflow.services:
+            self.resolved.services_slot = scope.take_slot()
         run.first = self.tick()
         self.visit_all(workflow.steps, run, BODY, scope, "", None)
         run.body_end = self.tick()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from wfe_vm.program import NO_PC
+
 from . import nodes
 from .scopes import Scope, StepInfo
 from .suggest import Guesser
@@ -12,10 +14,11 @@ __all__ = ["Resolved"]
 class Resolved:
     """The steps of a workflow in the order of the text, the run itself first, and its scopes.
 
-    ``open_inputs``: it declares none and takes any.
+    ``open_inputs``: it declares none and takes any. ``services_slot`` is where the run keeps what it
+    knows of its services.
     """
 
-    __slots__ = ("by_name", "guesser", "inputs", "open_inputs", "scopes", "steps", "workflow")
+    __slots__ = ("by_name", "guesser", "inputs", "open_inputs", "scopes", "services_slot", "steps", "workflow")
 
     def __init__(self, workflow: nodes.Workflow) -> None:
         self.workflow = workflow
@@ -23,6 +26,7 @@ class Resolved:
         self.by_name: dict[str, StepInfo] = {}
         self.scopes: list[Scope] = []
         self.open_inputs = workflow.inputs is None
+        self.services_slot = NO_PC
         self.guesser = Guesser()
         self.inputs = {declaration.name: declaration for declaration in workflow.inputs or ()}
 

@@ -6,7 +6,20 @@ from typing import Final
 
 __all__ = ["ERROR_FIELDS", "HOOK_ROOTS", "ROOTS", "RUN_FIELDS", "STEP_FIELDS"]
 
-ROOTS: Final = ("inputs", "outputs", "steps", "vars", "item", "index", "run", "host", "outcome", "error", "attempt")
+ROOTS: Final = (
+    "inputs",
+    "outputs",
+    "steps",
+    "vars",
+    "item",
+    "index",
+    "run",
+    "host",
+    "outcome",
+    "error",
+    "attempt",
+    "services",
+)
 """The names that an expression can begin with, bound variables and names of items aside."""
 
 HOOK_ROOTS: Final = ("outcome", "error", "attempt")

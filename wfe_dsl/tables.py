@@ -18,7 +18,7 @@ from .resolved import Resolved
 from .scopes import StepInfo
 from .tasks import policy_of
 
-__all__ = ["DEFAULT_FOR_EACH_LIMIT", "StepCode", "declared", "parameter", "step_row"]
+__all__ = ["DEFAULT_FOR_EACH_LIMIT", "StepCode", "declared", "parameter", "slot_names", "step_row"]
 
 DEFAULT_FOR_EACH_LIMIT: Final = 16
 """Iterations at once where no limit is written: a list of any length must not start as many steps."""
@@ -30,7 +30,18 @@ _KINDS: Final = {"matrix": "for_each"}
 class StepCode:
     """What becomes known of a step while its code is laid out."""
 
-    __slots__ = ("branches", "child", "collect", "entry", "exit", "hooks", "on_timeout")
+    __slots__ = (
+        "branches",
+        "child",
+        "collect",
+        "compensation",
+        "entry",
+        "exit",
+        "frozen",
+        "hooks",
+        "on_timeout",
+        "undoable",
+    )
 
     def __init__(self) -> None:
         self.entry = vm.NO_PC
@@ -39,6 +50,9 @@ class StepCode:
         self.branches: list[int] = []
         self.child: vm.Child | None = None
         self.collect: vm.Collect | None = None
+        self.compensation = vm.NO_PC
+        self.frozen: set[tuple[int, int]] = set()  # (depth, slot) of what the compensation reads
+        self.undoable = False  # of the run
         self.on_timeout = vm.NO_PC
 
 
@@ -47,6 +61,7 @@ def step_row(resolved: Resolved, info: StepInfo, code: StepCode) -> vm.Step:
     node, workflow = info.node, resolved.workflow
     policy = None if node is None else policy_of(node, workflow)
     timeout = workflow.timeout_ms or 0 if policy is None else policy.timeout_ms
+    whole_run = workflow.error_behavior is not None and workflow.error_behavior.type == "compensate"
     body = None if node is None else node.body
     limit, fail_fast, passes = 0, "never", 0
     if isinstance(body, nodes.Parallel):
@@ -75,7 +90,7 @@ def step_row(resolved: Resolved, info: StepInfo, code: StepCode) -> vm.Step:
             for output, flat in info.outputs
         ),
         retry=None if policy is None or policy.retry is None else _retry(policy.retry),
-        exhausted="fail" if policy is None else policy.exhausted,
+        exhausted=("compensate" if whole_run else "fail") if policy is None else policy.exhausted,
         timeout_ms=timeout,
         total_timeout_ms=0 if policy is None else policy.total_timeout_ms,
         continue_on_failure=node is not None and node.continue_on_failure,
@@ -90,8 +105,23 @@ def step_row(resolved: Resolved, info: StepInfo, code: StepCode) -> vm.Step:
         index_slot=vm.NO_PC if info.inner is None else info.inner.index_slot,
         collect=code.collect,
         max_passes=passes,
+        compensation=code.compensation,
+        compensate_on_failure=code.compensation != vm.NO_PC and node is not None and node.compensate_on_failure,
+        frozen=tuple(sorted(code.frozen)),
+        undoable=code.undoable,
         signal=_signal(body, code.on_timeout),
     )
+
+
+def slot_names(resolved: Resolved) -> tuple[tuple[int, int, str], ...]:
+    """Return what variables and the items of loops are called, as ``SourceMap.names`` has it."""
+    found: list[tuple[int, int, str]] = []
+    for scope in resolved.scopes:
+        owner = 0 if scope.owner is None else scope.owner.index
+        if scope.item_slot != vm.NO_PC:
+            found.append((owner, scope.item_slot, scope.item_name))
+        found += [(owner, flat.slot, f"vars.{name}") for name, flat in scope.variables.items()]
+    return tuple(found)
 
 
 def declared(declarations: tuple[nodes.InputDeclaration, ...] | None) -> list[nodes.InputDeclaration]:

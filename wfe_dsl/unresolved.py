@@ -26,15 +26,20 @@ __all__ = [
     "no_hook",
     "no_input",
     "no_iteration",
+    "no_service_name",
     "no_step_field",
     "no_step_name",
     "unknown_flat",
     "unknown_name",
+    "unknown_service",
     "unknown_step",
 ]
 
 _STEP_FIELDS_ELSEWHERE: Final = {"outputs": "output", "out": "output", "result": "output", "state": "status"}
 _SHOWN: Final = 12
+_UNDOING_HELP: Final = (
+    "only hooks, other compensations and what follows a block with `continue_on_failure` can look at it"
+)
 
 
 class Unresolved(msgspec.Struct, frozen=True):
@@ -64,6 +69,19 @@ def no_field(root: str, name: str, fields: tuple[str, ...], span: Span) -> Unres
 def no_step_name(span: Span) -> Unresolved:
     """``steps`` stands alone, or with a computed name."""
     return Unresolved("WFE0212", "steps", "`steps` needs a step's name after it", span, "write steps.NAME.output.x")
+
+
+def no_service_name(span: Span) -> Unresolved:
+    """``services`` stands alone, or with a computed name."""
+    message = "`services` needs a service's name after it"
+    return Unresolved("WFE0212", "services", message, span, "write services.NAME.host or services.NAME.ports")
+
+
+def unknown_service(resolved: Resolved, name: str, span: Span) -> Unresolved:
+    """The workflow declares no service of that name."""
+    known = [service.name for service in resolved.workflow.services]
+    help = _suggestion(nearest(name, known), known, "it declares", "declare it under `services:`")
+    return Unresolved("WFE0431", f"services.{name}", f"the workflow has no service `{name}`", span, help)
 
 
 def no_step_field(step: str, field: str, span: Span) -> Unresolved:
@@ -116,11 +134,15 @@ def cannot_have_run(info: StepInfo, span: Span, meeting: Meeting) -> Unresolved:
     elif meeting is Meeting.OTHER_BRANCH:
         code = "WFE0205"
         message = f"the step `{name}` runs in another branch at the same time"
-        help = "use it after the parallel block, or put both steps into one branch"
+        help = "use it after the `parallel` or `race`, or put both steps into one branch"
     elif meeting is Meeting.OTHER_SIDE:
         code = "WFE0205"
         message = f"the step `{name}` is on the other side of the condition, so it has not run here"
-        help = "use it after the `if`, with `??` for the case that it did not run"
+        help = "use it after the `if` or `switch`, with `??` for the case that it did not run"
+    elif meeting is Meeting.UNDOING:
+        code = "WFE0205"
+        message = f"the step `{name}` is part of a compensation, so it has not run where the run goes on"
+        help = _UNDOING_HELP
     else:
         message, help = f"the step `{name}` runs later than this", "move it before this step"
     return Unresolved(code, f"steps.{name}", message, span, help, (Label(info.span, "the step stands here"),))
@@ -128,15 +150,17 @@ def cannot_have_run(info: StepInfo, span: Span, meeting: Meeting) -> Unresolved:
 
 def cannot_have(root: str, flat: Flat, span: Span, meeting: Meeting) -> Unresolved:
     """A flat output or variable exists and can't have a value here."""
-    code = "WFE0205" if meeting in (Meeting.OTHER_BRANCH, Meeting.OTHER_SIDE) else "WFE0204"
+    code = "WFE0205" if meeting in (Meeting.OTHER_BRANCH, Meeting.OTHER_SIDE, Meeting.UNDOING) else "WFE0204"
     why = {
         Meeting.OTHER_BRANCH: "is given by another branch at the same time",
         Meeting.OTHER_SIDE: "is given only on the other side of the condition",
         Meeting.ITSELF: "is given by this very step",
+        Meeting.UNDOING: "is given only by a compensation, which has not run where the run goes on",
     }.get(meeting, "is given later than this")
     label = (Label(flat.writers[0].span, "it is given here"),)
     message = f"the {_what(root)} `{flat.name}` {why}"
-    return Unresolved(code, f"{root}.{flat.name}", message, span, "use it after the step that gives it", label)
+    help = _UNDOING_HELP if meeting is Meeting.UNDOING else "use it after the step that gives it"
+    return Unresolved(code, f"{root}.{flat.name}", message, span, help, label)
 
 
 def unknown_flat(resolved: Resolved, seen: Iterable[Scope], root: str, name: str, span: Span) -> Unresolved:

@@ -56,7 +56,8 @@ class Variables:
 
     ``assignments`` are those of the command line (name, text): dots in a name nest, texts are typed as
     undeclared outputs are. ``file`` is the content of the variables file, ``config`` that of ``WFE_CONFIG``.
-    In this order one goes before the other, maps being merged key by key.
+    In this order one goes before the other, maps being merged key by key. ``keep``: they are for a file that is
+    to be written again, and stay as they are wherever a value is not needed to read it.
     Raises VariablesError where two assignments contradict each other or a name is none.
     """
 
@@ -65,13 +66,21 @@ class Variables:
         assignments: Iterable[tuple[str, str]] = (),
         file: Mapping[str, Any] | None = None,
         config: Mapping[str, Any] | None = None,
+        keep: bool = False,
     ) -> None:
+        self.keep = keep
         tree: dict[str, Any] = {}
         for name, text in assignments:
             _assign(tree, name, text)
         for source in (file, config):
             _fill(tree, source or {})
         self._tree = tree
+
+    def kept(self) -> Variables:
+        """Return the same variables, to be kept where their values are not needed."""
+        kept = Variables(keep=True)
+        kept._tree = self._tree
+        return kept
 
     def lookup(self, path: tuple[str, ...]) -> tuple[bool, Any]:
         """Return whether there is a value at a path, and the value. A digit name is a list's index too."""

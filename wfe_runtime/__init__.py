@@ -9,16 +9,20 @@ if TYPE_CHECKING:
     from .engine import Engine
     from .errors import InputError, MissingError, NameTaken, NotFound, StoreError, WfeError
     from .executors import ExecutorRegistry
+    from .executors.python import PythonExecutor
+    from .executors.python_call import CallContext
     from .providers import open_store
     from .result import RunResult
 
 __all__ = [
+    "CallContext",
     "Engine",
     "ExecutorRegistry",
     "InputError",
     "MissingError",
     "NameTaken",
     "NotFound",
+    "PythonExecutor",
     "RunResult",
     "StoreError",
     "WfeError",
@@ -26,12 +30,14 @@ __all__ = [
 ]
 
 _LAZY = {
+    "CallContext": "executors.python_call",
     "Engine": "engine",
     "ExecutorRegistry": "executors",
     "InputError": "errors",
     "MissingError": "errors",
     "NameTaken": "errors",
     "NotFound": "errors",
+    "PythonExecutor": "executors.python",
     "RunResult": "result",
     "StoreError": "errors",
     "WfeError": "errors",

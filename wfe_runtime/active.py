@@ -139,7 +139,7 @@ class ActiveRun:
             end[2],
             [Tolerated(path, error) for path, error in self.state.tolerated],
             self.state.warnings,
-            False,
+            self.state.compensated,
             self.row.durability,
             max(self.ended_at - self.started_at, 0),
         )

@@ -37,7 +37,7 @@ from .clock import Clock, SystemClock
 from .dispatch import Dispatcher, OutputLog
 from .errors import InputError, MissingError, NotFound, StoreError, WfeError
 from .executors import ExecutorRegistry
-from .facts import host_has
+from .facts import host_has, not_kept_yet
 from .inputs import check_inputs
 from .lifecycle import Listener, SilentListener
 from .logs import RunLog
@@ -452,6 +452,7 @@ class Engine:
         pending = [loaded]
         while pending:
             program = pending.pop().program
+            lacks += not_kept_yet(program)
             for name in program.requires:
                 if not host_has(name):
                     lacks.append(f"it requires {name}, which is not here")

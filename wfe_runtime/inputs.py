@@ -14,13 +14,15 @@ from .errors import InputError
 __all__ = ["check_inputs"]
 
 
-def check_inputs(program: Program, given: dict[str, Any], *, ignore_unknown: bool = False) -> dict[str, Any]:
+def check_inputs(
+    program: Program, given: dict[str, Any], *, ignore_unknown: bool = False, partial: bool = False
+) -> dict[str, Any]:
     """Return the complete inputs of a run: what was given, defaults for what wasn't, null for what may be missing.
 
     Raises InputError that names every missing, unknown or ill-typed input and every value outside its enum,
     or the first value that no run can keep.
     ``ignore_unknown`` drops what is not declared instead, and what is null: for a child that takes what its parent
-    has, so that its own defaults serve where the parent has nothing.
+    has, so that its own defaults serve where the parent has nothing. ``partial`` leaves out what is missing.
     """
     if ignore_unknown:
         given = {name: value for name, value in given.items() if value is not None}
@@ -47,7 +49,7 @@ def check_inputs(program: Program, given: dict[str, Any], *, ignore_unknown: boo
         if name not in given:
             if parameter.optional or is_optional(term):
                 inputs[name] = parameter.default
-            else:
+            elif not partial:
                 problems.append(f"{name}: missing; it is a {parameter.type} and has no default")
             continue
         value = given[name]

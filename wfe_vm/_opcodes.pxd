@@ -55,6 +55,7 @@ cdef enum:
     RETURN = 80
     END_HOOK = 81
     FINISH = 82
+    END_COMPENSATION = 83
     WAIT = 90
     APPROVE = 91
     PUBLISH = 92

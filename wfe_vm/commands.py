@@ -107,11 +107,12 @@ class Publish(msgspec.Struct, frozen=True, tag="publish"):
 
 
 class EndRun(msgspec.Struct, frozen=True, tag="end_run"):
-    """The run has ended; tell whoever waits for it."""
+    """The run has ended; tell whoever waits for it. ``compensated``: it did not succeed, and was undone for it."""
 
     status: str
     outputs: dict[str, Any]
     error: Failure | None = None
+    compensated: bool = False
 
 
 Command = RunStep | StopStep | StartChild | StopChild | Subscribe | Unsubscribe | Publish | EndRun

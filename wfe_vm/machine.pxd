@@ -55,6 +55,8 @@ cdef class Machine(Signals):
 
     @cython.locals(pointer=Pointer)
     cdef object _run_ready(self, State state)
+    @cython.locals(winner=Pointer)
+    cdef object _decide(self, State state)
     cdef object _run(self, State state, Pointer pointer)
     @cython.locals(frame=Frame, parent=Pointer)
     cdef object _fail_expression(self, State state, Pointer pointer, object error)

@@ -25,6 +25,7 @@ from . import events
 from .commands import Command, RunStep, StopChild, StopStep
 from .errors import ExpressionError, InternalError
 from .library import FUNCTIONS_BY_NUMBER
+from .lifecycle import FORKS
 from .limits import MAX_INSTRUCTIONS, MAX_STATE_BYTES
 from .outcome import FAILURE_KINDS, Failure
 from .program import HOST_SLOT, INPUTS_SLOT, RUN_SLOT, Program, unpack_code
@@ -51,6 +52,7 @@ if not cython.compiled:
         EACH_NEXT,
         END,
         END_BRANCH,
+        END_COMPENSATION,
         END_HOOK,
         ENTER,
         EQUAL,
@@ -110,6 +112,7 @@ if not cython.compiled:
     from .phases import (
         ABORT,
         BODY,
+        DECIDING,
         ERROR,
         FAILURE,
         GUARDING,
@@ -118,6 +121,7 @@ if not cython.compiled:
         PARKED,
         READY,
         RETURNING,
+        STARTS_OVER,
         STAYING,
         SUCCESS,
         WAIT_CHILD,
@@ -386,6 +390,8 @@ class Machine(Signals):
         state.changed_end = True
         state.cancelling = False
         state.terminating = False
+        state.hurried = False
+        state.compensated = False
         state.status = "running"
         reopened = sorted(state.reopen.items())
         for id, row in reopened:
@@ -411,11 +417,13 @@ class Machine(Signals):
                 continue
             frame = pointer.frames[-1]
             step = self.steps[frame.step]
-            if frame.total and (frame.live or frame.next < frame.total) and step.kind in ("parallel", "for_each"):
+            if frame.total and (frame.live or frame.next < frame.total) and step.kind in FORKS:
                 frame.phase = BODY
                 frame.stopped = False
                 frame.failed = 0
                 frame.failures = []
+                frame.winner = -1
+                frame.marks = 0
                 frame.opened = state.time
                 frame.started = state.time
                 pointer.wait = WAIT_FORK
@@ -429,12 +437,14 @@ class Machine(Signals):
         pointer = pointer_from(row)
         pointer.scopes = [state.scopes[owner] for owner in pointer.owners]
         pointer.unwind = STAYING
+        pointer.wait = READY
         for frame in pointer.frames:
             frame.cause = None
             frame.cause_outcome = 0
             frame.final = False
             frame.error = None
             frame.outcome = 0
+            frame.marks &= STARTS_OVER
         # Enclosing blocks were left when the run ended: their limits of time start anew.
         for frame in pointer.frames[:-1]:
             self._start_timers(state, frame, self.steps[frame.step])
@@ -455,10 +465,28 @@ class Machine(Signals):
     def _run_ready(self, state: State) -> None:
         self.budget = self.max_instructions
         ready = state.ready
-        while ready and not state.suspended:
-            pointer = ready.popleft()
-            if pointer.wait == READY and pointer.id in state.pointers:
-                self._run(state, pointer)
+        while not state.suspended:
+            if ready:
+                pointer = ready.popleft()
+                if pointer.wait == READY and pointer.id in state.pointers:
+                    self._run(state, pointer)
+            elif state.deciding:
+                self._decide(state)
+            else:
+                break
+        for pointer in state.deciding:
+            if pointer.wait == DECIDING:
+                pointer.wait = READY  # the run is suspended
+        state.deciding.clear()
+
+    def _decide(self, state: State) -> None:
+        """Have a race won: everybody who could come through in this advance has. An inner race goes first."""
+        winner = min(state.deciding, key=lambda pointer: (-pointer.fork, pointer.index))
+        state.deciding.remove(winner)
+        if winner.wait != DECIDING or winner.id not in state.pointers:
+            return
+        state.pointers[winner.parent].frames[-1].winner = winner.index
+        self._end_pointer(state, winner, SUCCESS, None)
 
     def _run(self, state: State, pointer: Pointer) -> None:
         """Carry one pointer on until it waits or is gone."""
@@ -739,7 +767,14 @@ class Machine(Signals):
     def _carry_out(self, state: State, pointer: Pointer, op: int, stack: list[Any]) -> None:
         """Carry out an instruction after which the step's life, not the code, says where to go on."""
         if op == END_BRANCH:
-            self._end_pointer(state, pointer, SUCCESS, None)
+            if self._may_win(state, pointer):
+                pointer.wait = DECIDING
+                state.deciding.append(pointer)
+            else:
+                self._end_pointer(state, pointer, SUCCESS, None)
+            return
+        if op == END_COMPENSATION:
+            self._end_undo(state, pointer)
             return
         frame = pointer.frames[-1]
         step = self.steps[frame.step]

@@ -24,6 +24,7 @@ __all__ = [
     "EACH_NEXT",
     "END",
     "END_BRANCH",
+    "END_COMPENSATION",
     "END_HOOK",
     "ENTER",
     "EQUAL",
@@ -120,6 +121,7 @@ FAIL: Final = 79
 RETURN: Final = 80
 END_HOOK: Final = 81
 FINISH: Final = 82
+END_COMPENSATION: Final = 83
 WAIT: Final = 90
 APPROVE: Final = 91
 PUBLISH: Final = 92

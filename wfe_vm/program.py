@@ -27,10 +27,14 @@ __all__ = [
     "FORMAT_VERSION",
     "Child",
     "Collect",
+    "Concurrency",
     "Output",
     "Parameter",
     "Program",
+    "Readiness",
     "Retry",
+    "Service",
+    "SharedVolume",
     "Signal",
     "SourceMap",
     "Step",
@@ -154,7 +158,54 @@ class Step(msgspec.Struct, frozen=True, array_like=True):
     index_slot: int = NO_PC
     collect: Collect | None = None
     max_passes: int = 0  # of a while or until; 0: no bound
+    compensation: int = NO_PC  # the code that undoes the step
+    compensate_on_failure: bool = False
+    frozen: tuple[tuple[int, int], ...] = ()  # (depth, slot) of what the compensation reads, kept as of the success
+    undoable: bool = False  # of the run: a failure or a cancel may undo it, and not only its sagas
     signal: Signal | None = None  # of a wait, approve or publish
+
+
+class Concurrency(msgspec.Struct, frozen=True, array_like=True):
+    """How many runs of one group there may be at once; the preparation's output ``group`` is the group."""
+
+    limit: int = 1
+    on_full: str = "queue"  # or replace, cancel_running or reject
+
+
+class Readiness(msgspec.Struct, frozen=True, array_like=True):
+    """How a service tells that it is there: by a command that succeeds, an open port or a good answer."""
+
+    command: tuple[str, ...] = ()
+    tcp_port: int = 0  # 0: not asked for
+    http_port: int = 0
+    http_path: str = "/"
+    interval_ms: int = 5000
+    timeout_ms: int = 60_000
+    retries: int = 12
+
+
+class Service(msgspec.Struct, frozen=True, array_like=True):
+    """A container beside the run's steps. Its environment is in the preparation's output ``services``, by name.
+
+    ``readiness`` None: TCP on the first port, or nothing where it has none.
+    """
+
+    name: str
+    image: str
+    ports: tuple[int, ...] = ()
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    memory: str = ""
+    cpu: str = ""
+    network: str = "bridge"  # or host
+    readiness: Readiness | None = None
+
+
+class SharedVolume(msgspec.Struct, frozen=True, array_like=True):
+    """A folder that all containers of a run share."""
+
+    mount_path: str
+    size: str = ""
 
 
 class Program(msgspec.Struct, frozen=True, array_like=True):
@@ -162,6 +213,10 @@ class Program(msgspec.Struct, frozen=True, array_like=True):
 
     ``scope_sizes[d]`` is the number of slots of every scope at depth d. At depth 0, slot 0 holds the
     inputs, slot 1 ``{"id", "name", "workflow"}`` of the run, slot 2 the answers to ``host_names``.
+
+    ``preparation`` is what has to be known before the run's first step: a program of its own that takes
+    the same inputs, does no work and ends in its first advance. Of its outputs ``group`` is the text of
+    the concurrency group, ``services`` has each service's environment by its name.
     """
 
     format: int
@@ -182,6 +237,11 @@ class Program(msgspec.Struct, frozen=True, array_like=True):
     durability: str = ""
     name: str = ""
     description: str = ""
+    concurrency: Concurrency | None = None
+    services: tuple[Service, ...] = ()  # by name
+    shared_volume: SharedVolume | None = None
+    services_slot: int = NO_PC  # at depth 0: {service: {"host", "ports"}}, once the services are ready
+    preparation: Program | None = None
 
 
 INPUTS_SLOT: Final = 0
@@ -194,12 +254,14 @@ class SourceMap(msgspec.Struct, frozen=True, array_like=True):
     """Where a program's parts stood. Positions are ``(file index, line, column, end line, end column)``, 1-based.
 
     ``code`` pairs a pc with the position that holds from there to the next entry; ``steps`` has a
-    position for each row of the step table. File names are as the user gave them.
+    position for each row of the step table. File names are as the user gave them. ``names`` says what
+    expressions call the slots that no table names: ``(the loop whose iteration holds it or 0, slot, name)``.
     """
 
     files: tuple[str, ...]
     steps: tuple[tuple[int, int, int, int, int], ...]
     code: tuple[tuple[int, tuple[int, int, int, int, int]], ...] = ()
+    names: tuple[tuple[int, int, str], ...] = ()
 
     def position_at(self, pc: int) -> tuple[int, int, int, int, int] | None:
         """Return the position that the instruction at ``pc`` came from, or None where none is known."""

@@ -20,7 +20,7 @@ from .errors import ProgramError
 from .program import Program, unpack_code
 from .verify_code import verify_code
 from .verify_flow import verify_flow
-from .verify_table import Problem, verify_tables
+from .verify_table import Problem, Report, verify_tables
 
 __all__ = ["Problem", "check", "verify"]
 
@@ -58,4 +58,19 @@ def verify(program: Program) -> list[Problem]:
     if problems:
         return problems
     verify_flow(program, words, report)
+    if program.preparation is not None and not problems:
+        _verify_preparation(program.preparation, report)
     return problems
+
+
+def _verify_preparation(preparation: Program, report: Report) -> None:
+    """Check the program that runs before another: it does no work, waits for nothing and has none itself."""
+    if preparation.preparation is not None:
+        report("preparation", "the program's preparation has a preparation itself")
+        return
+    for step in preparation.steps:
+        if step.kind not in ("run", "return"):
+            report("preparation", f"the program's preparation has a step of kind {step.kind!r}")
+            return
+    for problem in verify(preparation):
+        report(problem.code, f"in the program's preparation, {problem.message}", problem.pc)

@@ -34,7 +34,9 @@ KINDS: Final = frozenset(
         "task",
         "workflow",
         "sequence",
+        "saga",
         "parallel",
+        "race",
         "if",
         "switch",
         "while",
@@ -57,6 +59,9 @@ EXHAUSTED: Final = frozenset({"fail", "suspend", "terminate", "compensate"})
 RETRY_OUTCOMES: Final = frozenset({"failure", "error", "timeout"})
 FAIL_FAST: Final = frozenset({"never", "cancel", "stop"})
 ON_CRASH: Final = frozenset({"rerun", "fail"})
+ON_FULL: Final = frozenset({"queue", "replace", "cancel_running", "reject"})
+NETWORKS: Final = frozenset({"bridge", "host"})
+LAST_PORT: Final = 65_535
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -87,6 +92,7 @@ def step_pcs(step: Step) -> tuple[tuple[str, int], ...]:
         ("on_error", step.on_error),
         ("on_abort", step.on_abort),
         ("ensure", step.ensure),
+        ("compensation", step.compensation),
     )
     if step.signal is not None:
         hooks = (*hooks, ("on_timeout", step.signal.on_timeout))
@@ -112,6 +118,7 @@ def verify_tables(program: Program, words: int, report: Report) -> None:
         return
     for index, step in enumerate(program.steps):
         _check_step(program, index, step, known_types, report)
+    _check_surroundings(program, report)
 
 
 def _check_sizes(program: Program, words: int, report: Report) -> None:
@@ -133,6 +140,34 @@ def _check_sizes(program: Program, words: int, report: Report) -> None:
         report("stack-size", f"{words} words of code can need no stack of {program.max_stack} items")
     if not 0 <= program.locals <= 64 + words:
         report("local-count", f"{words} words of code can need no {program.locals} locals")
+
+
+def _check_surroundings(program: Program, report: Report) -> None:
+    """Check what lies around the steps: the group of runs, the services and the slot that tells of them."""
+    concurrency = program.concurrency
+    if concurrency is not None:
+        if not 1 <= concurrency.limit <= LARGEST_NUMBER or concurrency.on_full not in ON_FULL:
+            report("concurrency", f"{concurrency.limit} runs at once and {concurrency.on_full!r} are no such limit")
+        if program.preparation is None:
+            report("concurrency", "the program has a concurrency group and no preparation that tells which")
+    names: set[str] = set()
+    for service in program.services:
+        if service.name in names:
+            report("service", f"the service {service.name!r} is declared twice")
+        names.add(service.name)
+        probe = service.readiness
+        ports = (*service.ports, *(port for port in (probe and (probe.tcp_port, probe.http_port)) or () if port))
+        if not all(1 <= port <= LAST_PORT for port in ports) or service.network not in NETWORKS:
+            report("service", f"the service {service.name!r} has a port or a network that can't be")
+        if probe is not None:
+            numbers = (probe.interval_ms, probe.timeout_ms, probe.retries)
+            if sum(map(bool, (probe.command, probe.tcp_port, probe.http_port))) != 1:
+                report("service", f"the service {service.name!r} is asked in no way, or in several")
+            if not all(0 <= number <= LARGEST_NUMBER for number in numbers):
+                report("service", f"the service {service.name!r} has a time or count outside 0 to {LARGEST_NUMBER}")
+    slot = program.services_slot
+    if slot != NO_PC and not (program.scope_sizes and RESERVED_SLOTS <= slot < program.scope_sizes[0]):
+        report("services-slot", f"slot {slot} of the run can't hold its services")
 
 
 def _check_parameters(what: str, rows: Iterable[Parameter], known_types: set[str], report: Report) -> None:
@@ -186,6 +221,7 @@ def _check_step(program: Program, index: int, step: Step, known_types: set[str],
         )
         return
     _check_slots(program, index, step, flaw)
+    _check_compensation(program, index, step, flaw)
     _check_branches(program, step, flaw)
     for output in step.outputs:
         _check_type(f"step {index}'s output {output.name!r}", output.type, known_types, report)
@@ -252,6 +288,16 @@ def _check_slots(program: Program, index: int, step: Step, flaw: _Flaw) -> None:
             flaw("step-slot", f"writes slot {slot}, outside of {lowest} to {size - 1}")
 
 
+def _check_compensation(program: Program, index: int, step: Step, flaw: _Flaw) -> None:
+    """What is kept for a compensation are slots that the step sees, and no reserved one: those it has anyhow."""
+    for depth, slot in step.frozen:
+        lowest = RESERVED_SLOTS if depth == 0 else 0
+        if not (0 <= depth <= step.depth and lowest <= slot < program.scope_sizes[depth]):
+            flaw("step-frozen", f"keeps slot {slot} at depth {depth}, which it does not see")
+    if step.undoable and index:
+        flaw("step-undoable", "is undone as a whole, which is for sagas and the run")
+
+
 def _check_branches(program: Program, step: Step, flaw: _Flaw) -> None:
     if step.kind == "for_each":
         if len(step.branches) != 1:
@@ -265,9 +311,9 @@ def _check_branches(program: Program, step: Step, flaw: _Flaw) -> None:
             if not 0 <= slot < size:
                 flaw("step-slot", f"binds slot {slot} of an iteration that has {size}")
         return
-    if step.kind == "parallel":
+    if step.kind in ("parallel", "race"):
         if not step.branches:
-            flaw("step-branches", "is a parallel without a branch")
+            flaw("step-branches", f"is a {step.kind} without a branch")
     elif step.branches:
         flaw("step-branches", f"is of kind {step.kind!r}, which has no branches")
     if step.item_slot != NO_PC or step.index_slot != NO_PC or step.collect is not None:

@@ -163,8 +163,33 @@ def test_a_data_key_is_an_output_then_a_step_then_an_input() -> None:
     for field in ("image", ".image", "build.image", "build.status", "build.stdout", "region", ".region"):
         assert codes(steps % field, "inputs: {region: string}") == []
     found = only(steps % "regoin", "inputs: {region: string}")
-    assert found.code == "WFE0216"
-    assert found.severity == "warning"
+    assert (found.code, found.severity) == ("WFE0432", "error")
+
+
+@pytest.mark.acceptance("YML-22")
+def test_a_listed_input_that_nothing_gives_is_null_with_a_warning() -> None:
+    found = only("- {name: t, config: {run: 'true'}, inputs: [{name: regoin}]}", "inputs: {region: string}")
+    assert (found.code, found.severity) == ("WFE0216", "warning")
+
+
+@pytest.mark.acceptance("EXP-19")
+@pytest.mark.parametrize("operator", ["gt", "gte", "lt", "lte"])
+@pytest.mark.parametrize("value", ["3", "m", "'${{ inputs.other }}'"])
+def test_the_order_of_a_declared_text_is_no_structured_condition(operator: str, value: str) -> None:
+    keys = "inputs: {name: string, other: string, anything: any}"
+    step = "- {sleep: 1s, when: {field: inputs.%s, %s: %s}}"
+    assert codes(step % ("name", operator, value), keys) == ["WFE0312"]
+    assert codes(step % ("anything", operator, value), keys) == []
+    assert codes("- {sleep: 1s, when: inputs.name > inputs.other}", keys) == []
+
+
+@pytest.mark.acceptance("EXP-19")
+@pytest.mark.parametrize(
+    ("type", "expected"),
+    [("integer", ["WFE0312"]), ("bool", ["WFE0312"]), ("string", []), ("list<string>", []), ("any", [])],
+)
+def test_contains_looks_into_texts_and_lists(type: str, expected: list[str]) -> None:
+    assert codes("- {sleep: 1s, when: {field: inputs.x, contains: a}}", f"inputs: {{x: {type}}}") == expected
 
 
 # Declarations

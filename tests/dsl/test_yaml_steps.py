@@ -147,15 +147,12 @@ def test_every_setting_of_a_retry_is_kept() -> None:
     assert (retry.outcomes, retry.exit_codes) == (("failure", "timeout"), (2, 75))
 
 
-@pytest.mark.acceptance("YML-19", "DIA-13")
+@pytest.mark.acceptance("YML-19")
 @pytest.mark.parametrize(
     "written", ["error_behavior: {type: retry, max_retries: 0}", "retry: 0", "retry: {attempts: 0}"]
 )
-def test_a_retry_without_end_is_a_warning(written: str) -> None:
-    document, found = load(wrap(f"- {{name: t, {RUN}, {written}}}"))
-    assert [(one.code, one.severity) for one in found] == [("WFE0118", "warning")]
-    assert document is not None
-    retry = document.workflows[0].steps[0].retry
+def test_no_number_of_retries_is_one_without_end(written: str) -> None:
+    retry = first_step(f"- {{name: t, {RUN}, {written}}}").retry
     assert retry is not None
     assert retry.attempts == 0
 
@@ -360,8 +357,6 @@ def test_inner_steps_are_checked_by_the_same_rules(step: str) -> None:
 @pytest.mark.parametrize(
     "step",
     [
-        f"{{name: t, {RUN}, error_behavior: {{type: compensate}}}}",
-        "{name: t, type: activity, config: {activity: x}}",
         "{name: t, config: {run: x, sandbox: {}}}",
     ],
 )
@@ -369,7 +364,7 @@ def test_what_a_later_version_brings_is_refused_with_one_error(step: str) -> Non
     assert mistakes(f"- {step}") == ["WFE0104"]
 
 
-@pytest.mark.parametrize("key", ["secrets: {}", "concurrency: {}", "schedule: []", "services: {}", "shared_volume: {}"])
+@pytest.mark.parametrize("key", ["secrets: {}", "schedule: []"])
 def test_workflow_keys_of_a_later_version_are_refused_with_one_error(key: str) -> None:
     assert mistakes(f"- {TASK}", key) == ["WFE0104"]
 

@@ -21,10 +21,14 @@ KINDS_OF = {"failure": ("exit", "throw"), "error": ("timeout", "executor", "lost
 
 
 class Duel:
-    """One run of one program on both. ``restored`` has the machine go on from stored bytes after every advance."""
+    """One run of one program on both. ``restored`` has the machine go on from stored bytes after every advance.
 
-    def __init__(self, program: Program, chooser: Chooser, restored: bool = False) -> None:
+    ``cancels`` is how many events in a hundred are cancels.
+    """
+
+    def __init__(self, program: Program, chooser: Chooser, restored: bool = False, cancels: int = 3) -> None:
         self.chooser = chooser
+        self.cancels = cancels
         self.restored = restored
         self.machine = Machine(program)
         self.oracle = Oracle(program)
@@ -117,9 +121,9 @@ class Duel:
     def next_event(self) -> events.Event:
         """Return a random event, mostly one that fits."""
         chooser = self.chooser
-        choice = chooser.number(0, 99)
+        choice = chooser.number(0, 96 + self.cancels)
         if choice >= 97:
-            return events.Cancel(self.time, "stop", pick(chooser, (0, self.time + 20)))
+            return events.Cancel(self.time, "stop", pick(chooser, (0, self.time + 1, self.time + 20)))
         if choice >= 95:
             return events.Suspend(self.time)
         if choice >= 94:
@@ -184,6 +188,7 @@ class Duel:
         if not state.reopen:
             assert set(state.scopes) <= {0}
             assert not state.collected
+            assert not state.registered
 
 
 def shape(error: Failure | None) -> Any:
@@ -210,5 +215,5 @@ def seen_in_journal(row: dict[str, Any]) -> Any:
 def told(command: commands.Command) -> Any:
     """Return a command as both can tell it."""
     if isinstance(command, commands.EndRun):
-        return (command.status, command.outputs, shape(command.error))
+        return (command.status, command.outputs, shape(command.error), command.compensated)
     return command

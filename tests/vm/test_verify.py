@@ -21,10 +21,13 @@ from wfe_vm.program import (
     FORMAT_VERSION,
     Child,
     Collect,
+    Concurrency,
     Output,
     Parameter,
     Program,
+    Readiness,
     Retry,
+    Service,
     Signal,
     decode_program,
     encode_program,
@@ -144,6 +147,9 @@ def whole_program() -> Program:
     assembler.steps[hooked]["ensure"] = assembler.pc
     assembler.task("clean", parent=hooked)
     assembler.emit("END_HOOK", hooked)
+    assembler.steps[hooked]["compensation"] = assembler.pc
+    assembler.task("undo", parent=hooked)
+    assembler.emit("END_COMPENSATION", hooked)
     return assembler.program()
 
 
@@ -381,6 +387,53 @@ def expression_in_a_hook() -> Program:
     return assembler.program()
 
 
+def expression_in_a_compensation() -> Program:
+    assembler = run_program()
+    step = assembler.task("work")
+    finish(assembler)
+    assembler.steps[step]["compensation"] = assembler.pc
+    emit(("PUSH", 1), ("NEGATE",), ("POP",), ("END_COMPENSATION", step))(assembler)
+    return assembler.program()
+
+
+def return_in_a_compensation() -> Program:
+    assembler = run_program()
+    step = assembler.task("work")
+    finish(assembler)
+    assembler.steps[step]["compensation"] = assembler.pc
+    leave = assembler.step("leave", "return", parent=step)
+    assembler.begin(leave)
+    emit(("PUSH", {}), ("RETURN", leave))(assembler)
+    assembler.exit(leave)
+    assembler.emit("END_COMPENSATION", step)
+    return assembler.program()
+
+
+def hook_that_ends_as_a_compensation() -> Program:
+    assembler = run_program()
+    step = assembler.task("work")
+    finish(assembler)
+    assembler.steps[step]["ensure"] = assembler.pc
+    assembler.emit("END_COMPENSATION", step)
+    return assembler.program()
+
+
+def race_whose_branch_is_no_step() -> Program:
+    assembler = run_program()
+    first, second = Label(), Label()
+    race = assembler.step("race", "race", branches=(first, second))
+    assembler.begin(race)
+    assembler.emit("FORK", race)
+    assembler.exit(race)
+    finish(assembler)
+    assembler.mark(first)
+    assembler.task("work", parent=race)
+    assembler.emit("END_BRANCH")
+    assembler.mark(second)
+    assembler.emit("END_BRANCH")
+    return assembler.program()
+
+
 def return_in_a_branch() -> Program:
     assembler = run_program()
     branch = Label()
@@ -419,6 +472,10 @@ WHOLE: dict[str, tuple[str, Callable[[], Program]]] = {
     "code that goes on past its end": ("falls-off", falling_off),
     "operands cut off by the end": ("operands-truncated", cut_operands),
     "an expression in a hook outside of its steps": ("hook-code", expression_in_a_hook),
+    "an expression in a compensation outside of its steps": ("hook-code", expression_in_a_compensation),
+    "a return in a compensation": ("step-nesting", return_in_a_compensation),
+    "a hook that ends as a compensation": ("step-nesting", hook_that_ends_as_a_compensation),
+    "a branch of a race that is no step": ("race-branch", race_whose_branch_is_no_step),
     "a return in a branch": ("step-nesting", return_in_a_branch),
     "a step opened outside its parent": ("step-nesting", child_step_outside_its_parent),
     "no code": ("code-empty", lambda: in_body(emit(), code=b"")),
@@ -457,6 +514,32 @@ TABLES: dict[str, tuple[str, dict[str, Any]]] = {
     "an output of no type": ("type-term", {"outputs": (Parameter("a", ""),)}),
     "two inputs of one name": ("parameter-name", {"inputs": (Parameter("a", "any"), Parameter("a", "any"))}),
     "a default that is bytes": ("parameter-value", {"inputs": (Parameter("a", "any", True, b"x"),)}),
+    "a group of which nothing tells": ("concurrency", {"concurrency": Concurrency()}),
+    "room for no run": ("concurrency", {"concurrency": Concurrency(0), "preparation": in_body(emit())}),
+    "an unknown answer to a full group": (
+        "concurrency",
+        {"concurrency": Concurrency(1, "wait"), "preparation": in_body(emit())},
+    ),
+    "two services of one name": ("service", {"services": (Service("a", "x"), Service("a", "y"))}),
+    "a service on a port that is none": ("service", {"services": (Service("a", "x", (70_000,)),)}),
+    "a service on an unknown network": ("service", {"services": (Service("a", "x", network="none"),)}),
+    "a service that is asked in no way": ("service", {"services": (Service("a", "x", readiness=Readiness()),)}),
+    "a service that is asked in two ways": (
+        "service",
+        {"services": (Service("a", "x", readiness=Readiness(("x",), 80)),)},
+    ),
+    "a service that is waited for without measure": (
+        "service",
+        {"services": (Service("a", "x", readiness=Readiness(("x",), timeout_ms=2**60)),)},
+    ),
+    "services in a reserved slot": ("services-slot", {"services_slot": 1}),
+    "services outside of the run's slots": ("services-slot", {"services_slot": 99}),
+    "a preparation that works": ("preparation", {"preparation": in_body(lambda assembler: assembler.task("work"))}),
+    "a preparation of a preparation": (
+        "preparation",
+        {"preparation": in_body(emit(), preparation=in_body(emit()))},
+    ),
+    "a faulty preparation": ("stack-size", {"preparation": in_body(emit(), max_stack=2**40)}),
 }
 
 
@@ -487,6 +570,11 @@ STEPS: dict[str, tuple[str, dict[str, Any]]] = {
     "an entry elsewhere": ("step-pc", {"entry": 6}),
     "a hook in an operand": ("step-pc", {"ensure": 5}),
     "a hook that is no pc": ("step-pc", {"on_error": -2}),
+    "a compensation in an operand": ("step-pc", {"compensation": 5}),
+    "a reserved slot kept for a compensation": ("step-frozen", {"frozen": ((0, 0),)}),
+    "a slot kept that is outside the scope": ("step-frozen", {"frozen": ((0, 99),)}),
+    "a slot kept of an iteration that is none": ("step-frozen", {"frozen": ((1, 0),)}),
+    "a step that is undone as the run is": ("step-undoable", {"undoable": True}),
     "branches of a task": ("step-branches", {"branches": (4,)}),
     "an item of a task": ("step-slot", {"item_slot": 0}),
     "a child of a task": ("step-child", {"child": Child("other")}),
@@ -592,6 +680,8 @@ def mutate(program: Program, choice: random.Random) -> Program | None:
     value = choice.choice(default)
     if field.name == "outputs":
         value = (Output("n", choice.choice(["any", "integer", "zz"]), choice.randrange(20)),)
+    if field.name == "frozen":
+        value = ((choice.randrange(-1, 2), choice.randrange(20)),)
     if field.name == "name" or (field.name in ("retry", "child", "collect", "signal") and not fits(field.name, value)):
         value = getattr(steps[at], field.name)
     steps[at] = msgspec.structs.replace(steps[at], **{field.name: value})

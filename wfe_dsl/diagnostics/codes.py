@@ -1,7 +1,7 @@
 """The catalogue: one row a diagnostic. From it come ``explain``, the reference page and the tests.
 
 A code is never reused. Sections: 00 files and YAML, 01 structure and keys, 02 names and references,
-03 expressions and types, 04 control flow and data flow, 05 configuration of step types.
+03 expressions and types, 04 control flow and data flow, 05 configuration of step types, 06 notations other than YAML.
 """
 
 from __future__ import annotations
@@ -10,16 +10,22 @@ from typing import Final
 
 import msgspec
 
+from .rows_builder import BUILDER_ROWS
 from .rows_files import FILE_ROWS
 from .rows_flow import FLOW_ROWS, SHELL_ROWS
 from .rows_names import NAME_ROWS
 from .rows_structure import CONFIG_ROWS, STRUCTURE_ROWS
+from .rows_surroundings import EARLY_ROWS, SERVICE_ROWS
+from .rows_text import TEXT_ROWS
 
 __all__ = ["ABSENCES", "CODES", "ROWS", "Code"]
 
 
 class Code(msgspec.Struct, frozen=True):
-    """A row of the catalogue. ``wrong`` and ``right`` are small YAML files (the least that shows it)."""
+    """A row of the catalogue. ``wrong`` and ``right`` are small files (the least that shows it).
+
+    They are YAML, or of the notation that alone has the code.
+    """
 
     code: str
     severity: str  # error, warning or note
@@ -288,13 +294,29 @@ ROWS: Final[tuple[Code, ...]] = (
     ),
     # Section 04: control flow and data flow
     *(Code(*row) for row in FLOW_ROWS),
+    *(Code(*row) for row in EARLY_ROWS),
     *(Code(*row) for row in CONFIG_ROWS),
+    *(Code(*row) for row in SERVICE_ROWS),
     *(Code(*row) for row in SHELL_ROWS),
+    # Section 06: notations other than YAML
+    *(Code(*row) for row in BUILDER_ROWS),
+    *(Code(*row) for row in TEXT_ROWS),
 )
 
 CODES: Final[dict[str, Code]] = {row.code: row for row in ROWS}
 
 ABSENCES: Final = frozenset(
-    ("WFE0203", "WFE0206", "WFE0207", "WFE0208", "WFE0209", "WFE0222", "WFE0223", "WFE0401", "WFE0411")
+    (
+        "WFE0203",
+        "WFE0206",
+        "WFE0207",
+        "WFE0208",
+        "WFE0209",
+        "WFE0222",
+        "WFE0223",
+        "WFE0401",
+        "WFE0411",
+        "WFE0431",
+    )
 )
 """Codes that blame something for not being there: it may be, in a part of the file that could not be read."""

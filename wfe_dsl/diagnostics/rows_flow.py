@@ -165,6 +165,38 @@ FLOW_ROWS: Final[tuple[Row, ...]] = (
         ),
     ),
     (
+        "WFE0420",
+        "warning",
+        "A step of a saga that nothing undoes",
+        "A saga that fails undoes the steps that succeeded in it, and this one would stay as it is.",
+        steps_example("- saga:\n    - {name: charge, config: {run: make}}"),
+        steps_example(
+            "- saga:\n    - {name: charge, config: {run: make}, compensate: {name: pay-back, config: {run: make}}}"
+        ),
+    ),
+    (
+        "WFE0421",
+        "warning",
+        "A compensation that nothing can set off",
+        "A compensation runs when a saga around its step fails or is cancelled, or when the whole run is undone "
+        "because of `error_behavior: compensate`.",
+        steps_example("- {name: charge, config: {run: make}, compensate: {name: pay-back, config: {run: make}}}"),
+        steps_example(
+            "- saga:\n    - {name: charge, config: {run: make}, compensate: {name: pay-back, config: {run: make}}}"
+        ),
+    ),
+    (
+        "WFE0422",
+        "warning",
+        "Undone when it fails, and nothing to undo it with",
+        "`compensate_on_failure` has the `compensate` of a step run for the step's own failure too.",
+        steps_example("- {name: charge, config: {run: make}, compensate_on_failure: true}"),
+        steps_example(
+            "- saga:\n    - {name: charge, config: {run: make}, compensate_on_failure: true, "
+            "compensate: {name: pay-back, config: {run: make}}}"
+        ),
+    ),
+    (
         "WFE0450",
         "note",
         "Nothing in these files publishes the event",

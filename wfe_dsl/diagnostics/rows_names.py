@@ -184,15 +184,15 @@ NAME_ROWS: Final[tuple[Row, ...]] = (
         "WFE0216",
         "warning",
         "A key that nothing has",
-        "In a structured condition or a list-form input, a first name that is no root is an output, a step or an "
+        "In a list-form input, a first name that is no root is an output, a step or an "
         "input. What nothing has is null, always.",
         workflow_example(
             "inputs: {region: string}\nsteps:\n"
-            "  - {name: build, when: {field: regoin, equals: eu}, config: {run: make}}"
+            "  - {name: build, inputs: [{name: place, path: regoin}], config: {run: make}}"
         ),
         workflow_example(
             "inputs: {region: string}\nsteps:\n"
-            "  - {name: build, when: {field: region, equals: eu}, config: {run: make}}"
+            "  - {name: build, inputs: [{name: place, path: region}], config: {run: make}}"
         ),
     ),
     (

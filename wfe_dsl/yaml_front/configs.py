@@ -18,9 +18,9 @@ from ..source import Span
 from .context import TEXT_HELP, Context, Guesses, is_dynamic, placeholder
 from .positions import span_of
 from .step_types import STEP_TYPES, Key, StepType
-from .tree import Broken, Entry, Listing, Mapping, Node, Scalar, kind_of
+from .tree import Broken, Entry, Listing, Mapping, Meant, Node, Scalar, kind_of
 
-__all__ = ["Config", "build_config"]
+__all__ = ["Config", "build_config", "read_value"]
 
 MEMORY: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?\s?(?:[KMGT]i?B?|[kmgt]b?|B)?", re.ASCII)
 LAST_VERSION: Final = 2**31 - 1
@@ -47,13 +47,14 @@ def build_config(context: Context, name: str, node: Node | None, step: Span) -> 
         node = context.known(node)
     if node is None or (isinstance(node, Scalar) and node.value is None):
         if step_type.has_required:
-            help = f"a `{name}` step says what to do under `config:`"
-            context.report("WFE0102", f"a `{name}` step needs `config`", step, help)
+            subject = f"{_article(name)} `{name}` step"
+            help = f"{subject} says what to do under `config:`"
+            context.report("WFE0102", f"{subject} needs `config`", step, help)
         return Config(nodes.MapExpression(span=step, entries=()))
     mapping = context.as_map(node, "`config`")
     if mapping is None:
         return Config(nodes.MapExpression(span=node.span, entries=()))
-    what = f"the `config` of a `{name}` step"
+    what = f"the `config` of {_article(name)} `{name}` step"
     elsewhere = {}
     if name == "deno":
         elsewhere["ffi"] = "native code can't be permitted"
@@ -75,16 +76,25 @@ def build_config(context: Context, name: str, node: Node | None, step: Span) -> 
                 config.inputs = context.expressions(inputs, "an input")
                 config.inputs_span = entry.key_span
             continue
+        if key in step_type.unkept:
+            message = f"a `{name}` step runs on the host, where no artifact is mounted: `{key}` does nothing"
+            context.report("WFE0523", message, entry.key_span, step_type.unkept[key])
         key = step_type.spellings.get(key, key)
         if key in written:
+            if any(entry.key in group for group in step_type.one_of):
+                continue  # told already: only one of them may be there
             label = (Label(written[key].key_span, "the same is said here"),)
             message = f"`{entry.key}` and `{written[key].key}` mean the same"
             context.report("WFE0504", message, entry.key_span, "keep one of them", label)
             continue
         written[key] = entry
-        entries.append((key, entry.key_span, _value(context, row, entry, f"`{entry.key}`")))
+        entries.append((key, entry.key_span, read_value(context, row, entry, f"`{entry.key}`")))
     config.values = nodes.MapExpression(span=mapping.span, entries=tuple(entries))
     return config
+
+
+def _article(name: str) -> str:
+    return "an" if name.startswith(("a", "e", "i", "o", "u")) else "a"
 
 
 def _check_groups(context: Context, step_type: StepType, mapping: Mapping, what: str, guesses: Guesses) -> None:
@@ -116,7 +126,8 @@ def _check_groups(context: Context, step_type: StepType, mapping: Mapping, what:
             context.report("WFE0503", f"{what} needs `{key}`, or `{other_key}` in its place", mapping.span, help)
 
 
-def _value(context: Context, row: Key, entry: Entry, what: str) -> nodes.Expression:
+def read_value(context: Context, row: Key, entry: Entry, what: str) -> nodes.Expression:
+    """Return what a key holds as its row says; what stands there instead is reported."""
     node = entry.value
     if isinstance(node, Broken):
         return placeholder(node.span)
@@ -142,6 +153,10 @@ def _text(context: Context, row: Key, node: Node, what: str) -> nodes.Expression
 def _run(context: Context, row: Key, node: Node, what: str) -> nodes.Expression:
     if not isinstance(node, Scalar) or not isinstance(node.value, str) or not is_dynamic(node):
         return _text(context, row, node, what)
+    if isinstance(node, Meant):
+        # As below: what is known only when running stays inside a Text.
+        alone = isinstance(node.meaning, nodes.Literal | nodes.Text)
+        return node.meaning if alone else nodes.Text(span=node.span, parts=(node.meaning,))
     found = context.interpolator.run(node.text, span_of(node), node.span)
     if isinstance(found, nodes.Literal) and not isinstance(found.value, str):
         return nodes.Literal(span=node.span, value="" if found.value is None else str(found.value))
@@ -151,6 +166,9 @@ def _run(context: Context, row: Key, node: Node, what: str) -> nodes.Expression:
 def _script(context: Context, row: Key, node: Node, what: str) -> nodes.Expression:
     if not isinstance(node, Scalar) or not isinstance(node.value, str) or node.verbatim:
         return _text(context, row, node, what)
+    if isinstance(node, Meant):
+        known = context.known(node)
+        return _text(context, row, known, what) if isinstance(known, Scalar) else placeholder(node.span)
     return context.interpolator.script(node.text, span_of(node), node.span)
 
 
@@ -176,7 +194,7 @@ def _texts_or_all(context: Context, row: Key, node: Node, what: str) -> nodes.Ex
 
 
 def _items(context: Context, node: Listing, what: str) -> nodes.Expression:
-    found = tuple(_value(context, TEXT, Entry("", item.span, item), f"an item of {what}") for item in node.items)
+    found = tuple(read_value(context, TEXT, Entry("", item.span, item), f"an item of {what}") for item in node.items)
     return nodes.ListExpression(span=node.span, items=found)
 
 
@@ -193,7 +211,7 @@ def _map(context: Context, row: Key, node: Node, what: str) -> nodes.Expression:
             help = "write one text; a list or map can be given as JSON, in quotes"
             context.report("WFE0103", f"`{key}` takes a text, not {kind_of(value)}", value.span, help)
         else:
-            entries.append((key, entry.key_span, _value(context, TEXT, entry, f"`{key}`")))
+            entries.append((key, entry.key_span, read_value(context, TEXT, entry, f"`{key}`")))
     return nodes.MapExpression(span=node.span, entries=tuple(entries))
 
 
@@ -248,7 +266,7 @@ def _table(context: Context, row: Key, node: Node, what: str) -> nodes.Expressio
     entries: Entries = []
     for key, entry in mapping.entries.items():
         if key in row.keys:
-            value = _value(context, row.keys[key], entry, f"`{key}`")
+            value = read_value(context, row.keys[key], entry, f"`{key}`")
             name = "import" if key == "dynamic_import" else key
             if name != key and name in mapping.entries:
                 message = f"`{key}` is the older spelling of `{name}`, which is there too"

@@ -24,7 +24,7 @@ from ..interpolation_text import input_path
 from ..source import Span
 from ..suggest import did_you_mean, nearest
 from .positions import span_of
-from .tree import Broken, Entry, Listing, Mapping, Node, Scalar, kind_of, words_in
+from .tree import Broken, Entry, Listing, Mapping, Meant, Node, Scalar, kind_of, words_in
 
 __all__ = ["TEXT_HELP", "Context", "Guesses", "is_dynamic", "placeholder"]
 
@@ -138,6 +138,8 @@ class Context:
         """Return the node with its load-time variables put in; Broken where it is known only when running."""
         if not isinstance(node, Scalar) or not is_dynamic(node):
             return node
+        if isinstance(node, Meant) and isinstance(node.meaning, nodes.Literal):
+            return _node_of(node.meaning.value, node)
         there, value = self.interpolator.literal(node.text, span_of(node), node.span)
         return _node_of(value, node) if there else Broken(node.span)
 
@@ -270,6 +272,8 @@ class Context:
 
     def text(self, node: Scalar) -> nodes.Expression:
         """Return a scalar of the configuration: a value, or a text with what is put into it."""
+        if isinstance(node, Meant):
+            return node.meaning
         if not is_dynamic(node):
             return nodes.Literal(span=node.span, value=node.value)
         return self.interpolator.text(node.text, span_of(node), node.span)
@@ -280,7 +284,7 @@ class Context:
         A node, of any kind, where it is just one variable that is known now; else an expression.
         """
         reference = self.interpolator.whole(node.text)
-        if reference is None:
+        if reference is None or isinstance(node, Meant) or self.interpolator.keep:
             return self.text(node)
         found = self.interpolator.resolve(reference, node.span)
         if found is None:
@@ -304,7 +308,7 @@ class Context:
         """Return what an expression's place holds: a text is an expression, anything else a value."""
         if isinstance(node, Broken):
             return placeholder(node.span)
-        if not isinstance(node, Scalar) or not isinstance(node.value, str) or node.verbatim:
+        if not isinstance(node, Scalar) or not isinstance(node.value, str) or node.verbatim or isinstance(node, Meant):
             return self.value(node)
         if not node.text.strip():
             help = "write one, as in `inputs.region`; a text is one in quotes of its own: `\"'eu'\"`"
@@ -324,6 +328,8 @@ class Context:
 
 def is_dynamic(node: Scalar) -> bool:
     """Whether anything has to be put into a text."""
+    if isinstance(node, Meant):
+        return True
     return isinstance(node.value, str) and not node.verbatim and ("((" in node.text or OPENING in node.text)
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from .. import nodes
 from ..diagnostics.model import Label
 from ..source import Span
 from .conditions import field_expression
-from .context import Context, placeholder
+from .context import NAME, Context, placeholder
 from .tree import Listing, Mapping, Node
 
-__all__ = ["Entries", "build_inputs", "build_outputs", "read_type"]
+__all__ = ["INPUT_KEYS", "OUTPUT_KEYS", "Entries", "build_inputs", "build_outputs", "read_type"]
+
+INPUT_KEYS: Final = ("name", "path", "json_path")
+OUTPUT_KEYS: Final = ("name", "type", "path", "json_path")
 
 Entries = tuple[tuple[str, Span, nodes.Expression], ...]
 """Names, where they stand, and the expressions they are given."""
@@ -26,7 +31,7 @@ def build_inputs(context: Context, node: Node) -> Entries | None:
         mapping = context.as_map(item, "an item of `inputs`", "as in `- name: version`")
         if mapping is None:
             continue
-        name, span = _listed_name(context, mapping, ("name", "path", "json_path"), "an input")
+        name, span = _listed_name(context, mapping, INPUT_KEYS, "an input")
         if name is None:
             continue
         if name in found:
@@ -59,7 +64,7 @@ def build_outputs(context: Context, node: Node) -> tuple[nodes.OutputDeclaration
         mapping = context.as_map(item, "an item of `outputs`", "as in `{name: image, type: string}`")
         if mapping is None:
             continue
-        name, span = _listed_name(context, mapping, ("name", "type", "path", "json_path"), "an output")
+        name, span = _listed_name(context, mapping, OUTPUT_KEYS, "an output")
         if name is None:
             context.unread.update(("WFE0207", "WFE0401"))
             continue
@@ -73,8 +78,8 @@ def build_outputs(context: Context, node: Node) -> tuple[nodes.OutputDeclaration
         if path_node is not None:
             written = (context.string(path_node, "`path`") or "").removeprefix("$").lstrip(".")
             path = tuple(written.split(".")) if written else ()
-            if not all(path):
-                help = "write names with dots between them, as in `report.totals`"
+            if not all(map(NAME.fullmatch, path)):
+                help = "write names with dots between them, as in `report.totals`; take items of lists in expressions"
                 context.report("WFE0122", f"`{written}` is no path of a field", path_node.span, help)
         found[name] = nodes.OutputDeclaration(span=span, name=name, type=type_text, path=path)
     return tuple(found.values())

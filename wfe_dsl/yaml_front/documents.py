@@ -1,5 +1,7 @@
 """A file with all that it includes: what stands at its top, which files come in, which workflow wins.
 
+A file of the text language may include one in YAML and the other way round: its suffix says which it is.
+
 Files are read once, however many ways lead to them. The workflows of the file itself come first, then
 those of its includes in order; of two with one id and version that of the including file wins.
 """
@@ -32,6 +34,7 @@ Read = Callable[[str], bytes]
 
 KEYS: Final = ("workflow", "workflows", "include")
 SOURCE_CODES: Final = {"size": "WFE0005", "encoding": "WFE0002", "control": "WFE0003"}
+TEXT_SUFFIX: Final = ".wfe"
 MAX_INCLUDES: Final = 1000
 MAX_INCLUDE_DEPTH: Final = 64
 
@@ -138,6 +141,8 @@ class Loader:
         self.diagnostics.add(SOURCE_CODES[error.kind], error.message, error.span, help)
 
     def _load_one(self, source: SourceFile) -> Loaded | None:
+        if source.path.endswith(TEXT_SUFFIX):
+            return self._load_text(source)
         result = read_yaml(source, self.diagnostics)
         root = result.root
         if root is None:
@@ -149,6 +154,25 @@ class Loader:
             self._add_workflows(root, loaded, {word for node in result.dropped for word in words_in(node)})
             if "include" in root.entries:
                 self._include(root.entries["include"], loaded)
+            return loaded
+        finally:
+            self.open.pop()
+
+    def _load_text(self, source: SourceFile) -> Loaded | None:
+        # Only who has a file of the text language pays for its reader; and it needs this package.
+        from ..text_front.bare_names import settle_names
+        from ..text_front.context import TextContext
+        from ..text_front.workflows import read_text
+
+        result = read_text(source, self.diagnostics)
+        if result is None:
+            return None
+        self.open.append(source)
+        try:
+            loaded = Loaded(source, result.span, [], [])
+            self._build_all(result.workflows, loaded, result.unread, TextContext)
+            loaded.workflows[:] = [settle_names(workflow) for workflow in loaded.workflows]
+            self._include_all(result.includes, loaded)
             return loaded
         finally:
             self.open.pop()
@@ -185,9 +209,14 @@ class Loader:
             if listing is not None and not listing.items:
                 self.diagnostics.add("WFE0107", "`workflows` is empty", listing.span, "a file has one at least")
             found.extend(() if listing is None else listing.items)
+        self._build_all(found, loaded, unread, Context)
+
+    def _build_all(
+        self, found: list[Node], loaded: Loaded, unread: Collection[str], context_type: type[Context]
+    ) -> None:
         first: dict[tuple[str, int], nodes.Workflow] = {}
         for node in found:
-            workflow = build_workflow(node, self.variables, self.diagnostics, self.step_types, unread)
+            workflow = build_workflow(node, self.variables, self.diagnostics, self.step_types, unread, context_type)
             if workflow is None:
                 continue
             key = (workflow.id, workflow.version)
@@ -207,6 +236,9 @@ class Loader:
         else:
             listing = self.context.as_list(node, "`include`", "paths, relative to this file")
             items = [] if listing is None else listing.items
+        self._include_all(items, loaded)
+
+    def _include_all(self, items: list[Node], loaded: Loaded) -> None:
         for item in items:
             written = self.context.string(item, "an item of `include`")
             if written is None:
@@ -227,9 +259,6 @@ class Loader:
             return None
         if path in self.loaded:
             return self.loaded[path]
-        if os.path.splitext(path)[1] == ".wfe":
-            self.context.not_yet("including a file of the text language", item.span, "include a .yaml file")
-            return None
         if len(self.loaded) >= MAX_INCLUDES or len(self.open) > MAX_INCLUDE_DEPTH:
             message = f"at most {MAX_INCLUDES:,} files are included, {MAX_INCLUDE_DEPTH} deep"
             help = "put workflows that belong together into one file, under `workflows:`"

@@ -16,7 +16,7 @@ from .scalars import core_value
 from .step_keys import is_misspelt
 from .tree import Listing, Mapping, Node, Scalar
 
-__all__ = ["BUILDERS", "Inner"]
+__all__ = ["APPROVE_KEYS", "BUILDERS", "PARALLEL_KEYS", "PUBLISH_KEYS", "WAIT_KEYS", "Inner"]
 
 MAX_ITERATIONS: Final = 2**53
 MAX_LIMIT: Final = 1_000_000
@@ -24,6 +24,10 @@ MAX_LIMIT: Final = 1_000_000
 CASES_HELP: Final = "a map from values to steps, as in `cases: {live: [{name: ship, config: {run: make ship}}]}`"
 EVENT_HELP: Final = "the name of the event, as in `event: paid`"
 MATRIX_HELP: Final = "names and lists, as in `matrix: {os: [debian, alpine]}`"
+PARALLEL_KEYS: Final = ("steps", "limit", "fail_fast")
+WAIT_KEYS: Final = ("event", "key", "since", "timeout", "on_timeout")
+PUBLISH_KEYS: Final = ("event", "key", "data")
+APPROVE_KEYS: Final = ("title", "options", "reject", "assignees", "timeout", "on_timeout")
 MISPLACED: Final = {"do": ("then", "else"), "then": ("do",)}
 
 StepsBuilder = Callable[[Context, Node, str], tuple[nodes.Step, ...]]
@@ -70,7 +74,7 @@ def _parallel(inner: Inner, node: Node) -> nodes.Block:
     node = inner.context.known(node)
     if not isinstance(node, Mapping):
         return nodes.Parallel(span=inner.mapping.span, steps=inner.steps(node, "`parallel`"))
-    guesses = inner.context.check_keys(node, ("steps", "limit", "fail_fast"), "`parallel`")
+    guesses = inner.context.check_keys(node, PARALLEL_KEYS, "`parallel`")
     steps: tuple[nodes.Step, ...] = ()
     if inner.context.require(node, "steps", "`parallel`", guesses, "the steps that run side by side"):
         steps = inner.steps(node.entries["steps"].value, "`parallel`")
@@ -236,7 +240,7 @@ def _sleep_until(inner: Inner, node: Node) -> nodes.Block:
 
 def _wait(inner: Inner, node: Node) -> nodes.Block:
     context = inner.context
-    mapping = _signal(inner, node, "wait", ("event", "key", "since", "timeout", "on_timeout"), EVENT_HELP)
+    mapping = _signal(inner, node, "wait", WAIT_KEYS, EVENT_HELP)
     since = mapping.get("since")
     moment: nodes.Expression | None = None
     if since is not None:
@@ -255,7 +259,7 @@ def _wait(inner: Inner, node: Node) -> nodes.Block:
 
 
 def _publish(inner: Inner, node: Node) -> nodes.Block:
-    mapping = _signal(inner, node, "publish", ("event", "key", "data"), EVENT_HELP)
+    mapping = _signal(inner, node, "publish", PUBLISH_KEYS, EVENT_HELP)
     data = mapping.get("data")
     return nodes.Publish(
         span=inner.mapping.span,
@@ -269,8 +273,7 @@ def _approve(inner: Inner, node: Node) -> nodes.Block:
     context = inner.context
     if isinstance(node, Scalar) and node.value is not None:
         return nodes.Approve(span=inner.mapping.span, title=context.text(node))
-    keys = ("title", "options", "reject", "assignees", "timeout", "on_timeout")
-    mapping = _signal(inner, node, "approve", keys, "the question, as in `title: Ship it?`")
+    mapping = _signal(inner, node, "approve", APPROVE_KEYS, "the question, as in `title: Ship it?`")
     title = mapping.get("title")
     text: nodes.Expression = nodes.Literal(span=mapping.span, value="")
     if title is None:

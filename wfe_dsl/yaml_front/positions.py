@@ -11,7 +11,7 @@ import re
 from typing import Final
 
 from ..source import LINE_ENDS, Span, SpanOf
-from .tree import Scalar
+from .tree import Placed, Scalar
 
 __all__ = ["span_of"]
 
@@ -22,6 +22,8 @@ LINE_END_LETTERS: Final = "\r\n\x85\u2028\u2029"
 
 def span_of(scalar: Scalar) -> SpanOf:
     """Return the function from offsets in ``scalar.text`` (start, end exclusive) to the span in the file."""
+    if isinstance(scalar, Placed) and not scalar.verbatim:
+        return scalar.places()
     span, text = scalar.span, scalar.text
     quotes = 1 if scalar.style in ("'", '"') else 0
     if scalar.verbatim:

@@ -23,9 +23,9 @@ RETRY_KEYS: Final = (
     "on",
     "max_elapsed",
 )
+BEHAVIOR_KEYS: Final = ("type", "interval", "max_retries")
 OUTCOMES: Final = ("failure", "error", "timeout")
-BEHAVIORS: Final = ("retry", "suspend", "terminate")
-LATER_BEHAVIORS: Final = {"compensate": "undo the step's work in its `on_failure:` hook"}
+BEHAVIORS: Final = ("retry", "suspend", "terminate", "compensate")
 OLD_INTERVAL_MS: Final = 60_000
 OLD_MAX_RETRIES: Final = 3
 DEFAULT_JITTER: Final = 0.5
@@ -58,7 +58,6 @@ def build_retry(context: Context, entry: Entry) -> nodes.Retry | None:
         attempts = context.integer(node, "`retry`", 0, MAX_ATTEMPTS)
         if attempts is None:
             return None
-        _warn_without_end(context, attempts, entry, "`retry: 3` tries three times in all")
         return nodes.Retry(span=entry.key_span.to(node.span), attempts=attempts)
     mapping = context.as_map(node, "`retry`", "or the number of attempts in all, as in `retry: 3`")
     if mapping is None:
@@ -70,8 +69,6 @@ def build_retry(context: Context, entry: Entry) -> nodes.Retry | None:
     exit_codes: tuple[int, ...] = ()
     if context.require(mapping, "attempts", "`retry`", guesses, "how many tries in all, the first included"):
         attempts = context.integer(mapping.entries["attempts"].value, "`attempts`", 0, MAX_ATTEMPTS)
-        if attempts is not None:
-            _warn_without_end(context, attempts, mapping.entries["attempts"], "set how many tries in all")
     for key, given in mapping.entries.items():
         value = given.value
         if key == "interval":
@@ -108,15 +105,12 @@ def build_error_behavior(context: Context, entry: Entry) -> nodes.Retry | nodes.
         settings = context.as_map(node, "`error_behavior`", "as in `error_behavior: {type: suspend}`")
         if settings is None:
             return None
-        guesses = context.check_keys(settings, ("type", "interval", "max_retries"), "`error_behavior`")
+        guesses = context.check_keys(settings, BEHAVIOR_KEYS, "`error_behavior`")
         if not context.require(settings, "type", "`error_behavior`", guesses, f"one of: {', '.join(BEHAVIORS)}"):
             return None
         kind = settings.entries["type"].value
     word = context.string(kind, "`type` of `error_behavior`")
     if word is None:
-        return None
-    if word in LATER_BEHAVIORS:
-        context.not_yet(f"`error_behavior` `{word}`", kind.span, LATER_BEHAVIORS[word])
         return None
     if context.choice(kind, "`error_behavior`", BEHAVIORS) is None:
         return None
@@ -134,8 +128,6 @@ def build_error_behavior(context: Context, entry: Entry) -> nodes.Retry | nodes.
     if settings is not None and "max_retries" in settings.entries:
         given = settings.entries["max_retries"]
         retries = context.integer(given.value, "`max_retries`", 0, MAX_ATTEMPTS - 1)
-        if retries is not None:
-            _warn_without_end(context, retries, given, "set how many times to try again")
     attempts = 1 if retries is None else retries + 1 if retries else 0
     return nodes.Retry(span=span, attempts=attempts, interval_ms=OLD_INTERVAL_MS if interval is None else interval)
 
@@ -146,11 +138,6 @@ def build_fail_fast(context: Context, node: Node) -> str:
     if isinstance(node, Scalar) and isinstance(node.value, bool):
         return "cancel" if node.value else "never"
     return context.choice(node, "`fail_fast`", ("never", "cancel", "stop")) or "never"
-
-
-def _warn_without_end(context: Context, count: int, entry: Entry, help: str) -> None:
-    if count == 0:
-        context.report("WFE0118", "this is tried again without end", entry.value.span, help)
 
 
 def _jitter(context: Context, node: Node) -> float:

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["LATER_TYPES", "STEP_TYPES", "Key", "StepType"]
+__all__ = ["MAP", "MEMORY", "STEP_TYPES", "Key", "StepType"]
 
 
 _EXAMPLES: Final = {"run": "make", "script": "output('answer', 42)", "command": "[make, all]"}
@@ -41,7 +41,8 @@ class Key(msgspec.Struct, frozen=True):
 class StepType(msgspec.Struct, frozen=True):
     """``one_of``: groups of which exactly one key has to be there. ``needs``: a key, and those it can't do
     without. ``unless``: a key that has to be there, but for another one. ``spellings``: older names of keys.
-    ``later``: keys that a later version brings, and what to do until then."""
+    ``later``: keys that a later version brings, and what to do until then. ``unkept``: keys that are checked and
+    that nothing looks at where such a step runs, and what to do about that."""
 
     keys: Mapping[str, Key]
     one_of: tuple[tuple[str, ...], ...] = ()
@@ -49,6 +50,7 @@ class StepType(msgspec.Struct, frozen=True):
     unless: tuple[tuple[str, str], ...] = ()
     spellings: Mapping[str, str] = {}
     later: Mapping[str, str] = {}
+    unkept: Mapping[str, str] = {}
 
     @property
     def has_required(self) -> bool:
@@ -173,6 +175,7 @@ STEP_TYPES: Final[dict[str, StepType]] = {
         },
         one_of=(("run", "file"),),
         later={"sandbox": "leave it out: the script has the rights of whoever starts the run"},
+        unkept={"inputs": "hand a path over as an output of the step that made it, and read it from the environment"},
     ),
     "deno": StepType(
         keys={
@@ -187,7 +190,11 @@ STEP_TYPES: Final[dict[str, StepType]] = {
         one_of=(("script", "file"),),
     ),
     "python": StepType(
-        keys={"call": Key("text", required=True, example="package.module:function"), "timeout": TIMEOUT},
+        keys={
+            "call": Key("text", required=True, example="package.module:function"),
+            "isolate": FLAG,
+            "timeout": TIMEOUT,
+        },
     ),
     "workflow": StepType(
         keys={
@@ -199,6 +206,9 @@ STEP_TYPES: Final[dict[str, StepType]] = {
             "timeout": TIMEOUT,
         },
         spellings={"workflow_version": "version"},
+    ),
+    "activity": StepType(
+        keys={"activity": Key("name", required=True, example="charge-card"), "timeout": TIMEOUT},
     ),
     "container": StepType(keys=CONTAINER, one_of=(("run", "command"),)),
     "containerd": StepType(
@@ -249,6 +259,3 @@ STEP_TYPES: Final[dict[str, StepType]] = {
     "rustup-component": RUSTUP,
     "rustup-target": RUSTUP,
 }
-
-LATER_TYPES: Final = {"activity": "do the work in a `shell` step"}
-"""Types that a later version brings, and what to write until then."""

@@ -28,7 +28,7 @@ from .step_keys import (
     UNDER_CONFIG,
     is_misspelt,
 )
-from .step_types import LATER_TYPES, STEP_TYPES
+from .step_types import STEP_TYPES
 from .tree import Mapping, Node, words_in
 
 __all__ = ["build_hooks", "build_steps"]
@@ -233,8 +233,6 @@ def _task(context: Context, mapping: Mapping) -> tuple[nodes.Task, Entries | Non
             values = context.value(config_node)
         elif config_node is not None:
             context.as_map(config_node, "`config`")
-    elif type_name in LATER_TYPES:
-        context.not_yet(f"a step of type `{type_name}`", type_span, LATER_TYPES[type_name])
     elif type_name is not None:
         known = (*STEP_TYPES, *context.step_types)
         help = did_you_mean(type_name, known) or f"it is one of: {', '.join(FIRST_TYPES)} …"

@@ -7,9 +7,10 @@ from typing import Final
 
 import msgspec
 
-from ..source import Span
+from .. import nodes
+from ..source import Span, SpanOf
 
-__all__ = ["Broken", "Entry", "Listing", "Mapping", "Node", "Scalar", "kind_of", "words_in"]
+__all__ = ["Broken", "Entry", "Listing", "Mapping", "Meant", "Node", "Placed", "Scalar", "kind_of", "words_in"]
 
 LONGEST_WORD: Final = 200
 
@@ -28,6 +29,20 @@ class Scalar(msgspec.Struct, gc=False):
     begin: int
     end: int
     verbatim: bool = False
+
+
+class Meant(Scalar, gc=False, kw_only=True):
+    """A scalar that a program made: it stands for an expression, and its text only shows it."""
+
+    meaning: nodes.Expression
+
+
+class Placed(Scalar, gc=False):
+    """A scalar of another notation, which knows itself where its letters stand in the source."""
+
+    def places(self) -> SpanOf:
+        """Return the function from offsets in ``text`` (start, end exclusive) to the span in the file."""
+        raise NotImplementedError
 
 
 class Entry(msgspec.Struct, gc=False):

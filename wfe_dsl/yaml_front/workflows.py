@@ -20,6 +20,7 @@ from .data import read_type
 from .recovery import read_recovery
 from .step_keys import HOOKS
 from .steps import build_hooks, build_steps
+from .surroundings import build_concurrency, build_services, build_shared_volume
 from .tree import Broken, Entry, Listing, Mapping, Node, Scalar
 
 __all__ = ["build_workflow"]
@@ -37,14 +38,14 @@ KEYS: Final = (
     "defaults",
     "durability",
     "requires",
+    "concurrency",
+    "services",
+    "shared_volume",
     "steps",
 )
 LATER: Final = {
     "secrets": "have the script that needs one read it, from a file or by a command",
-    "concurrency": "start such runs one after the other",
     "schedule": "have cron or a timer of the system start it with `wfec run`",
-    "services": "start what is needed in a first step, and stop it under `ensure:`",
-    "shared_volume": "give the steps one `working_dir:`",
 }
 DEFAULTS_KEYS: Final = ("timeout", "retry", "error_behavior", "env", "working_dir", "shell")
 DECLARATION_KEYS: Final = ("type", "default", "description", "enum")
@@ -58,14 +59,16 @@ def build_workflow(
     diagnostics: Diagnostics,
     step_types: Collection[str],
     unread: Collection[str] = (),
+    context_type: type[Context] = Context,
 ) -> nodes.Workflow | None:
     """Return the workflow that a map describes; None where too little of it is there.
 
-    ``unread`` are words in parts of the file that could not be read.
+    ``unread`` are words in parts of the file that could not be read. ``context_type`` reads values as the
+    file's notation has them.
     """
     inputs = node.get("inputs") if isinstance(node, Mapping) else None
     declared = set(inputs.entries) if isinstance(inputs, Mapping) else ()
-    context = Context(Interpolator(variables, declared, diagnostics), diagnostics, step_types)
+    context = context_type(Interpolator(variables, declared, diagnostics), diagnostics, step_types)
     context.unread.update(unread)
     mapping = context.as_map(node, "a workflow", "it has an `id`, a `version` and `steps`")
     if mapping is None:
@@ -114,6 +117,11 @@ def build_workflow(
         error_behavior=behavior,
         durability=_durability(context, entries["durability"].value) if "durability" in entries else "",
         requires=_requires(context, entries["requires"].value) if "requires" in entries else (),
+        concurrency=build_concurrency(context, entries["concurrency"].value) if "concurrency" in entries else None,
+        services=build_services(context, entries["services"].value) if "services" in entries else (),
+        shared_volume=(
+            build_shared_volume(context, entries["shared_volume"].value) if "shared_volume" in entries else None
+        ),
     )
     # Not before the last part has been read.
     return msgspec.structs.replace(workflow, unread=frozenset(context.unread)) if context.unread else workflow

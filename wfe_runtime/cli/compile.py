@@ -6,14 +6,13 @@ The same workflows give the same bytes, in any folder and on any machine.
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 
 from wfe_vm.program_file import write_program_file
 
 from .definitions import load
 from .documents import read_variables
-from .exits import MISSING, SUCCEEDED, CommandError, UsageError
+from .exits import SUCCEEDED, UsageError
+from .files import replace_file
 from .options import add_variable_options
 from .output import print_line, print_lines
 from .texts import harmless
@@ -48,35 +47,10 @@ def execute(arguments: argparse.Namespace) -> int:
     programs.sort(key=lambda found: not found.own)
     if arguments.output is not None:
         data = write_program_file((found.program, found.source_map) for found in programs)
-        _replace(arguments.output, data)
+        replace_file(arguments.output, data)
     if arguments.hash:
         print_lines(f"{found.program.workflow} {found.program.version} {found.hash}" for found in programs)
     else:
         count = f"{len(programs)} program{'' if len(programs) == 1 else 's'}"
         print_line(f"{harmless(arguments.output)}: {count}, {len(data):,} bytes")
     return SUCCEEDED
-
-
-def _replace(path: str, data: bytes) -> None:
-    """Write a file so that it is there whole or as it was before."""
-    folder = os.path.dirname(path) or "."
-    try:
-        descriptor, temporary = tempfile.mkstemp(prefix=".wfc-", dir=folder)
-        try:
-            with open(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(descriptor)
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise CommandError(f"{path} can't be written: {error.strerror}", None, MISSING) from error
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

@@ -23,7 +23,16 @@ from ..providers.contracts import ProgramRow
 from .exits import DEFINITION, NOT_FOUND, CommandError, DefinitionError, UsageError
 from .output import is_terminal, print_error
 
-__all__ = ["Found", "choose", "load", "missing_path", "program_rows", "use_colour"]
+__all__ = [
+    "COMPILED",
+    "Found",
+    "choose",
+    "load",
+    "missing_path",
+    "named",
+    "program_rows",
+    "use_colour",
+]
 
 COMPILED: Final = ".wfc"
 PREFERRED: Final = ("ci", "main")
@@ -88,6 +97,20 @@ def choose(programs: Sequence[Found], workflow: str | None, path: str) -> Found:
     if not own:
         raise UsageError(f"{path} has no workflow of its own, it only includes others", "run the file that has it")
     raise UsageError(f"{path} has several workflows: {listed}", f"say which: wfec run {path} {next(iter(own))}")
+
+
+def named(programs: Sequence[Found], workflow: str | None, path: str) -> list[Found]:
+    """Return the programs of a workflow in all its versions, or all where none is named.
+
+    Raises CommandError (4) for a workflow that is not there.
+    """
+    if workflow is None:
+        return list(programs)
+    names = {found.program.workflow for found in programs}
+    if workflow not in names:
+        hint = did_you_mean(workflow, names) or f"it has: {', '.join(sorted(names))}"
+        raise CommandError(f"{path} has no workflow {workflow!r}", hint, NOT_FOUND)
+    return [found for found in programs if found.program.workflow == workflow]
 
 
 def program_rows(programs: Sequence[Found]) -> list[ProgramRow]:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import argparse
 
-from wfe_dsl.suggest import did_you_mean
 from wfe_vm.disasm import disassemble, listing
 
-from .definitions import load
+from .definitions import load, named
 from .documents import read_variables
-from .exits import NOT_FOUND, SUCCEEDED, CommandError
+from .exits import SUCCEEDED
 from .options import add_variable_options
 from .output import print_line, print_lines
 from .texts import harmless, to_json
@@ -34,12 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     programs = load(arguments.file, read_variables(arguments.var, arguments.vars_file))
-    if arguments.workflow is not None:
-        names = {found.program.workflow for found in programs}
-        programs = [found for found in programs if found.program.workflow == arguments.workflow]
-        if not programs:
-            hint = did_you_mean(arguments.workflow, names) or f"it has: {', '.join(sorted(names))}"
-            raise CommandError(f"{arguments.file} has no workflow {arguments.workflow!r}", hint, NOT_FOUND)
+    programs = named(programs, arguments.workflow, arguments.file)
     if arguments.json:
         print_line(to_json([listing(found.program, found.source_map) for found in programs]))
         return SUCCEEDED

@@ -15,8 +15,10 @@ from .documents import read_map, split_assignment
 __all__ = ["read_inputs"]
 
 
-def read_inputs(program: Program, assignments: list[str], path: str | None) -> dict[str, Any]:
+def read_inputs(program: Program, assignments: list[str], path: str | None, *, partial: bool = False) -> dict[str, Any]:
     """Return the inputs for a workflow, checked; those of the command line go before the file's.
+
+    ``partial`` takes it that more may be given later: one that is missing is left out.
 
     Raises InputError that names every one that is missing, unknown, ill-typed or outside its enum;
     UsageError for an assignment without ``=`` and a file that holds no map.
@@ -40,7 +42,7 @@ def read_inputs(program: Program, assignments: list[str], path: str | None) -> d
             unreadable.add(name)
             del given[name]
     try:
-        complete = check_inputs(program, given)
+        complete = check_inputs(program, given, partial=partial)
     except InputError as error:
         missing = tuple(f"{name}: missing" for name in unreadable)
         problems += [problem for problem in error.problems if not problem.startswith(missing or ("\0",))]

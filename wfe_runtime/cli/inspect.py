@@ -10,7 +10,17 @@ from typing import Any, Final
 
 from wfe_vm.events import Started
 from wfe_vm.outcome import UNFINISHED_STATUSES
-from wfe_vm.phases import PARKED, READY, WAIT_ANSWER, WAIT_CHILD, WAIT_EVENT, WAIT_FORK, WAIT_STEP, WAIT_TIMER
+from wfe_vm.phases import (
+    PARKED,
+    READY,
+    WAIT_ANSWER,
+    WAIT_CHILD,
+    WAIT_EVENT,
+    WAIT_FORK,
+    WAIT_STEP,
+    WAIT_TIMER,
+    WAIT_UNDO,
+)
 from wfe_vm.program import Signal
 from wfe_vm.state import Pointer, Record, State
 
@@ -42,6 +52,7 @@ WAITS: Final = {
     WAIT_FORK: "its branches",
     WAIT_EVENT: "an event",
     WAIT_ANSWER: "an answer",
+    WAIT_UNDO: "its compensations",
     PARKED: "a resume",
 }
 

@@ -27,9 +27,17 @@ __all__ = ["VERBS", "main", "run", "verb_parser", "version"]
 PROGRAM: Final = "wfec"
 
 VERBS: Final[dict[str, tuple[str, str]]] = {
+    "new": ("author", "write a starter file"),
     "check": ("author", "find the mistakes in workflow files without running anything"),
     "compile": ("author", "compile a file to a program file that needs no source"),
+    "fmt": ("author", "lay workflow files out in the one canonical style"),
+    "convert": ("author", "write a file in another notation, with the same programs"),
     "disasm": ("author", "show a compiled program's steps and code"),
+    "graph": ("author", "draw a workflow file, or a run with its statuses"),
+    "plan": ("author", "show what a run would do, without running anything"),
+    "diff": ("author", "show what changed between two workflows, files or runs"),
+    "explain": ("author", "explain a diagnostic by its code"),
+    "schema": ("author", "print the JSON Schema of workflow files, for editors"),
     "run": ("run", "run a workflow in the foreground"),
     "resume": ("run", "go on with a run that was suspended, or whose process is gone"),
     "retry": ("run", "reopen a failed run at the steps that failed"),

@@ -1,0 +1,238 @@
+"""A Python function as a step: finding it, holding arguments and result to its type hints, what it is told.
+
+This file owns what a call means, wherever it runs: in this process (``python``) or in one of its own
+(``python_child``). It starts no thread and no process.
+
+Rules:
+
+1. Arguments go by name. What the hints say is checked before the function is called; a hint that
+   ``msgspec`` can't check (a class of the user's own) takes what is given.
+2. A result is plain data: a map, a dataclass or a ``msgspec.Struct`` gives its members as outputs, nothing
+   gives none, any other value is the one declared output or, where none is declared, ``result``.
+3. Nothing is pickled, ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+import threading
+import traceback
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from wfe_vm.outcome import Failure
+from wfe_vm.values import check_plain, describe
+
+from .problems import TaskProblem
+
+__all__ = ["Call", "CallContext", "failure_of", "find_function", "missing_module", "outputs_of", "prepare_call"]
+
+TRACEBACK_BYTES: Final = 4 * 1024
+"""What a failure tells of the traceback: its last part."""
+
+
+class CallContext:
+    """What a function learns of its attempt if it has a parameter annotated with this class.
+
+    ``run``, ``step`` (its path), ``attempt``, ``idempotency_key`` (the same over attempts) and ``fence``
+    say which attempt it is; ``cancelled`` is set when it is to stop, ``log`` writes a line to its log.
+    """
+
+    __slots__ = ("_write", "attempt", "cancelled", "fence", "idempotency_key", "run", "step")
+
+    def __init__(
+        self, run: str, step: str, attempt: int, idempotency_key: str, fence: int, write: Callable[[bytes], None]
+    ) -> None:
+        self.run = run
+        self.step = step
+        self.attempt = attempt
+        self.idempotency_key = idempotency_key
+        self.fence = fence
+        self.cancelled = threading.Event()
+        self._write = write
+
+    def log(self, message: str) -> None:
+        """Write a line to the step's log. May be called from any thread."""
+        self._write(message.encode("utf-8", "replace") + b"\n")
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A function with its checked arguments. ``is_async``: calling it gives something to await."""
+
+    function: Callable[..., Any]
+    arguments: dict[str, Any]
+    is_async: bool
+
+
+def find_function(name: str, registered: Mapping[str, Callable[..., Any]], folder: str) -> Callable[..., Any]:
+    """Return the function that ``call`` names: a registered one, or ``module:function``.
+
+    Modules are looked for where Python looks and, after that, in ``folder``. Raises TaskProblem
+    (``executor``) that says what was looked for.
+    """
+    if name in registered:
+        return registered[name]
+    module_name, colon, path = name.partition(":")
+    if not colon:
+        known = f"; registered are {', '.join(sorted(registered))}" if registered else ""
+        raise TaskProblem(
+            "executor", f"no function is registered as {name}{known}; one of a module is written module:function"
+        )
+    if folder not in sys.path:
+        sys.path.append(folder)
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (module_name == error.name or module_name.startswith(f"{error.name}.")):
+            places = f"not where Python looks, nor in {folder}"
+            raise TaskProblem("executor", f"the Python module {error.name} was not found, {places}") from None
+        raise TaskProblem("executor", f"the Python module {module_name} can't be imported: {error}") from error
+    except Exception as error:  # whatever the module's own code raises
+        message = f"the Python module {module_name} can't be imported: {type(error).__name__}: {error}"
+        raise TaskProblem("executor", message, traceback=_tail(error)) from error
+    for part in path.split("."):
+        found = getattr(found, part, None)
+        if found is None:
+            raise TaskProblem("executor", f"the Python module {module_name} has no {path}")
+    if not callable(found):
+        raise TaskProblem("executor", f"{name} is no function, but {type(found).__name__}")
+    function: Callable[..., Any] = found
+    return function
+
+
+def missing_module(name: str, registered: Mapping[str, Callable[..., Any]]) -> str | None:
+    """Say what this host lacks for a call of that name, as far as that can be told without running any code."""
+    if name in registered:
+        return None
+    module, colon, _ = name.partition(":")
+    if not colon:
+        return f"a Python function that is registered as {name}"
+    package = module.partition(".")[0]
+    here = os.path.join(os.getcwd(), package)
+    if package in sys.modules or os.path.isdir(here) or os.path.isfile(f"{here}.py"):
+        return None
+    try:
+        found = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        found = None
+    return None if found is not None else f"the Python module {package}"
+
+
+def prepare_call(name: str, function: Callable[..., Any], given: Mapping[str, Any], context: CallContext) -> Call:
+    """Hold arguments to a function's parameters and hints.
+
+    Raises TaskProblem (``type``) that names the argument: one that is missing, that the function does not
+    take, or that does not fit.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # a builtin without one
+        return Call(function, dict(given), False)
+    hints = _hints_of(function)
+    arguments: dict[str, Any] = {}
+    takes_any = False
+    for parameter in signature.parameters.values():
+        hint = hints.get(parameter.name, parameter.annotation)
+        if hint is CallContext:
+            arguments[parameter.name] = context
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            takes_any = True
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            continue
+        elif parameter.kind is parameter.POSITIONAL_ONLY:
+            raise TaskProblem(
+                "type", f"{name} takes {parameter.name} by position only; a step gives its inputs by name"
+            )
+        elif parameter.name in given:
+            arguments[parameter.name] = _checked(name, parameter.name, given[parameter.name], hint)
+        elif parameter.default is parameter.empty:
+            raise TaskProblem("type", f"{name} needs the argument {parameter.name}; give it under `inputs:`")
+    for key in given:
+        if key in arguments:
+            continue
+        if not takes_any:
+            known = ", ".join(signature.parameters) or "none"
+            raise TaskProblem("type", f"{name} takes no argument {key}; it takes {known}")
+        arguments[key] = given[key]
+    called = function if inspect.isroutine(function) else type(function).__call__
+    return Call(function, arguments, inspect.iscoroutinefunction(called))
+
+
+def outputs_of(name: str, value: Any, declared: Sequence[str]) -> dict[str, Any]:
+    """Return the outputs that a function's result gives. Raises TaskProblem (``type``) for what no run can keep."""
+    if value is None:
+        return {}
+    if dataclasses.is_dataclass(value) or isinstance(value, msgspec.Struct):
+        value = _to_plain(name, value)
+    if type(value) is not dict:
+        value = {declared[0] if len(declared) == 1 else "result": value}
+    plain = _to_plain(name, value)
+    problem = check_plain(plain)
+    if problem is not None:
+        raise TaskProblem("type", f"the result of {name} is no plain data: {problem}")
+    outputs: dict[str, Any] = plain
+    return outputs
+
+
+def failure_of(name: str, error: BaseException) -> Failure:
+    """Return the failure of a function that raised, as text: the exception itself is never kept."""
+    try:
+        message = str(error)
+    except Exception:  # an exception that can't even say what it is
+        message = ""
+    kind = type(error).__qualname__
+    return Failure(
+        kind="throw",
+        message=f"{name} raised {kind}: {message}" if message else f"{name} raised {kind}",
+        details={"exception": f"{type(error).__module__}.{kind}", "traceback": _tail(error)},
+    )
+
+
+def _hints_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the hints of parameters, but for those whose names exist for type checkers alone."""
+    hints: dict[str, Any] = {}
+    module_names = getattr(inspect.unwrap(function), "__globals__", {})
+    for name, annotation in getattr(function, "__annotations__", {}).items():
+        holder = types.SimpleNamespace(__annotations__={name: annotation})
+        with contextlib.suppress(Exception):  # whatever evaluating a stranger's annotation raises
+            hints |= typing.get_type_hints(holder, globalns=module_names, include_extras=True)
+    return hints
+
+
+def _checked(name: str, parameter: str, value: Any, hint: Any) -> Any:
+    if hint is inspect.Parameter.empty or hint is Any or isinstance(hint, str):
+        return value
+    try:
+        return msgspec.convert(value, hint, strict=True)
+    except msgspec.ValidationError as error:
+        shown = getattr(hint, "__name__", None) or str(hint)
+        message = f"the argument {parameter} of {name} has to be {shown}, and {describe(value)} was given: {error}"
+        raise TaskProblem("type", message, argument=parameter) from None
+    except TypeError:  # a hint that is not msgspec's to check
+        return value
+
+
+def _to_plain(name: str, value: Any) -> Any:
+    try:
+        return msgspec.to_builtins(value, str_keys=True)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TaskProblem("type", f"the result of {name} is no plain data: {error}") from None
+
+
+def _tail(error: BaseException) -> str:
+    """Return the last part of a traceback, without the frames of this package."""
+    frames = error.__traceback__
+    while frames is not None and "wfe_runtime" in frames.tb_frame.f_globals.get("__name__", ""):
+        frames = frames.tb_next
+    text = "".join(traceback.format_exception(type(error), error, frames))
+    return text[-TRACEBACK_BYTES:]
