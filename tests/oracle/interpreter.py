@@ -516,8 +516,8 @@ class Oracle:
             since = stack.pop()
             if since is not None and since not in ("run", "now") and type(since) is not int:
                 raise Wrong("type")
-            since = {None: -2, "run": -2, "now": -1}.get(since, since)
-            row = {"place": (signal.event, text([stack.pop()])), "since": max(since, -2 if since in (-1, -2) else 0)}
+            since = max(since, 0) if type(since) is int else {None: -2, "run": -2, "now": -1}[since]
+            row = {"place": (signal.event, text([stack.pop()])), "since": since}
             self.wait(pointer, frame, "event", row)
         elif name == "APPROVE":
             stack.clear()
