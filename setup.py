@@ -15,6 +15,7 @@ COMPILED = (
     "wfe_vm.races",
     "wfe_vm.sagas",
     "wfe_vm.lifecycle",
+    "wfe_vm.signals",
     "wfe_vm.machine",
 )
 PURE = os.environ.get("WFE_PURE") == "1"

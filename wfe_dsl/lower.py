@@ -31,7 +31,7 @@ from .gathering import Gathering
 from .lower_expressions import ExpressionLowering
 from .resolve import by_name, by_value, resolve_workflow
 from .resolved import Resolved
-from .scopes import BODY, COMPENSATE, HOOK_NAMES, Part, Place, StepInfo
+from .scopes import BODY, COMPENSATE, HOOK_NAMES, ON_TIMEOUT, Part, Place, StepInfo
 from .source import Span
 from .surroundings import concurrency_row, preparation_of, service_rows, shared_volume_row
 from .tables import StepCode, declared, parameter, slot_names, step_row
@@ -208,6 +208,8 @@ class _Lowering:
         elif isinstance(body, nodes.Fail):
             lower(body.message, place)
             emitter.emit(op.FAIL, index)
+        elif isinstance(body, nodes.Wait | nodes.Approve | nodes.Publish):
+            self.signal(info, body, place)
         elif not isinstance(body, nodes.Sleep):
             raise InternalError(f"no code is laid out for a {info.kind}")
         elif body.until is not None:
@@ -325,6 +327,34 @@ class _Lowering:
             emitter.jump(op.JUMP, top)
         emitter.place(end)
         emitter.emit(op.END, info.index)
+
+    def signal(self, info: StepInfo, body: nodes.Wait | nodes.Approve | nodes.Publish, place: Place) -> None:
+        emitter, index = self.emitter, info.index
+        if isinstance(body, nodes.Approve):
+            self.expressions.lower(body.title, place)
+            for person in body.assignees:
+                self.expressions.lower(person, place)
+            emitter.emit_counted(op.MAKE_LIST, len(body.assignees))
+        else:
+            self.or_null(body.key, place)
+            self.or_null(body.since if isinstance(body, nodes.Wait) else body.data, place)
+        if isinstance(body, nodes.Publish):
+            emitter.emit(op.PUBLISH, index)
+            return
+        emitter.emit(op.WAIT if isinstance(body, nodes.Wait) else op.APPROVE, index)
+        if body.on_timeout is not None:
+            self.rows[index].on_timeout = emitter.begin_section()
+            self.steps(info, ON_TIMEOUT)
+            emitter.mark(info.span)
+            emitter.emit(op.TIMED_OUT, index)
+
+    def or_null(self, expression: nodes.Expression | None, place: Place) -> None:
+        """Leave a value on the stack, null where none is written."""
+        if expression is None:
+            self.emitter.load_constant(op.LOAD_CONST, None)
+        else:
+            self.expressions.lower(expression, place)
+            self.emitter.mark(expression.span)
 
     def assignment(self, info: StepInfo, body: nodes.Set, place: Place) -> None:
         emitter = self.emitter

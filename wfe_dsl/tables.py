@@ -30,7 +30,18 @@ _KINDS: Final = {"matrix": "for_each"}
 class StepCode:
     """What becomes known of a step while its code is laid out."""
 
-    __slots__ = ("branches", "child", "collect", "compensation", "entry", "exit", "frozen", "hooks", "undoable")
+    __slots__ = (
+        "branches",
+        "child",
+        "collect",
+        "compensation",
+        "entry",
+        "exit",
+        "frozen",
+        "hooks",
+        "on_timeout",
+        "undoable",
+    )
 
     def __init__(self) -> None:
         self.entry = vm.NO_PC
@@ -42,6 +53,7 @@ class StepCode:
         self.compensation = vm.NO_PC
         self.frozen: set[tuple[int, int]] = set()  # (depth, slot) of what the compensation reads
         self.undoable = False  # of the run
+        self.on_timeout = vm.NO_PC
 
 
 def step_row(resolved: Resolved, info: StepInfo, code: StepCode) -> vm.Step:
@@ -97,6 +109,7 @@ def step_row(resolved: Resolved, info: StepInfo, code: StepCode) -> vm.Step:
         compensate_on_failure=code.compensation != vm.NO_PC and node is not None and node.compensate_on_failure,
         frozen=tuple(sorted(code.frozen)),
         undoable=code.undoable,
+        signal=_signal(body, code.on_timeout),
     )
 
 
@@ -127,6 +140,16 @@ def parameter(declaration: nodes.InputDeclaration) -> vm.Parameter:
         default=default,
         enum=tuple(coerce(value, type) for value in declaration.enum),
     )
+
+
+def _signal(body: nodes.Block | None, on_timeout: int) -> vm.Signal | None:
+    if isinstance(body, nodes.Wait):
+        return vm.Signal(event=body.event, timeout_ms=body.timeout_ms or 0, on_timeout=on_timeout)
+    if isinstance(body, nodes.Approve):
+        return vm.Signal(
+            options=body.options, reject=body.reject, timeout_ms=body.timeout_ms or 0, on_timeout=on_timeout
+        )
+    return vm.Signal(event=body.event) if isinstance(body, nodes.Publish) else None
 
 
 def _retry(retry: nodes.Retry) -> vm.Retry:

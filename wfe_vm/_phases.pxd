@@ -8,6 +8,8 @@ cdef enum:
     WAIT_FORK = 4
     PARKED = 5
     GONE = 6
+    WAIT_EVENT = 7
+    WAIT_ANSWER = 8
     WAIT_UNDO = 10
     DECIDING = 11
     SUCCESS = 1

@@ -41,6 +41,9 @@ Bodies by kind::
                 case: <steps> JUMP end; ... end: END S
     while       top: <test> BRANCH_FALSE end; PASS S; <steps> JUMP top; end: END S
     until       top: PASS S; <steps> <test> BRANCH_FALSE top; END S
+    wait        <key> <since, or null: the run's start> WAIT S    [on_timeout: <steps> TIMED_OUT S]
+    approve     <title> <list of people> APPROVE S               [on_timeout: <steps> TIMED_OUT S]
+    publish     <key> <data> PUBLISH S
     parallel    FORK S          each branch elsewhere: <one step> END_BRANCH
     race        FORK S          likewise: its branches begin with its steps in the order of the table
     for_each    <list> FORK_EACH S    its one branch elsewhere: <steps> [<value> COLLECT S] END_BRANCH
@@ -123,6 +126,7 @@ def _row(
     synopsis: str,
     doc: str,
     jump_gives: str | None = None,
+    since: int = 1,
 ) -> Row:
     takes, _, gives = effect.partition("--")
     return Row(
@@ -135,6 +139,7 @@ def _row(
         synopsis=synopsis,
         doc=doc,
         jump_gives=None if jump_gives is None else tuple(jump_gives.split()),
+        since=since,
     )
 
 
@@ -218,6 +223,14 @@ ROWS: Final[tuple[Row, ...]] = (
     _row(82, "FINISH", "", "outputs --", "stop", "finish", "Ends the run's own body with these outputs."),
     _row(83, "END_COMPENSATION", "step", "--", "suspend stop", "end compensation of {0}",
          "Ends this pointer: the step has been undone, and what was registered before it is undone next."),
+    _row(90, "WAIT", "step", "key since --", "suspend stop may_fail", "wait for the event of {0}",
+         "Waits for an event of that key published since then: ``run``, ``now``, a time or null.", since=2),
+    _row(91, "APPROVE", "step", "title people --", "suspend stop may_fail", "ask {0}",
+         "Waits for one of the step's options to be chosen by people.", since=2),
+    _row(92, "PUBLISH", "step", "key data --", "stop may_fail", "publish the event of {0}",
+         "Publishes an event with the advance, and ends the step well.", since=2),
+    _row(93, "TIMED_OUT", "step", "--", "stop", "end {0}, its time is over",
+         "Settles as a success a wait or approval whose time was over, after its steps for that case.", since=2),
 )
 # fmt: on
 

@@ -19,7 +19,6 @@ This file executes no instruction: a pointer that may go on is put among the sta
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Final
 
 import cython
@@ -28,6 +27,7 @@ import msgspec
 from .commands import EndRun, StartChild, StopChild, StopStep
 from .errors import ExpressionError, InternalError
 from .ids import derive_id, fraction
+from .moments import epoch_milliseconds
 from .outcome import Failure
 from .program import Program, Step
 from .rundata import STATUS_OF
@@ -55,7 +55,9 @@ if not cython.compiled:
         STARTS_OVER,
         STAYING,
         SUCCESS,
+        WAIT_ANSWER,
         WAIT_CHILD,
+        WAIT_EVENT,
         WAIT_FORK,
         WAIT_STEP,
         WAIT_TIMER,
@@ -85,6 +87,9 @@ TIMED_BY_MACHINE: Final = frozenset(
         "for_each",
         "sleep",
         "sleep_until",
+        "wait",
+        "approve",
+        "publish",
     )
 )
 """Kinds whose attempts' time limits are timers of the run; a task's is kept by whoever runs it."""
@@ -212,6 +217,7 @@ class Lifecycle(Sagas):
             frame.cause = None
             outputs = None
         state.drop_timer(frame.id, "timeout")
+        state.drop_wait(frame.id)
         if outcome != SUCCESS and state.registered and self._undo(state, pointer, frame, step, outcome, error):
             return
         frame.outcome = outcome
@@ -694,7 +700,11 @@ class Lifecycle(Sagas):
                 state.commands.append(StopStep(frame.id, frame.attempt))
             elif pointer.wait == WAIT_CHILD:
                 state.commands.append(StopChild(frame.id, frame.attempt, frame.child, True))
-            if pointer.wait in (WAIT_STEP, WAIT_CHILD, WAIT_TIMER) and frame.step and frame.phase == BODY:
+            if (
+                pointer.wait in (WAIT_STEP, WAIT_CHILD, WAIT_TIMER, WAIT_EVENT, WAIT_ANSWER)
+                and frame.step
+                and frame.phase == BODY
+            ):
                 state.records.append(
                     Record(
                         "ended",
@@ -746,6 +756,8 @@ class Lifecycle(Sagas):
     def _finish(self, state: State, status: str, outputs: dict[str, Any], error: Failure | None) -> None:
         for activation, kind in list(state.timers):
             state.drop_timer(activation, kind)
+        for activation in list(state.waits):
+            state.drop_wait(activation)
         state.suspended = False
         state.active = 0
         state.status = status
@@ -838,19 +850,11 @@ class Lifecycle(Sagas):
         self._wait_until(state, pointer, frame, state.time + milliseconds)
 
     def _sleep_until(self, state: State, pointer: Pointer, frame: Frame, moment: Any) -> None:
-        if type(moment) is str:
-            try:
-                parsed = msgspec.convert(moment, datetime)
-            except msgspec.ValidationError:
-                parsed = None
-            if parsed is None or parsed.tzinfo is None:
-                raise ExpressionError(
-                    "type", f"sleep_until needs a time like 2030-01-31T12:00:00Z and was given {moment!r}"
-                )
-            moment = int(parsed.timestamp() * 1000)
-        elif type(moment) is not int:
-            raise ExpressionError("type", f"sleep_until needs a time and was given {describe(moment)}")
-        self._wait_until(state, pointer, frame, moment)
+        due = epoch_milliseconds(moment)
+        if due is None:
+            shown = repr(moment) if type(moment) is str else describe(moment)
+            raise ExpressionError("type", f"sleep_until needs a time like 2030-01-31T12:00:00Z and was given {shown}")
+        self._wait_until(state, pointer, frame, due)
 
     def _wait_until(self, state: State, pointer: Pointer, frame: Frame, due: int) -> None:
         if due <= state.time:

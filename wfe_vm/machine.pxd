@@ -2,7 +2,6 @@ cimport cython
 
 from wfe_vm._opcodes cimport *
 from wfe_vm._phases cimport *
-from wfe_vm.lifecycle cimport Lifecycle
 from wfe_vm.operators cimport (
     add,
     check_bool,
@@ -21,10 +20,11 @@ from wfe_vm.operators cimport (
     remainder,
     subtract,
 )
+from wfe_vm.signals cimport Signals
 from wfe_vm.state cimport Frame, Pointer, State
 
 
-cdef class Machine(Lifecycle):
+cdef class Machine(Signals):
     cdef int* code
     cdef object code_array
     cdef list constants

@@ -25,10 +25,11 @@ from . import events
 from .commands import Command, RunStep, StopChild, StopStep
 from .errors import ExpressionError, InternalError
 from .library import FUNCTIONS_BY_NUMBER
-from .lifecycle import FORKS, Lifecycle
+from .lifecycle import FORKS
 from .limits import MAX_INSTRUCTIONS, MAX_STATE_BYTES
 from .outcome import FAILURE_KINDS, Failure
 from .program import HOST_SLOT, INPUTS_SLOT, RUN_SLOT, Program, unpack_code
+from .signals import Signals
 from .state import Delta, Pointer, State, pointer_from
 from .values import describe, size_of
 
@@ -151,7 +152,7 @@ class Advance(msgspec.Struct, frozen=True):
         return self.delta is None
 
 
-class Machine(Lifecycle):
+class Machine(Signals):
     """Advances runs of one program."""
 
     def __init__(
@@ -192,6 +193,8 @@ class Machine(Lifecycle):
                 state.time = before
                 return Advance(None, [])
             self._run_ready(state)
+            if state.stirred:
+                self._renew_subscriptions(state)
             self._update_status(state)
         except InternalError:
             raise
@@ -249,6 +252,10 @@ class Machine(Lifecycle):
             return self._apply_retry(state)
         if state.end is not None or not state.pointers:
             return False
+        if isinstance(event, events.EventArrived):
+            return self._apply_event_arrived(state, event)
+        if isinstance(event, events.Answered):
+            return self._apply_answered(state, event)
         if isinstance(event, events.Suspend):
             return self._apply_suspend(state)
         if isinstance(event, events.Resume):
@@ -351,7 +358,10 @@ class Machine(Lifecycle):
         """Let all that is due act, one after another: what one does may undo the next. Returns whether any was."""
         fired = False
         while (timer := state.take_due(time)) is not None:
-            self._fire(state, timer[0], timer[1])
+            if timer[1] == "wait":
+                self._run_out(state, timer[0])
+            else:
+                self._fire(state, timer[0], timer[1])
             fired = True
         return fired
 
@@ -823,7 +833,7 @@ class Machine(Lifecycle):
             state.outputs = self._checked_outputs(state, stack.pop())
             self._succeed(state, pointer, frame, {}, None)
         else:
-            raise InternalError(f"no such opcode: {op}")
+            self._carry_out_signal(state, pointer, frame, step, op, stack)
 
     def _update_status(self, state: State) -> None:
         if state.end is not None:
@@ -834,7 +844,7 @@ class Machine(Lifecycle):
             state.status = "cancelling"
         elif state.active:
             state.status = "running"
-        elif state.due():
+        elif state.due() or state.waits:
             state.status = "waiting"
         else:
             raise InternalError("the run has nothing left that could carry it on")

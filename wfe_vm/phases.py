@@ -16,6 +16,8 @@ WAIT_TIMER: Final = 3
 WAIT_FORK: Final = 4
 PARKED: Final = 5
 GONE: Final = 6  # it has ended; never stored
+WAIT_EVENT: Final = 7
+WAIT_ANSWER: Final = 8  # to an approval
 WAIT_UNDO: Final = 10  # its saga's compensations
 DECIDING: Final = 11  # whether it has won its race; never stored
 

@@ -46,12 +46,14 @@ cdef class State:
     cdef public long long suspended_at, size, active
     cdef public object outputs, end
     cdef public dict pointers, scopes, collected, timers, reopen, registered, located
+    cdef public dict waits, cursors, queues, subscribed
     cdef public list tolerated, warnings, heap
     # Changes since the last delta
     cdef public object ready
     cdef public list deciding, commands, records, removed, new_scopes, dropped_scopes, new_collected, dropped_collected
     cdef public list new_tolerated, new_warnings
     cdef public dict changed, changed_data, changed_timers, changed_reopen, changed_registered
+    cdef public dict changed_waits, changed_cursors, stirred
     cdef public bint changed_end
 
     cpdef Pointer add_pointer(self, long long parent, long long fork, long long index, int pc, tuple owners, long long slots)
@@ -65,6 +67,10 @@ cdef class State:
     cpdef drop_collected(self, long long activation)
     cpdef set_timer(self, long long activation, str kind, long long due)
     cpdef drop_timer(self, long long activation, str kind)
+    cpdef add_wait(self, long long activation, object row)
+    cpdef drop_wait(self, long long activation)
+    cpdef set_cursor(self, str name, str key, long long number)
+    cdef object _queue(self, long long activation, object row)
     cpdef keep_reopen(self, long long pointer_id, object row)
     cpdef drop_reopen(self, long long pointer_id)
     cpdef long long due(self)

@@ -30,9 +30,25 @@ from .outcome import Failure
 if not cython.compiled:
     from .phases import READY, WAIT_CHILD, WAIT_STEP
 
-__all__ = ["FORMAT_VERSION", "Delta", "Frame", "Pointer", "Record", "State", "decode_delta", "encode_delta"]
+__all__ = [
+    "FORMAT_VERSION",
+    "SINCE_NOW",
+    "SINCE_RUN",
+    "Delta",
+    "Frame",
+    "Pointer",
+    "Record",
+    "State",
+    "Waiting",
+    "decode_delta",
+    "encode_delta",
+]
 
 FORMAT_VERSION: Final = 1
+
+# From when on a wait takes events; any other number is a time in epoch milliseconds.
+SINCE_NOW: Final = -1  # from when the wait was reached
+SINCE_RUN: Final = -2  # from when the run was created
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -48,6 +64,21 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     status: str = ""
     outputs: dict[str, Any] | None = None
     error: Failure | None = None
+
+
+class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What an attempt of a step waits for from outside: ``kind`` is event or approval.
+
+    An event has ``name``, ``key`` and ``since``; an approval has ``title`` and ``assignees``.
+    """
+
+    kind: str
+    attempt: int
+    name: str = ""
+    key: str = ""
+    since: int = SINCE_RUN
+    title: str = ""
+    assignees: tuple[str, ...] = ()
 
 
 class Delta(msgspec.Struct, array_like=True):
@@ -74,6 +105,8 @@ class Delta(msgspec.Struct, array_like=True):
     registered: list[tuple[int, tuple[Any, ...] | None]] = []  # (number, what is to be undone; None: gone)
     hurried: bool = False
     compensated: bool = False
+    waits: list[tuple[int, Waiting | None]] = []  # (activation, what it waits for; None: nothing any more)
+    cursors: list[tuple[str, str, int]] = []  # (name, key, the number of the last event taken)
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -256,7 +289,11 @@ class State:
         self.tolerated: list[tuple[str, Failure | None]] = []
         self.warnings: list[str] = []
         self.end: tuple[str, dict[str, Any], Failure | None] | None = None
+        self.waits: dict[int, Waiting] = {}  # activation -> what it waits for, in the order in which it was reached
+        self.cursors: dict[tuple[str, str], int] = {}  # (name, key) of events -> the number of the last one taken
         # Derived, not stored
+        self.queues: dict[tuple[str, str], dict[int, None]] = {}  # (name, key) -> who waits, the first one first
+        self.subscribed: dict[tuple[str, str], tuple[int, int]] = {}  # -> activation and attempt that the store knows
         self.located: dict[int, Pointer] = {}  # activation -> pointer
         self.active: int = 0  # pointers that wait for a step or a child
         self.heap: list[tuple[int, int, str]] = []
@@ -281,6 +318,9 @@ class State:
         self.new_tolerated: list[tuple[str, Failure | None]] = []
         self.new_warnings: list[str] = []
         self.changed_end: bool = False
+        self.changed_waits: dict[int, Waiting | None] = {}
+        self.changed_cursors: dict[tuple[str, str], int] = {}
+        self.stirred: dict[tuple[str, str], None] = {}  # queues that have changed
 
     # Changes
 
@@ -352,6 +392,39 @@ class State:
         """Forget a timer, if there is one."""
         if self.timers.pop((activation, kind), None) is not None:
             self.changed_timers[activation, kind] = 0
+
+    def add_wait(self, activation: int, row: Waiting) -> None:
+        """Note what a frame waits for; an event's wait is the last in its queue."""
+        self.waits[activation] = row
+        self.changed_waits.pop(activation, None)  # so that the order in which they were reached shows
+        self.changed_waits[activation] = row
+        self._queue(activation, row)
+        if row.kind == "event":
+            self.stirred[row.name, row.key] = None
+
+    def drop_wait(self, activation: int) -> None:
+        """Forget what a frame waits for, if it does, and its limit of time."""
+        row = self.waits.pop(activation, None)
+        if row is None:
+            return
+        self.changed_waits[activation] = None
+        self.drop_timer(activation, "wait")
+        if row.kind == "event":
+            place = (row.name, row.key)
+            queue = self.queues[place]
+            del queue[activation]
+            if not queue:
+                del self.queues[place]
+            self.stirred[place] = None
+
+    def set_cursor(self, name: str, key: str, number: int) -> None:
+        """Note that the event of that number was taken."""
+        self.cursors[name, key] = number
+        self.changed_cursors[name, key] = number
+
+    def _queue(self, activation: int, row: Waiting) -> None:
+        if row.kind == "event":
+            self.queues.setdefault((row.name, row.key), {})[activation] = None
 
     def keep_reopen(self, pointer_id: int, row: tuple[Any, ...]) -> None:
         """Keep what a retry of the run would reopen."""
@@ -459,6 +532,8 @@ class State:
             list(self.changed_registered.items()),
             self.hurried,
             self.compensated,
+            list(self.changed_waits.items()),
+            [(name, key, number) for (name, key), number in self.changed_cursors.items()],
         )
         self.tolerated += self.new_tolerated
         self.warnings += self.new_warnings
@@ -488,8 +563,8 @@ class State:
                 self.scopes[owner][slot] = value
         for owner in delta.dropped:
             self.scopes.pop(owner, None)
-        for row in delta.pointers:
-            self.pointers[row[0]] = pointer_from(row)
+        for pointer in delta.pointers:
+            self.pointers[pointer[0]] = pointer_from(pointer)
         for id in delta.removed:
             self.pointers.pop(id, None)
         for activation in delta.uncollected:
@@ -513,6 +588,12 @@ class State:
                 self.registered[number] = registered
         self.hurried = delta.hurried
         self.compensated = delta.compensated
+        for activation, row in delta.waits:
+            self.waits.pop(activation, None)
+            if row is not None:
+                self.waits[activation] = row
+        for name, key, number in delta.cursors:
+            self.cursors[name, key] = number
         self.tolerated += delta.tolerated
         self.warnings += delta.warnings
         if delta.status in ("succeeded", "failed", "aborted", "terminated"):
@@ -532,6 +613,13 @@ class State:
                 self.active += 1
         self.heap = [(due, activation, kind) for (activation, kind), due in self.timers.items()]
         heapify(self.heap)
+        self.queues = {}
+        for activation, row in self.waits.items():
+            self._queue(activation, row)
+        self.subscribed = {}
+        for place, queue in self.queues.items():
+            first = next(iter(queue))
+            self.subscribed[place] = (first, self.waits[first].attempt)
 
     def snapshot(self) -> bytes:
         """Return the whole state as bytes: the same state gives the same bytes."""
@@ -556,6 +644,8 @@ class State:
                 sorted(self.registered.items()),
                 self.hurried,
                 self.compensated,
+                list(self.waits.items()),
+                [(name, key, number) for (name, key), number in sorted(self.cursors.items())],
             )
         )
 
@@ -590,6 +680,9 @@ def restore(data: bytes) -> State:
         if len(fields) > 16:  # what was stored before there were sagas ends here
             state.registered = dict(fields[16])
             state.hurried, state.compensated = fields[17:19]
+        if len(fields) > 19:  # or before there were waits for events
+            state.waits = {activation: msgspec.convert(row, Waiting) for activation, row in fields[19]}
+            state.cursors = {(name, key): number for name, key, number in fields[20]}
     except (
         msgspec.DecodeError,
         msgspec.ValidationError,

@@ -57,6 +57,10 @@ _KINDS_OF: Final = {
     op.FORK_EACH: ("for_each",),
     op.COLLECT: ("for_each",),
     op.PASS: ("while", "until"),
+    op.WAIT: ("wait",),
+    op.APPROVE: ("approve",),
+    op.PUBLISH: ("publish",),
+    op.TIMED_OUT: ("wait", "approve"),
 }
 """Which kinds of step an opcode may serve; any where it isn't listed."""
 
@@ -355,6 +359,8 @@ class _Flow:
             work.extend((pc, 0, (), inner) for pc in hooks if pc != NO_PC)
         if step.compensation != NO_PC:
             work.append((step.compensation, 0, (), within(context, _UNDO, index, step.depth)))
+        if step.signal is not None and step.signal.on_timeout != NO_PC:
+            work.append((step.signal.on_timeout, 0, (), body))
         if step.branches:
             if step.kind == "race":
                 self.check_race(index)

@@ -47,8 +47,14 @@ KINDS: Final = frozenset(
         "fail",
         "sleep",
         "sleep_until",
+        "wait",
+        "approve",
+        "publish",
     }
 )
+SIGNALS: Final = frozenset({"wait", "approve", "publish"})
+"""Kinds that say of what event or question they are."""
+
 EXHAUSTED: Final = frozenset({"fail", "suspend", "terminate", "compensate"})
 RETRY_OUTCOMES: Final = frozenset({"failure", "error", "timeout"})
 FAIL_FAST: Final = frozenset({"never", "cancel", "stop"})
@@ -78,7 +84,7 @@ _Flaw = Callable[[str, str], None]
 
 def step_pcs(step: Step) -> tuple[tuple[str, int], ...]:
     """Return the pcs that a step names, each with what it is, leaving out those it has not."""
-    hooks = (
+    hooks: tuple[tuple[str, int], ...] = (
         ("entry", step.entry),
         ("exit", step.exit),
         ("on_success", step.on_success),
@@ -88,6 +94,8 @@ def step_pcs(step: Step) -> tuple[tuple[str, int], ...]:
         ("ensure", step.ensure),
         ("compensation", step.compensation),
     )
+    if step.signal is not None:
+        hooks = (*hooks, ("on_timeout", step.signal.on_timeout))
     return tuple((name, pc) for name, pc in hooks if pc != NO_PC) + tuple(("branch", pc) for pc in step.branches)
 
 
@@ -205,6 +213,7 @@ def _check_step(program: Program, index: int, step: Step, known_types: set[str],
         flaw("step-child", f"is of kind {step.kind!r}, and a child belongs to the kind 'workflow' alone")
     if step.child is not None and not 0 <= step.child.version <= LARGEST_NUMBER:
         flaw("step-child", f"asks for version {step.child.version} of its child")
+    _check_signal(step, flaw)
     if not 0 <= step.depth < len(program.scope_sizes):
         flaw(
             "step-depth",
@@ -246,6 +255,22 @@ def _check_retry(retry: Retry, flaw: _Flaw) -> None:
         flaw("step-retry", f"has a jitter of {retry.jitter}, which is not a fraction")
     if not RETRY_OUTCOMES.issuperset(retry.outcomes):
         flaw("step-retry", f"retries on {', '.join(retry.outcomes)}, not all known")
+
+
+def _check_signal(step: Step, flaw: _Flaw) -> None:
+    signal = step.signal
+    if signal is None:
+        if step.kind in SIGNALS:
+            flaw("step-signal", f"is of kind {step.kind!r} and says of no event and no options")
+        return
+    if step.kind not in SIGNALS:
+        flaw("step-signal", f"is of kind {step.kind!r}, which is of no event and no options")
+    if (step.kind == "approve") != bool(signal.options) or not set(signal.options).issuperset(signal.reject):
+        flaw("step-signal", "has options, or refusing ones, that an approval alone has, and not all among its options")
+    if not 0 <= signal.timeout_ms <= LARGEST_NUMBER:
+        flaw("step-number", f"has a time of {signal.timeout_ms}, which is outside 0 to {LARGEST_NUMBER}")
+    if signal.on_timeout != NO_PC and (step.kind == "publish" or not signal.timeout_ms):
+        flaw("step-signal", "has steps for the end of a time that it has not")
 
 
 def _check_slots(program: Program, index: int, step: Step, flaw: _Flaw) -> None:

@@ -39,6 +39,7 @@ class Duel:
         self.asked: dict[int, commands.RunStep | commands.StartChild] = {}
         self.past: list[events.Event] = []
         self.told: list[commands.Command] = []
+        self.number = 0  # of the last event
 
     def play(self, events_at_most: int = 40) -> None:
         """Give random events until the run ends, or is ended for having had enough."""
@@ -76,6 +77,8 @@ class Duel:
             return events.Cancel(self.time)
         if self.state.due() and (not waiting or chance(self.chooser, 30)):
             return events.Tick(self.time)
+        if not waiting:
+            return self.from_outside()
         frame = pick(self.chooser, waiting).frames[-1]
         return self.end_of(self.asked[frame.id], frame.cause_outcome != 0)
 
@@ -135,12 +138,30 @@ class Duel:
             self.time = max(self.time, pick(chooser, timers))
             return events.Tick(self.time)
         self.time += chooser.number(0, 4)
+        if self.state.waits and (not waiting or chance(chooser, 30)):
+            event = self.from_outside()
+            self.past.append(event)
+            return event
         if not waiting:
             return events.Resume(self.time)
         frame = pick(chooser, waiting)["frames"][-1]
         event = self.end_of(self.asked[frame["id"]], frame["stop"] is not None)
         self.past.append(event)
         return event
+
+    def from_outside(self) -> events.Event:
+        """Return an event or an answer for one of the waits, mostly one that fits."""
+        chooser = self.chooser
+        activation, row = pick(chooser, list(self.state.waits.items()))
+        attempt = row.attempt + chance(chooser, 5)
+        if row.kind == "approval":
+            return events.Answered(self.time, activation, attempt, pick(chooser, ("yes", "yes", "no", "what")), "ann")
+        if chance(chooser, 90):
+            activation = next(iter(self.state.queues[row.name, row.key]))
+            attempt = self.state.waits[activation].attempt
+        self.number += chooser.number(0, 2)
+        data = pick(chooser, SCALARS)
+        return events.EventArrived(self.time, activation, attempt, self.number, row.name, row.key, data)
 
     def end_of(self, asked: commands.RunStep | commands.StartChild, stopped: bool) -> events.Event:
         chooser = self.chooser

@@ -21,6 +21,7 @@ from wfe_vm.errors import ExpressionError
 from wfe_vm.ids import derive_id, fraction
 from wfe_vm.isa import BY_NUMBER
 from wfe_vm.library import FUNCTIONS_BY_NUMBER
+from wfe_vm.moments import moment_text
 from wfe_vm.outcome import FAILURE_KINDS, Failure
 from wfe_vm.program import Program, unpack_code
 
@@ -28,7 +29,7 @@ from .values import Wrong, arithmetic, boolean, compare, contained, element, is_
 
 STATUS = {"success": "succeeded", "failure": "failed", "error": "error", "abort": "aborted", "skipped": "skipped"}
 TIMED_KINDS = ["run", "workflow", "sequence", "parallel", "race", "if", "while", "until", "for_each", "sleep"]
-TIMED_KINDS += ["sleep_until", "saga"]
+TIMED_KINDS += ["sleep_until", "saga", "wait", "approve", "publish"]
 AFTERWARDS = ("hook", "ensure", "undo")  # phases in which the body is over, and what follows is let finish
 LONGEST_DELAY_MS = 400 * 24 * 3600 * 1000
 
@@ -63,6 +64,11 @@ class Oracle:
             "pointers": {},
             "scopes": {},
             "timers": {},
+            "waits": {},  # by activation, in the order in which they were reached
+            "taken": {},  # by name and key of events: the number of the last one
+            "asked": {},  # likewise: for whom the store delivers
+            "moved": [],
+            "fresh": [],
             "queue": [],
             "journal": [],
             "commands": [],
@@ -79,7 +85,7 @@ class Oracle:
         ``commands`` and ``journal`` of the result are those of this advance.
         """
         self.run = copy.deepcopy(run)
-        self.run["commands"], self.run["journal"] = [], []
+        self.run["commands"], self.run["journal"], self.run["fresh"] = [], [], []
         self.run["time"] = max(self.run["time"], event.time)
         if not self.take_in(event):
             return run, True
@@ -97,6 +103,7 @@ class Oracle:
             if pointer["wait"] == "finish":
                 pointer["wait"] = "ready"  # the run is suspended: asked again with the resume
         self.run["queue"] = []  # a suspended run is taken up by the order of its pointers
+        self.ask()
         if self.run["end"] is None:
             self.run["status"] = self.status()
         return self.run, False
@@ -124,6 +131,10 @@ class Oracle:
             return False
         if isinstance(event, (events.StepEnded, events.ChildEnded)):
             return self.take_in_end(event)
+        if isinstance(event, events.EventArrived):
+            return self.take_event(event)
+        if isinstance(event, events.Answered):
+            return self.take_answer(event)
         if isinstance(event, events.Tick):
             return self.tick(event.time)
         if isinstance(event, events.Suspend):
@@ -201,6 +212,8 @@ class Oracle:
                     self.go_on(pointer, self.step_of(frame).entry)
                 elif kind == "sleep":
                     self.succeed(pointer, {}, None)
+                elif kind == "wait":
+                    self.run_out(pointer, frame)
                 else:
                     last = [frame["error"]] if frame["phase"] == "delay" and frame["error"] is not None else []
                     frame["final"] = frame["final"] or kind == "total"
@@ -444,6 +457,8 @@ class Oracle:
             self.command(commands.RunStep(frame["id"], frame["attempt"], frame["step"], path, config, inputs, data))
         elif name == "START_CHILD":
             self.start_child(pointer, frame, stack.pop())
+        elif name in ("WAIT", "APPROVE", "PUBLISH", "TIMED_OUT"):
+            self.signal(pointer, frame, name, stack)
         elif name in ("SLEEP", "SLEEP_UNTIL"):
             self.sleep(pointer, frame, name, stack.pop())
         elif name == "FORK":
@@ -492,6 +507,100 @@ class Oracle:
         else:
             pointer["wait"] = "timer"
             self.run["timers"][frame["id"], "sleep"] = due
+
+    # Events and approvals
+
+    def signal(self, pointer: Pointer, frame: Frame, name: str, stack: list[Any]) -> None:
+        signal = self.step_of(frame).signal
+        if name == "WAIT":
+            since = stack.pop()
+            if since is not None and since not in ("run", "now") and type(since) is not int:
+                raise Wrong("type")
+            since = max(since, 0) if type(since) is int else {None: -2, "run": -2, "now": -1}[since]
+            row = {"place": (signal.event, text([stack.pop()])), "since": since}
+            self.wait(pointer, frame, "event", row)
+        elif name == "APPROVE":
+            stack.clear()
+            self.wait(pointer, frame, "answer", {"place": None})
+        elif name == "PUBLISH":
+            self.ask()
+            data, key = stack.pop(), text([stack.pop()])
+            id = derive_id(self.run["time"], "event", self.run["id"], frame["id"], frame["attempt"])
+            self.command(commands.Publish(frame["id"], frame["attempt"], id, signal.event, key, data))
+            self.succeed(pointer, {"id": id}, None)
+        else:
+            answer = {"option": None, "by": None, "at": None} if signal.options else {"data": None}
+            self.succeed(pointer, {**answer, "timed_out": True}, None)
+
+    def wait(self, pointer: Pointer, frame: Frame, kind: str, row: dict[str, Any]) -> None:
+        pointer["wait"] = kind
+        self.run["waits"][frame["id"]] = {**row, "attempt": frame["attempt"]}
+        self.run["moved"].append(row["place"])
+        self.run["fresh"].append(frame["id"])
+        limit = self.step_of(frame).signal.timeout_ms
+        if limit:
+            self.run["timers"][frame["id"], "wait"] = self.run["time"] + limit
+
+    def drop_wait(self, activation: int) -> None:
+        row = self.run["waits"].pop(activation, None)
+        if row is not None:
+            self.run["moved"].append(row["place"])
+            self.run["timers"].pop((activation, "wait"), None)
+
+    def first_at(self, place: Any) -> int | None:
+        return next((number for number, row in self.run["waits"].items() if row["place"] == place), None)
+
+    def ask(self) -> None:
+        """Say for whom the store is to deliver, for each name and key whose waits have come or gone."""
+        for place in dict.fromkeys(place for place in self.run["moved"] if place is not None):
+            first = self.first_at(place)
+            if first is None:
+                if self.run["asked"].pop(place, None) is not None:
+                    self.command(commands.Unsubscribe(*place))
+                continue
+            row = self.run["waits"][first]
+            if self.run["asked"].get(place) != (first, row["attempt"]):
+                self.run["asked"][place] = (first, row["attempt"])
+                since = -2 if row["since"] == -1 and first not in self.run["fresh"] else row["since"]
+                after = self.run["taken"].get(place, 0)
+                self.command(commands.Subscribe(first, row["attempt"], *place, after, since))
+        self.run["moved"] = []
+
+    def waiting_at(self, activation: int) -> Pointer:
+        return next(p for p in self.run["pointers"].values() if p["frames"] and p["frames"][-1]["id"] == activation)
+
+    def take_event(self, event: events.EventArrived) -> bool:
+        place = (event.name, event.key)
+        row = self.run["waits"].get(event.activation)
+        if row is None or row["attempt"] != event.attempt or self.first_at(place) != event.activation:
+            return False
+        if event.number <= self.run["taken"].get(place, 0):
+            return False
+        self.run["taken"][place] = event.number
+        self.run["asked"].pop(place)
+        self.succeed(self.waiting_at(event.activation), {"data": event.data, "timed_out": False}, None)
+        return True
+
+    def take_answer(self, event: events.Answered) -> bool:
+        row = self.run["waits"].get(event.activation)
+        if row is None or row["attempt"] != event.attempt or row["place"] is not None:
+            return False
+        pointer = self.waiting_at(event.activation)
+        signal = self.step_of(pointer["frames"][-1]).signal
+        if event.option in signal.reject:
+            self.settle(pointer, "failure", self.located(pointer, Failure("refused", "")))
+        elif event.option in signal.options:
+            answer = {"option": event.option, "by": event.by, "at": moment_text(event.time), "timed_out": False}
+            self.succeed(pointer, answer, None)
+        return event.option in signal.options
+
+    def run_out(self, pointer: Pointer, frame: Frame) -> None:
+        self.drop_wait(frame["id"])
+        on_timeout = self.step_of(frame).signal.on_timeout
+        if on_timeout >= 0:
+            self.go_on(pointer, on_timeout)
+        else:
+            self.settle(pointer, "error", self.located(pointer, Failure("timeout", "")))
 
     # The life of a step
 
@@ -584,6 +693,7 @@ class Oracle:
             outputs = None
             frame["stop"] = None
         self.run["timers"].pop((frame["id"], "timeout"), None)
+        self.drop_wait(frame["id"])
         frame["outcome"], frame["error"] = outcome, error
         if outcome != "success" and self.is_undone_as_a_whole(frame) and self.left_to_undo(pointer, frame):
             frame["phase"], pointer["wait"] = "undo", "undo"
@@ -1029,7 +1139,7 @@ class Oracle:
                 self.command(commands.StopStep(frame["id"], frame["attempt"]))
             elif pointer["wait"] == "child":
                 self.command(commands.StopChild(frame["id"], frame["attempt"], frame["child"], True))
-            if pointer["wait"] in ("step", "child", "timer") and frame["phase"] == "body":
+            if pointer["wait"] in ("step", "child", "timer", "event", "answer") and frame["phase"] == "body":
                 frame["outcome"], frame["error"] = "abort", error
                 self.note("ended", pointer, frame)
         for pointer in list(self.run["pointers"].values()):
@@ -1044,6 +1154,8 @@ class Oracle:
 
     def finish(self, status: str, outputs: dict[str, Any], error: Failure | None) -> None:
         self.run.update(status=status, end=(status, outputs, error), timers={}, queue=[], suspended=False)
+        for activation in list(self.run["waits"]):
+            self.drop_wait(activation)
         self.command(commands.EndRun(status, outputs, error, self.run["compensated"]))
 
     # Looking around

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 from hypothesis import strategies as st
 
 from wfe_vm.library import FUNCTIONS_BY_NUMBER
-from wfe_vm.program import Child, Collect, Output, Program, Retry
+from wfe_vm.program import NO_PC, Child, Collect, Output, Program, Retry, Signal
 
 from .assembler import Assembler, Label
 
@@ -140,7 +140,7 @@ class _Builder:
             self.step(place)
 
     def kind(self, place: _Place) -> str:
-        kinds = ["task", "task", "task", "set", "sleep", "fail", "workflow"]
+        kinds = ["task", "task", "task", "set", "sleep", "fail", "workflow", "wait", "wait", "approve", "publish"]
         if not place.forked and not place.hooked:
             kinds.append("return")
         if self.sagas and place.level == 1 and self.left > 0:
@@ -271,6 +271,37 @@ class _Builder:
         else:
             self.assembler.load(pick(self.chooser, (0, 1, 5, 20)))
         self.assembler.emit("SLEEP", index)
+
+    def emit_wait(self, index: int, row: dict[str, Any], place: _Place) -> None:
+        self.assembler.load(pick(self.chooser, (None, "a", 7)))
+        if chance(self.chooser, 10):
+            self.expression(place.depth, 1)
+        else:
+            self.assembler.load(pick(self.chooser, (None, "now", "run", 0, 1003, -5)))
+        self.assembler.emit("WAIT", index)
+        self.time_of(index, row, place, event=pick(self.chooser, ("e", "f")))
+
+    def emit_approve(self, index: int, row: dict[str, Any], place: _Place) -> None:
+        self.assembler.load("Ship?")
+        self.assembler.load(["ann", ["bob", None]])
+        self.assembler.emit("APPROVE", index)
+        self.time_of(index, row, place, options=("yes", "no"), reject=("no",))
+
+    def time_of(self, index: int, row: dict[str, Any], place: _Place, **fields: Any) -> None:
+        """Give a wait or approval its signal, with a limit of time and steps for its end at times."""
+        limit = pick(self.chooser, (0, 5, 20))
+        on_timeout = NO_PC
+        if limit and chance(self.chooser, 50):
+            on_timeout = self.assembler.pc
+            self.steps(place.within(index, f"{row['path']}/on_timeout/"))
+            self.assembler.emit("TIMED_OUT", index)
+        row["signal"] = Signal(timeout_ms=limit, on_timeout=on_timeout, **fields)
+
+    def emit_publish(self, index: int, row: dict[str, Any], place: _Place) -> None:
+        self.assembler.load(pick(self.chooser, (None, "a")))
+        self.expression(place.depth, 1)
+        self.assembler.emit("PUBLISH", index)
+        row["signal"] = Signal("e")
 
     def emit_fail(self, index: int, row: dict[str, Any], place: _Place) -> None:
         self.assembler.load("no")

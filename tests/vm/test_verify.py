@@ -28,6 +28,7 @@ from wfe_vm.program import (
     Readiness,
     Retry,
     Service,
+    Signal,
     decode_program,
     encode_program,
     pack_code,
@@ -114,6 +115,15 @@ def whole_program() -> Program:
     step("child", "workflow", ("PUSH", {}), ("START_CHILD", "*"), child=Child("other"))
     step("nap", "sleep", ("PUSH", 1), ("SLEEP", "*"))
     step("until", "sleep_until", ("PUSH", 1), ("SLEEP_UNTIL", "*"))
+    step("publish", "publish", ("PUSH", "k"), ("PUSH", 1), ("PUBLISH", "*"), signal=Signal("e"))
+    step("ask", "approve", ("PUSH", "Ship?"), ("PUSH", []), ("APPROVE", "*"), signal=SIGNAL)
+    wait = assembler.step("wait", "wait")
+    assembler.begin(wait)
+    emit(("PUSH", "k"), ("PUSH", None), ("WAIT", wait))(assembler)
+    assembler.steps[wait]["signal"] = Signal("e", timeout_ms=5, on_timeout=assembler.pc)
+    assembler.task("late", parent=wait)
+    assembler.emit("TIMED_OUT", wait)
+    assembler.exit(wait)
     step("refuse", "fail", ("PUSH", "no"), ("FAIL", "*"))
     step("leave", "return", ("PUSH", {}), ("RETURN", "*"))
     loop = assembler.step("loop", "while")
@@ -235,11 +245,17 @@ def test_an_opcode_of_a_step_that_is_not_open_is_refused(row: Any) -> None:
             "FORK_EACH": "for_each",
             "COLLECT": "for_each",
             "PASS": "while",
+            "WAIT": "wait",
+            "APPROVE": "approve",
+            "PUBLISH": "publish",
+            "TIMED_OUT": "wait",
         }
         kind = kinds.get(row.name, "sleep")
         fields: dict[str, Any] = {"child": Child("other")} if kind == "workflow" else {}
         if kind in ("parallel", "for_each"):
             fields["branches"] = (0,)
+        if kind in ("wait", "approve", "publish"):
+            fields["signal"] = Signal("e") if kind != "approve" else SIGNAL
         if kind == "for_each":
             fields |= {"item_slot": assembler.slot(1), "collect": Collect("all", assembler.slot(0))}
         step = assembler.step("closed", kind, **fields)
@@ -562,6 +578,14 @@ STEPS: dict[str, tuple[str, dict[str, Any]]] = {
     "branches of a task": ("step-branches", {"branches": (4,)}),
     "an item of a task": ("step-slot", {"item_slot": 0}),
     "a child of a task": ("step-child", {"child": Child("other")}),
+    "an event of a task": ("step-signal", {"signal": Signal("e")}),
+    "a wait for nothing": ("step-signal", {"kind": "wait"}),
+    "options of a wait": ("step-signal", {"kind": "wait", "signal": Signal("e", options=("yes",))}),
+    "an approval without options": ("step-signal", {"kind": "approve", "signal": Signal()}),
+    "a refusal that is no option": ("step-signal", {"kind": "approve", "signal": Signal("", ("yes",), ("no",))}),
+    "a negative time to wait": ("step-number", {"kind": "wait", "signal": Signal("e", timeout_ms=-1)}),
+    "steps for the end of no time": ("step-signal", {"kind": "wait", "signal": Signal("e", on_timeout=4)}),
+    "steps for that case in an operand": ("step-pc", {"kind": "wait", "signal": Signal("e", (), (), 5, 5)}),
     "a negative limit of time": ("step-number", {"timeout_ms": -1}),
     "a limit of time beyond measure": ("step-number", {"total_timeout_ms": 2**60}),
     "an unknown end of retries": ("step-choice", {"exhausted": "shrug"}),
@@ -614,6 +638,9 @@ def test_a_retired_opcode_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "OLD" in problems[0].message
 
 
+SIGNAL = Signal(options=("yes", "no"), reject=("no",), timeout_ms=5)
+
+
 def mutate(program: Program, choice: random.Random) -> Program | None:
     """Return the program with a random fault or several, or None where its bytes are no program any more."""
     kind = choice.randrange(4)
@@ -649,20 +676,21 @@ def mutate(program: Program, choice: random.Random) -> Program | None:
         bool: [True, False],
         tuple: [(), (0,), (choice.randrange(len(program.code)),)],
     }
-    default = values.get(type(getattr(steps[at], field.name)), [None, Retry(2, 1), Collect("a", 3), Child("c")])
+    default = values.get(type(getattr(steps[at], field.name)), [None, Retry(2, 1), Collect("a", 3), Child("c"), SIGNAL])
     value = choice.choice(default)
     if field.name == "outputs":
         value = (Output("n", choice.choice(["any", "integer", "zz"]), choice.randrange(20)),)
     if field.name == "frozen":
         value = ((choice.randrange(-1, 2), choice.randrange(20)),)
-    if field.name == "name" or (field.name in ("retry", "child", "collect") and not fits(field.name, value)):
+    if field.name == "name" or (field.name in ("retry", "child", "collect", "signal") and not fits(field.name, value)):
         value = getattr(steps[at], field.name)
     steps[at] = msgspec.structs.replace(steps[at], **{field.name: value})
     return msgspec.structs.replace(program, steps=tuple(steps))
 
 
 def fits(field: str, value: Any) -> bool:
-    return value is None or isinstance(value, {"retry": Retry, "child": Child, "collect": Collect}[field])
+    kinds = {"retry": Retry, "child": Child, "collect": Collect, "signal": Signal}
+    return value is None or isinstance(value, kinds[field])
 
 
 def run_under_limits(program: Program, choice: random.Random) -> None:

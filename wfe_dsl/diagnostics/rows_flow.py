@@ -196,6 +196,23 @@ FLOW_ROWS: Final[tuple[Row, ...]] = (
             "compensate: {name: pay-back, config: {run: make}}}"
         ),
     ),
+    (
+        "WFE0450",
+        "note",
+        "Nothing in these files publishes the event",
+        "The wait goes on once the event comes from elsewhere: `wfec event`, the API, or a workflow of another file. "
+        "The name has to be the same to the letter.",
+        steps_example("- {name: paid, wait: {event: payed}}\n- {publish: {event: paid}}"),
+        steps_example("- {name: paid, wait: {event: paid}}\n- {publish: {event: paid}}"),
+    ),
+    (
+        "WFE0451",
+        "error",
+        "A `since` that is no time",
+        "A wait takes events from when the run was created (`run`) or the wait reached (`now`), or from a time on.",
+        steps_example("- wait: {event: paid, since: yesterday}\n- {publish: {event: paid}}"),
+        steps_example("- wait: {event: paid, since: '2030-01-31T12:00:00Z'}\n- {publish: {event: paid}}"),
+    ),
 )
 
 SHELL_ROWS: Final[tuple[Row, ...]] = (

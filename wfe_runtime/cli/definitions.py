@@ -51,7 +51,7 @@ def load(path: str, variables: Variables) -> list[Found]:
     """Return the programs of a file, YAML or compiled; what is wrong with it is printed on standard error.
 
     Raises DefinitionError once its errors are printed, CommandError (4) for a file that is not there,
-    UsageError for one that is neither YAML nor compiled.
+    UsageError for one that is neither YAML nor compiled. Notes are left to `wfec check`.
     """
     if not os.path.exists(path):
         raise missing_path(path)
@@ -64,9 +64,9 @@ def load(path: str, variables: Variables) -> list[Found]:
         compiled = compile_file(path, variables, diagnostics)
     except UnknownNotation as error:
         raise UsageError(str(error), "a workflow file ends in .yaml, .yml or, compiled, .wfc") from None
-    if diagnostics.found:
-        shown = render_text(diagnostics.in_source_order(), use_colour(sys.stderr))
-        print_error(f"{shown}{summary(diagnostics.found)}")
+    told = [found for found in diagnostics.in_source_order() if found.severity != "note"]
+    if told:
+        print_error(f"{render_text(told, use_colour(sys.stderr))}{summary(told)}")
     if diagnostics.has_errors:
         raise DefinitionError("")
     return [Found(one.program, one.source_map, one.hash, one.own) for one in compiled]

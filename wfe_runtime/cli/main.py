@@ -43,9 +43,12 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "retry": ("run", "reopen a failed run at the steps that failed"),
     "cancel": ("run", "end a run in order: its abort hooks run"),
     "terminate": ("run", "end a run at once: no hook runs"),
+    "event": ("run", "publish an event that runs wait for"),
+    "approve": ("run", "answer an approval that a run waits for"),
     "list": ("look", "list runs"),
     "inspect": ("look", "show a run: status, steps, inputs, outputs, error"),
     "logs": ("look", "show what a run's steps printed"),
+    "why": ("look", "say what a run waits for, since when, and who can end that"),
     "doctor": ("operate", "see what is installed here, and what is missing for what"),
     "config": ("operate", "show the settings and where each comes from"),
 }
