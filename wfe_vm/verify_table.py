@@ -156,7 +156,9 @@ def _check_surroundings(program: Program, report: Report) -> None:
             report("service", f"the service {service.name!r} is declared twice")
         names.add(service.name)
         probe = service.readiness
-        ports = (*service.ports, *(port for port in (probe and (probe.tcp_port, probe.http_port)) or () if port))
+        ports = list(service.ports)
+        if probe is not None:
+            ports += [port for port in (probe.tcp_port, probe.http_port) if port]
         if not all(1 <= port <= LAST_PORT for port in ports) or service.network not in NETWORKS:
             report("service", f"the service {service.name!r} has a port or a network that can't be")
         if probe is not None:
