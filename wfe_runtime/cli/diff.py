@@ -21,7 +21,7 @@ from ..programs import ProgramCache
 from ..providers.contracts import RunFilter, RunRow
 from ..settings import Settings
 from .definitions import Found, load, named
-from .documents import read_variables
+from .documents import variable_sources
 from .exits import DEFINITION, FAILED, SUCCEEDED, CommandError
 from .graph import is_file
 from .options import add_store_option, add_variable_options, settings_of
@@ -76,7 +76,7 @@ def execute(arguments: argparse.Namespace) -> int:
 def _programs(subject: str, arguments: argparse.Namespace, settings: Settings) -> list[Found]:
     """Return the programs of a file, or the one that a run was started with."""
     if is_file(subject):
-        return load(subject, read_variables(arguments.var, arguments.vars_file))
+        return load(subject, variable_sources(arguments.var, arguments.vars_file))
     require_store(settings, subject)
     found: list[Found] = []
 
