@@ -1,6 +1,8 @@
 """Builds the machine with Cython where there is a C compiler, and installs without it where there is none.
 
-``WFE_PURE=1`` leaves the compiled machine out; ``WFE_DEBUG=1`` builds it with bounds checks and annotations.
+``WFE_PURE=1`` leaves the compiled machine out; ``WFE_DEBUG=1`` builds it with bounds checks and annotations;
+``WFE_SANITIZE=1`` with bounds checks and so that a wrong access or undefined behaviour ends the process
+(CONTRIBUTING.md says how such a build is run).
 """
 
 import os
@@ -8,9 +10,20 @@ import os
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-COMPILED = ("wfe_vm.state", "wfe_vm.operators", "wfe_vm.rundata", "wfe_vm.lifecycle", "wfe_vm.machine")
+COMPILED = (
+    "wfe_vm.state",
+    "wfe_vm.operators",
+    "wfe_vm.rundata",
+    "wfe_vm.races",
+    "wfe_vm.sagas",
+    "wfe_vm.lifecycle",
+    "wfe_vm.signals",
+    "wfe_vm.machine",
+)
 PURE = os.environ.get("WFE_PURE") == "1"
 DEBUG = os.environ.get("WFE_DEBUG") == "1"
+SANITIZE = os.environ.get("WFE_SANITIZE") == "1"
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
 
 
 class BuildOrGoWithout(build_ext):
@@ -30,13 +43,21 @@ def extensions():
         return []
     from Cython.Build import cythonize
 
-    flags = ["-O2", "-g" if DEBUG else "-g0"]
+    sanitizers = SANITIZERS if SANITIZE else []
+    flags = ["-O2", "-g" if DEBUG or SANITIZE else "-g0", *sanitizers]
     modules = [
-        Extension(name, [f"{name.replace('.', '/')}.py"], extra_compile_args=flags, optional=True) for name in COMPILED
+        Extension(
+            name,
+            [f"{name.replace('.', '/')}.py"],
+            extra_compile_args=flags,
+            extra_link_args=sanitizers,
+            optional=not SANITIZE,
+        )
+        for name in COMPILED
     ]
     directives = {
         "language_level": "3",
-        "boundscheck": DEBUG,
+        "boundscheck": DEBUG or SANITIZE,
         "embedsignature": True,
         # Annotations are for people and mypy; C types stand in the .pxd files.
         "annotation_typing": False,

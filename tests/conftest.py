@@ -83,6 +83,12 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"machine: {machine_build()}, in {Path(str(specification.origin)).parent}"
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Compiled files are not kept in the cache of whoever tests, by commands of their own neither."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def service() -> Callable[[str], str]:
     """Return the function from a service's name to its address. It skips or fails where there is none."""

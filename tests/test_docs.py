@@ -30,7 +30,7 @@ from wfe_vm import library, limits
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
-LANGUAGES = {"yaml", "console", "sh", "text"}
+LANGUAGES = {"python", "yaml", "console", "sh", "text"}
 PART = """\
 workflow:
   id: part
@@ -63,6 +63,10 @@ CHECKED_ELSEWHERE = {
     r"\.venv/bin/mypy": (".ci/run", '"$bin/mypy"'),
     r"\.venv/bin/lint-imports": (".ci/run", '"$bin/lint-imports"'),
     r"\.venv/bin/python -m wfe_vm\.generate --check": (".ci/run", '"$bin/python" -m wfe_vm.generate --check'),
+    r"\.venv/bin/python -m wfe_dsl\.diagnostics\.generate --check": (
+        ".ci/run",
+        '"$bin/python" -m wfe_dsl.diagnostics.generate --check',
+    ),
     r"\.venv/bin/wfec run workflows\.yaml": (".ci/run", ".venv/bin/wfec run workflows.yaml"),
 }
 

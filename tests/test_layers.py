@@ -60,3 +60,39 @@ def test_a_host_that_runs_stored_programs_loads_no_parser(module: str) -> None:
     loaded = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines() if line.startswith("import time:")}
     assert module in loaded
     assert not {name for name in loaded if re.match(r"(lark|yaml|wfe_dsl)(\.|$)", name)}
+
+
+def modules_after(statement: str) -> set[str]:
+    """Return the first names of all modules that a statement loads in an interpreter of its own."""
+    code = f"import sys; {statement}; print(*sys.modules, file=sys.__stderr__)"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return {name.partition(".")[0] for name in result.stderr.splitlines()[-1].split()}
+
+
+HEAVY = {
+    "asyncio",
+    "asyncpg",
+    "lark",
+    "msgspec",
+    "opensearchpy",
+    "redis",
+    "rich",
+    "sqlite3",
+    "uvloop",
+    "wfe_dsl",
+    "yaml",
+}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import wfe_runtime",
+        "from wfe_runtime.cli.main import run; run(['--help'])",
+        "from wfe_runtime.cli.main import run; run(['help'])",
+    ],
+)
+def test_the_package_and_its_help_load_nothing_heavy(statement: str) -> None:
+    assert "wfe_runtime" in modules_after(statement)
+    assert not modules_after(statement) & HEAVY

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from .builder import Workflow
     from .compiler import Compiled, UnknownNotation, compile_document, compile_file
     from .diagnostics.codes import CODES, Code
     from .diagnostics.model import Diagnostic, Diagnostics, Fix, Label
@@ -34,6 +35,7 @@ __all__ = [
     "Span",
     "UnknownNotation",
     "Variables",
+    "Workflow",
     "compile_document",
     "compile_file",
     "load_yaml",
@@ -52,6 +54,7 @@ _MODULES: Final[dict[str, str]] = {
     "Span": "source",
     "UnknownNotation": "compiler",
     "Variables": "variables",
+    "Workflow": "builder",
     "compile_document": "compiler",
     "compile_file": "compiler",
     "load_yaml": "yaml_front",

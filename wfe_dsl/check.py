@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from wfe_vm.moments import epoch_milliseconds
 from wfe_vm.typeterms import ANY, BOOL, Type, accepts, check_value, coerce, list_of, map_of
 
 from . import nodes
@@ -35,15 +36,6 @@ from .unresolved import Unresolved
 __all__ = ["check_workflow"]
 
 _ANY_LIST: Final = list_of(ANY)
-
-LATER: Final = {
-    "race": "try one after the other: the second in the `on_failure:` hook of the first",
-    "wait": "ask for it in a loop: `until:` with a `sleep:` in its `do:`",
-    "approve": "make two workflows of it, and start the second one by hand",
-    "saga": "undo a step's work in its `on_failure:` hook",
-    "publish": "tell it from a shell step",
-}
-"""Kinds of steps that the machine can't carry out yet, and what to write until then."""
 
 
 def check_workflow(resolved: Resolved, family: Family, diagnostics: Diagnostics) -> None:
@@ -72,11 +64,16 @@ class Names:
             return ANY, len(path)
         if found.nothing_has_it and not self.resolved.workflow.unread and ("", head.name) not in self.told:
             self.told.add(("", head.name))
+            known = {*self.resolved.by_name, *self.resolved.inputs}
+            known.update(name for scope in self.resolved.scopes for name in scope.outputs)
+            near = self.resolved.guesser.nearest(head.name, sorted(known))
             self.diagnostics.add(
                 "WFE0432" if self.in_condition else "WFE0216",
                 f"no output, step or input is named `{head.name}`, so this is always null",
                 head.span,
-                "an output is found by its name only if a step lists it under `outputs:`",
+                f"did you mean `{near}`?"
+                if near
+                else "an output is found by its name only if a step lists it under `outputs:`",
             )
         return found.type, found.used
 
@@ -128,12 +125,6 @@ class _Checker:
 
     def check_body(self, info: StepInfo, node: nodes.Step, place: Place) -> None:
         body = node.body
-        later = LATER.get(info.kind) or (LATER["saga"] if node.compensate else None)
-        if later is not None:
-            what = f"a `{info.kind}`" if info.kind in LATER else "`compensate`"
-            self.diagnostics.add(
-                "WFE0104", f"{what} is not available yet in this version", info.span, f"until then {later}"
-            )
         if isinstance(body, nodes.Task):
             self.check_task(info, node, place)
         elif isinstance(body, nodes.If):
@@ -198,6 +189,8 @@ class _Checker:
                 check_choice("==", body.subject, case.value, self.resolved, self.diagnostics)
 
     def check_signal(self, body: nodes.Wait | nodes.Publish | nodes.Approve, place: Place) -> None:
+        if isinstance(body, nodes.Wait):
+            self.check_since(body.since)
         if isinstance(body, nodes.Approve):
             for expression in (body.title, *body.assignees):
                 self.infer(expression, place)
@@ -207,6 +200,15 @@ class _Checker:
         rest = body.since if isinstance(body, nodes.Wait) else body.data
         if rest is not None:
             self.infer(rest, place)
+
+    def check_since(self, since: nodes.Expression | None) -> None:
+        if isinstance(since, nodes.Literal) and since.value != "now" and epoch_milliseconds(since.value) is None:
+            self.diagnostics.add(
+                "WFE0451",
+                f"`since` is {shown(since.value)}, which is neither `run`, `now` nor a time",
+                since.span,
+                "write a time with its zone, as in `since: '2030-01-31T12:00:00Z'`",
+            )
 
     def check_task(self, info: StepInfo, node: nodes.Step, place: Place) -> None:
         for _, _, value in info.config.entries if info.config is not None else ():

@@ -362,6 +362,8 @@ def _slot_names(program: Program, source_map: SourceMap | None) -> dict[tuple[in
         (0, RUN_SLOT): _name("run"),
         (0, HOST_SLOT): _HOST,
     }
+    if program.services_slot != NO_PC:
+        names[0, program.services_slot] = _name("services")
     owners = _owners(program)
     for index, step in enumerate(program.steps):
         scope = owners[index][-1]

@@ -24,6 +24,7 @@ from wfe_vm.verify import verify
 
 from . import nodes
 from .check import check_workflow
+from .check_events import check_events
 from .children import Family
 from .collector import collector_off
 from .diagnostics.model import Diagnostic, Diagnostics, Label
@@ -123,6 +124,7 @@ def check_document(document: nodes.Document, diagnostics: Diagnostics) -> tuple[
                 prepare_task(info, resolved.workflow, diagnostics)
         for resolved in order:
             check_workflow(resolved, family, diagnostics)
+        check_events([resolved.workflow for resolved in order], diagnostics)
         _tell_once(diagnostics)
     return family, order
 

@@ -15,6 +15,7 @@ from .reachability import never_goes_on
 from .resolved import Resolved
 from .scopes import AFTERWARDS, COMPENSATE, Flat, Scope, StepInfo, Writer
 from .suggest import nearest
+from .undoing import Undoing, uncovered_saga
 
 __all__ = ["check_flow"]
 
@@ -39,6 +40,7 @@ class _Flow:
     def __init__(self, resolved: Resolved, diagnostics: Diagnostics) -> None:
         self.resolved = resolved
         self.diagnostics = diagnostics
+        self.undoing = Undoing(resolved)
         self.returned = {
             name
             for info in resolved.steps
@@ -77,6 +79,7 @@ class _Flow:
         body = node.body
         if not node.total_timeout_ms:
             self.check_retry(node.retry)
+        self.check_undoing(info, node)
         if isinstance(body, nodes.Return):
             self.check_return(info)
         elif isinstance(body, nodes.While) and not body.max_iterations:
@@ -94,6 +97,31 @@ class _Flow:
                 "this is tried again without end",
                 retry.span,
                 "say how many tries there are in all, as in `retry: 5`, or how long to go on with `max_elapsed`",
+            )
+
+    def check_undoing(self, info: StepInfo, node: nodes.Step) -> None:
+        if node.compensate and not self.undoing.can_be_undone(info):
+            self.diagnostics.add(
+                "WFE0421",
+                f"nothing can set off the `compensate` of `{info.name}`",
+                info.span,
+                "put the step in a `saga:`, or say `error_behavior: compensate` on the workflow",
+            )
+        elif node.compensate_on_failure and not node.compensate:
+            self.diagnostics.add(
+                "WFE0422",
+                f"`{info.name}` is to be undone if it fails, and has no `compensate`",
+                info.span,
+                "say with `compensate:` what undoes it",
+            )
+        saga = uncovered_saga(info) if info.kind in ("task", "workflow") else None
+        if saga is not None:
+            self.diagnostics.add(
+                "WFE0420",
+                f"nothing undoes `{info.name}` if the saga fails after it",
+                info.span,
+                "give it a `compensate:`, or move it out of the saga if it leaves nothing behind",
+                (Label(saga.span, "the saga begins here"),),
             )
 
     def check_return(self, info: StepInfo) -> None:

@@ -31,11 +31,12 @@ from .gathering import Gathering
 from .lower_expressions import ExpressionLowering
 from .resolve import by_name, by_value, resolve_workflow
 from .resolved import Resolved
-from .scopes import BODY, HOOK_NAMES, Place, StepInfo
+from .scopes import BODY, COMPENSATE, HOOK_NAMES, ON_TIMEOUT, Part, Place, StepInfo
 from .source import Span
 from .surroundings import concurrency_row, preparation_of, service_rows, shared_volume_row
 from .tables import StepCode, declared, parameter, slot_names, step_row
 from .tasks import entry_of, implicit_inputs
+from .undoing import Undoing, compensated_by, slots_read
 
 __all__ = ["lower_workflow"]
 
@@ -70,7 +71,8 @@ class _Lowering:
         for info in resolved.steps[1:]:
             assert info.parent is not None
             self.inside[info.parent.index].setdefault(info.part, []).append(info)
-        self.pending: deque[Callable[[], None]] = deque()
+        self.undoing = Undoing(resolved)
+        self.pending: deque[tuple[StepInfo, Part, Callable[[], None]]] = deque()
 
     def program(self) -> vm.Program:
         resolved, emitter = self.resolved, self.emitter
@@ -82,10 +84,18 @@ class _Lowering:
         self.rows[0].exit = emitter.pc
         self.outputs(run)
         emitter.emit(op.FINISH)
-        self.defer_hooks(run)
+        self.defer_rest(run)
+        compensations: list[tuple[StepInfo, int, int]] = []
         while self.pending:
-            self.pending.popleft()()
+            info, part, lay_out = self.pending.popleft()
+            start = emitter.pc
+            lay_out()
+            compensations += [(step, start, emitter.pc) for step in compensated_by(info, part)]
         words = emitter.finish()
+        for step, start, end in compensations:
+            read = slots_read(words, start, end, emitter.constants)
+            self.rows[step.index].frozen.update(kept for kept in read if kept[0] <= step.scope.depth)
+        self.rows[0].undoable = self.undoing.asked_for
         sizes: dict[int, int] = {}
         for scope in resolved.scopes:
             sizes[scope.depth] = max(sizes.get(scope.depth, 0), scope.size)
@@ -154,7 +164,7 @@ class _Lowering:
         self.body(info, node)
         emitter.mark(info.span)
         row.exit = emitter.expect_empty_stack()
-        self.defer_hooks(info)
+        self.defer_rest(info)
 
     def body(self, info: StepInfo, node: nodes.Step) -> None:
         emitter, body, place, index = self.emitter, node.body, Place(info), info.index
@@ -164,13 +174,13 @@ class _Lowering:
                 self.child(info, node, place)
             else:
                 self.task(info, node, body, place)
-        elif isinstance(body, nodes.Sequence):
+        elif isinstance(body, nodes.Sequence | nodes.Saga):
             self.steps(info, BODY)
             emitter.emit(op.END, index)
-        elif isinstance(body, nodes.Parallel):
+        elif isinstance(body, nodes.Parallel | nodes.Race):
             emitter.emit(op.FORK, index)
             for number in range(len(body.steps)):
-                self.pending.append(partial(self.branch, info, number))
+                self.defer(info, number, partial(self.branch, info, number))
         elif isinstance(body, nodes.If):
             self.condition(info, body, place)
         elif isinstance(body, nodes.While):
@@ -179,7 +189,7 @@ class _Lowering:
             lower(body.items, place)
             emitter.mark(body.items.span)
             emitter.emit(op.FORK_EACH, index)
-            self.pending.append(partial(self.iteration, info, body))
+            self.defer(info, BODY, partial(self.iteration, info, body))
         elif isinstance(body, nodes.Matrix):
             emitter.load_constant(op.LOAD_CONST, [name for name, _, _ in body.axes])
             for _, _, axis in body.axes:
@@ -187,7 +197,7 @@ class _Lowering:
             emitter.mark(info.span)
             emitter.emit_counted(op.CALL, 1 + len(body.axes), _COMBINATIONS)
             emitter.emit(op.FORK_EACH, index)
-            self.pending.append(partial(self.iteration, info, body))
+            self.defer(info, BODY, partial(self.iteration, info, body))
         elif isinstance(body, nodes.Switch):
             self.switch(info, body, place)
         elif isinstance(body, nodes.Set):
@@ -198,6 +208,8 @@ class _Lowering:
         elif isinstance(body, nodes.Fail):
             lower(body.message, place)
             emitter.emit(op.FAIL, index)
+        elif isinstance(body, nodes.Wait | nodes.Approve | nodes.Publish):
+            self.signal(info, body, place)
         elif not isinstance(body, nodes.Sleep):
             raise InternalError(f"no code is laid out for a {info.kind}")
         elif body.until is not None:
@@ -316,6 +328,34 @@ class _Lowering:
         emitter.place(end)
         emitter.emit(op.END, info.index)
 
+    def signal(self, info: StepInfo, body: nodes.Wait | nodes.Approve | nodes.Publish, place: Place) -> None:
+        emitter, index = self.emitter, info.index
+        if isinstance(body, nodes.Approve):
+            self.expressions.lower(body.title, place)
+            for person in body.assignees:
+                self.expressions.lower(person, place)
+            emitter.emit_counted(op.MAKE_LIST, len(body.assignees))
+        else:
+            self.or_null(body.key, place)
+            self.or_null(body.since if isinstance(body, nodes.Wait) else body.data, place)
+        if isinstance(body, nodes.Publish):
+            emitter.emit(op.PUBLISH, index)
+            return
+        emitter.emit(op.WAIT if isinstance(body, nodes.Wait) else op.APPROVE, index)
+        if body.on_timeout is not None:
+            self.rows[index].on_timeout = emitter.begin_section()
+            self.steps(info, ON_TIMEOUT)
+            emitter.mark(info.span)
+            emitter.emit(op.TIMED_OUT, index)
+
+    def or_null(self, expression: nodes.Expression | None, place: Place) -> None:
+        """Leave a value on the stack, null where none is written."""
+        if expression is None:
+            self.emitter.load_constant(op.LOAD_CONST, None)
+        else:
+            self.expressions.lower(expression, place)
+            self.emitter.mark(expression.span)
+
     def assignment(self, info: StepInfo, body: nodes.Set, place: Place) -> None:
         emitter = self.emitter
         entries = by_name(body.entries)
@@ -328,6 +368,9 @@ class _Lowering:
         emitter.emit(op.END, info.index)
 
     # What lies apart from the main code
+
+    def defer(self, info: StepInfo, part: Part, lay_out: Callable[[], None]) -> None:
+        self.pending.append((info, part, lay_out))
 
     def branch(self, info: StepInfo, number: int) -> None:
         self.rows[info.index].branches.append(self.emitter.begin_section())
@@ -352,11 +395,20 @@ class _Lowering:
             row.collect = vm.Collect(body.collect.name, found[1].slot)
         emitter.emit(op.END_BRANCH)
 
-    def defer_hooks(self, info: StepInfo) -> None:
+    def defer_rest(self, info: StepInfo) -> None:
         parts = self.inside[info.index]
         for name in HOOK_NAMES:
             if name in parts:
-                self.pending.append(partial(self.hook, info, name))
+                self.defer(info, name, partial(self.hook, info, name))
+
+        if COMPENSATE in parts and self.undoing.can_be_undone(info):
+            self.defer(info, COMPENSATE, partial(self.compensation, info))
+
+    def compensation(self, info: StepInfo) -> None:
+        self.rows[info.index].compensation = self.emitter.begin_section()
+        self.steps(info, COMPENSATE)
+        self.emitter.mark(info.span)
+        self.emitter.emit(op.END_COMPENSATION, info.index)
 
     def hook(self, info: StepInfo, name: str) -> None:
         self.rows[info.index].hooks[name] = self.emitter.begin_section()

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from wfe_vm.program import INPUTS_SLOT, NO_PC, RUN_SLOT
-from wfe_vm.typeterms import ANY, INTEGER, STRING, Type, join, list_of, map_of, optional, record_of
+from wfe_vm.typeterms import ANY, BOOL, INTEGER, STRING, Type, join, list_of, map_of, optional, record_of
 
 from . import nodes
 from . import unresolved as problem
@@ -36,6 +36,14 @@ _ERROR_TYPES: Final[dict[str, Type]] = {
     "message": _OPTIONAL_TEXT,
     "exit_code": optional(INTEGER),
 }
+
+
+_SIGNAL_OUTPUTS: Final[dict[str, dict[str, Type]]] = {
+    "wait": {"data": ANY, "timed_out": BOOL},
+    "approve": {"option": STRING, "by": STRING, "at": STRING, "timed_out": BOOL},
+    "publish": {"id": STRING},
+}
+"""What steps of these kinds give, by kind; nothing else."""
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -205,6 +213,9 @@ class _Finder:
             return Reference(used=used, depth=depth, slot=slot, members=members)
         if output is None:
             return Reference(used=used, depth=depth, slot=slot, members=members, type=_OPTIONAL_MAP)
+        given = _SIGNAL_OUTPUTS.get(info.kind)
+        if given is not None and output[0] not in given:
+            return problem.no_field(f"steps.{info.name}.output", output[0], tuple(given), output[1])
         type = self.type_of_output(info, output[0])
         if meeting is Meeting.PERHAPS or info.may_not_happen:
             type = optional(type)
@@ -265,6 +276,11 @@ class _Finder:
         for declaration, _ in info.outputs:
             if declaration.name == name and declaration.type is not None:
                 return declared_type(declaration.type)
+        if info.kind in _SIGNAL_OUTPUTS:
+            type = _SIGNAL_OUTPUTS[info.kind][name]
+            body = None if info.node is None else info.node.body
+            unanswered = isinstance(body, nodes.Approve) and body.on_timeout is not None and type is STRING
+            return optional(type) if unanswered else type
         if info.child is not None:
             for given in info.child.outputs:
                 if given.name == name:

@@ -21,7 +21,20 @@ from wfe_vm.program import NO_PC, RESERVED_SLOTS
 from . import nodes
 from .source import Span
 
-__all__ = ["BODY", "COMPENSATE", "HOOK_NAMES", "ON_TIMEOUT", "Flat", "Meeting", "Place", "Scope", "StepInfo", "Writer"]
+__all__ = [
+    "AFTERWARDS",
+    "BODY",
+    "COMPENSATE",
+    "HOOK_NAMES",
+    "ON_TIMEOUT",
+    "Flat",
+    "Meeting",
+    "Part",
+    "Place",
+    "Scope",
+    "StepInfo",
+    "Writer",
+]
 
 HOOK_NAMES: Final = ("on_success", "on_failure", "on_error", "on_abort", "ensure")
 BODY: Final = "body"

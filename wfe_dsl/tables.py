@@ -30,7 +30,18 @@ _KINDS: Final = {"matrix": "for_each"}
 class StepCode:
     """What becomes known of a step while its code is laid out."""
 
-    __slots__ = ("branches", "child", "collect", "entry", "exit", "hooks")
+    __slots__ = (
+        "branches",
+        "child",
+        "collect",
+        "compensation",
+        "entry",
+        "exit",
+        "frozen",
+        "hooks",
+        "on_timeout",
+        "undoable",
+    )
 
     def __init__(self) -> None:
         self.entry = vm.NO_PC
@@ -39,6 +50,10 @@ class StepCode:
         self.branches: list[int] = []
         self.child: vm.Child | None = None
         self.collect: vm.Collect | None = None
+        self.compensation = vm.NO_PC
+        self.frozen: set[tuple[int, int]] = set()  # (depth, slot) of what the compensation reads
+        self.undoable = False  # of the run
+        self.on_timeout = vm.NO_PC
 
 
 def step_row(resolved: Resolved, info: StepInfo, code: StepCode) -> vm.Step:
@@ -46,6 +61,7 @@ def step_row(resolved: Resolved, info: StepInfo, code: StepCode) -> vm.Step:
     node, workflow = info.node, resolved.workflow
     policy = None if node is None else policy_of(node, workflow)
     timeout = workflow.timeout_ms or 0 if policy is None else policy.timeout_ms
+    whole_run = workflow.error_behavior is not None and workflow.error_behavior.type == "compensate"
     body = None if node is None else node.body
     limit, fail_fast, passes = 0, "never", 0
     if isinstance(body, nodes.Parallel):
@@ -74,7 +90,7 @@ def step_row(resolved: Resolved, info: StepInfo, code: StepCode) -> vm.Step:
             for output, flat in info.outputs
         ),
         retry=None if policy is None or policy.retry is None else _retry(policy.retry),
-        exhausted="fail" if policy is None else policy.exhausted,
+        exhausted=("compensate" if whole_run else "fail") if policy is None else policy.exhausted,
         timeout_ms=timeout,
         total_timeout_ms=0 if policy is None else policy.total_timeout_ms,
         continue_on_failure=node is not None and node.continue_on_failure,
@@ -89,6 +105,11 @@ def step_row(resolved: Resolved, info: StepInfo, code: StepCode) -> vm.Step:
         index_slot=vm.NO_PC if info.inner is None else info.inner.index_slot,
         collect=code.collect,
         max_passes=passes,
+        compensation=code.compensation,
+        compensate_on_failure=code.compensation != vm.NO_PC and node is not None and node.compensate_on_failure,
+        frozen=tuple(sorted(code.frozen)),
+        undoable=code.undoable,
+        signal=_signal(body, code.on_timeout),
     )
 
 
@@ -119,6 +140,16 @@ def parameter(declaration: nodes.InputDeclaration) -> vm.Parameter:
         default=default,
         enum=tuple(coerce(value, type) for value in declaration.enum),
     )
+
+
+def _signal(body: nodes.Block | None, on_timeout: int) -> vm.Signal | None:
+    if isinstance(body, nodes.Wait):
+        return vm.Signal(event=body.event, timeout_ms=body.timeout_ms or 0, on_timeout=on_timeout)
+    if isinstance(body, nodes.Approve):
+        return vm.Signal(
+            options=body.options, reject=body.reject, timeout_ms=body.timeout_ms or 0, on_timeout=on_timeout
+        )
+    return vm.Signal(event=body.event) if isinstance(body, nodes.Publish) else None
 
 
 def _retry(retry: nodes.Retry) -> vm.Retry:

@@ -13,6 +13,7 @@ import msgspec
 
 from . import nodes
 from .diagnostics.model import Diagnostics
+from .files import read_file
 from .references import Reference, resolve_reference
 from .resolved import Resolved
 from .scopes import Place, StepInfo
@@ -125,8 +126,7 @@ def _read_script(file: str, span: Span, diagnostics: Diagnostics) -> str | None:
     """Return a script's text; None, with a diagnostic, where it can't be read now."""
     path = os.path.join(os.path.dirname(span.source.path), file)
     try:
-        with open(path, "rb") as stream:
-            data = stream.read(MAX_SCRIPT_BYTES + 1)
+        data = read_file(path, MAX_SCRIPT_BYTES)
         if len(data) > MAX_SCRIPT_BYTES:
             raise ValueError(f"it is larger than {MAX_SCRIPT_BYTES:,} bytes")
         return data.decode("utf-8").replace("\r\n", "\n")

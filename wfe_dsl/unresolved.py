@@ -37,6 +37,9 @@ __all__ = [
 
 _STEP_FIELDS_ELSEWHERE: Final = {"outputs": "output", "out": "output", "result": "output", "state": "status"}
 _SHOWN: Final = 12
+_UNDOING_HELP: Final = (
+    "only hooks, other compensations and what follows a block with `continue_on_failure` can look at it"
+)
 
 
 class Unresolved(msgspec.Struct, frozen=True):
@@ -131,7 +134,7 @@ def cannot_have_run(info: StepInfo, span: Span, meeting: Meeting) -> Unresolved:
     elif meeting is Meeting.OTHER_BRANCH:
         code = "WFE0205"
         message = f"the step `{name}` runs in another branch at the same time"
-        help = "use it after the parallel block, or put both steps into one branch"
+        help = "use it after the `parallel` or `race`, or put both steps into one branch"
     elif meeting is Meeting.OTHER_SIDE:
         code = "WFE0205"
         message = f"the step `{name}` is on the other side of the condition, so it has not run here"
@@ -139,7 +142,7 @@ def cannot_have_run(info: StepInfo, span: Span, meeting: Meeting) -> Unresolved:
     elif meeting is Meeting.UNDOING:
         code = "WFE0205"
         message = f"the step `{name}` is part of a compensation, so it has not run where the run goes on"
-        help = "only hooks, other compensations and what follows a block with `continue_on_failure` can look at it"
+        help = _UNDOING_HELP
     else:
         message, help = f"the step `{name}` runs later than this", "move it before this step"
     return Unresolved(code, f"steps.{name}", message, span, help, (Label(info.span, "the step stands here"),))
@@ -156,7 +159,8 @@ def cannot_have(root: str, flat: Flat, span: Span, meeting: Meeting) -> Unresolv
     }.get(meeting, "is given later than this")
     label = (Label(flat.writers[0].span, "it is given here"),)
     message = f"the {_what(root)} `{flat.name}` {why}"
-    return Unresolved(code, f"{root}.{flat.name}", message, span, "use it after the step that gives it", label)
+    help = _UNDOING_HELP if meeting is Meeting.UNDOING else "use it after the step that gives it"
+    return Unresolved(code, f"{root}.{flat.name}", message, span, help, label)
 
 
 def unknown_flat(resolved: Resolved, seen: Iterable[Scope], root: str, name: str, span: Span) -> Unresolved:

@@ -15,7 +15,7 @@ from wfe_vm.phases import WAIT_CHILD, WAIT_STEP
 from wfe_vm.state import Delta, State, encode_delta
 
 from .programs import LoadedProgram
-from .providers.contracts import InboxPost, NewRun, RunCommit, RunRow
+from .providers.contracts import InboxPost, NewRun, RunCommit, RunRow, Signal
 from .result import RunResult, Tolerated, encode_result
 
 __all__ = ["ActiveRun"]
@@ -46,6 +46,7 @@ class ActiveRun:
         self._commands: list[Command] = []
         self._children: list[NewRun] = []
         self._posts: list[InboxPost] = []
+        self._signals: list[Signal] = []
         self._consumed: list[int] = []
         self._seen: set[int] = set()
         self._release = False
@@ -92,6 +93,10 @@ class ActiveRun:
         """Have another run be told something in the next commit."""
         self._posts.append(post)
 
+    def add_signal(self, signal: Signal) -> None:
+        """Have an event published, or a subscription made or given up, in the next commit, after those before it."""
+        self._signals.append(signal)
+
     def hold_back(self, command: Command) -> None:
         """Have a command carried out once the next commit is durable."""
         self._commands.append(command)
@@ -134,7 +139,7 @@ class ActiveRun:
             end[2],
             [Tolerated(path, error) for path, error in self.state.tolerated],
             self.state.warnings,
-            False,
+            self.state.compensated,
             self.row.durability,
             max(self.ended_at - self.started_at, 0),
         )
@@ -164,10 +169,11 @@ class ActiveRun:
             posts=tuple(self._posts),
             consumed=tuple(self._consumed),
             release=self._release,
+            signals=tuple(self._signals),
         )
         deltas, commands = self._deltas, self._commands
         self._journal, self._deltas, self._commands = [], [], []
-        self._children, self._posts, self._consumed = [], [], []
+        self._children, self._posts, self._consumed, self._signals = [], [], [], []
         self._release = False
         return commit, deltas, _without_stopped(commands)
 

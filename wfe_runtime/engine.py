@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
-from wfe_vm.commands import Command, EndRun, RunStep, StartChild, StopChild, StopStep
+from wfe_vm.commands import Command, EndRun, Publish, RunStep, StartChild, StopChild, StopStep, Subscribe, Unsubscribe
 from wfe_vm.errors import InternalError, MachineError
 from wfe_vm.events import Cancel, ChildEnded, Event, Retry, Started, StepEnded, Suspend, Terminate, Tick
 from wfe_vm.ids import make_id
@@ -32,6 +32,7 @@ from wfe_vm.state import Delta, State, decode_delta, restore
 
 from . import faults
 from .active import ActiveRun
+from .approvals import Answer, answer_approval
 from .clock import Clock, SystemClock
 from .dispatch import Dispatcher, OutputLog
 from .errors import InputError, MissingError, NotFound, StoreError, WfeError
@@ -43,10 +44,12 @@ from .logs import RunLog
 from .programs import LoadedProgram, ProgramCache
 from .providers.contracts import (
     FINISHED,
+    PUBLISHED,
     InboxPost,
     InboxRow,
     NewRun,
     ProgramRow,
+    Published,
     RunCommit,
     RunFilter,
     RunRow,
@@ -55,6 +58,7 @@ from .providers.contracts import (
 )
 from .providers.hosts import this_host
 from .result import RunResult, decode_event, decode_result, encode_event
+from .signals import event_of, new_event, signal_of
 from .timers import Timers
 
 __all__ = ["Engine", "RunLost", "load_run_state"]
@@ -80,6 +84,7 @@ for _name, _meaning in {
     "engine.before_child": "a child run is durable, and has not begun",
     "engine.after_child_end": "the end of a child is durable, and its parent does not know yet",
     "engine.after_timer": "a timer of a run has fired, and its run does not know yet",
+    "engine.before_delivery": "an event was delivered to a run's inbox, and the run does not know yet",
     "engine.after_claim": "a run was claimed, and is not loaded yet",
     "engine.after_recovery": "a run was taken over, and what was under way has been asked for again",
 }.items():
@@ -328,6 +333,35 @@ class Engine:
         """Leave an event for a run that any host may have; durable when this returns."""
         await self.store.post([InboxPost(run, "event", encode_event(event))])
 
+    async def publish(self, event: str, key: str = "", data: Any = None, id: str = "") -> Published:
+        """Publish an event to every run that waits for its name and key, or will; durable when this returns.
+
+        ``data`` is plain data. An ``id`` that an event has already is that event: nothing is published again,
+        and the answer says so; without one it gets one. Raises InputError for data that can't be kept.
+        """
+        self._check_alive()
+        now = self.clock.now()
+        new = new_event(id or make_id(now, os.urandom(10)), event, key, now, data)
+        (published,) = await self.store.publish([new])
+        return published
+
+    async def answer(self, run: str, option: str, by: str, step: str = "") -> Answer:
+        """Answer an approval of a run, whichever host has it: the only open one, or that of the step.
+
+        ``by`` says who answers. The answer is durable when this returns; of two the first stands. Raises
+        NotFound for an unknown run or where nothing is asked, WfeError (``ambiguous``) where several
+        approvals are open, InputError for what is no option.
+        """
+        self._check_alive()
+        await self.settled()
+        stored = await self.store.load_state(run)
+        if stored is None:
+            raise NotFound(f"no run has the id {run}")
+        loaded = await self.programs.load(stored.run.program)
+        state, _, _ = load_run_state(stored)
+        now = self.clock.now()
+        return await answer_approval(self.store, stored.run, state, loaded.program, option, by, now, step)
+
     async def wait(self, run: str, until_parked: bool = False) -> RunResult | None:
         """Wait for the end of a run at hand, and return it; with ``until_parked`` None once it is suspended.
 
@@ -493,7 +527,9 @@ class Engine:
         steps = active.loaded.program.steps
         now = self.clock.now()
         for command in active.loaded.machine.recover(active.state):
-            if isinstance(command, EndRun) or (command.activation, command.attempt) not in under_way:
+            if not isinstance(command, RunStep | StopStep | StartChild | StopChild):
+                continue
+            if (command.activation, command.attempt) not in under_way:
                 continue
             if isinstance(command, RunStep) and steps[command.step].on_crash == "fail":
                 message = f"the process that ran {command.path} is gone, and the step says on_crash: fail"
@@ -552,6 +588,8 @@ class Engine:
             else:
                 event = Cancel(now, f"its parent {active.row.name} was stopped", now + CANCEL_DEADLINE_MS)
             active.add_post(InboxPost(command.child, "event", encode_event(event)))
+        elif isinstance(command, Subscribe | Unsubscribe | Publish):
+            active.add_signal(signal_of(command, self.clock.now()))
         elif isinstance(command, EndRun):
             active.release(True)
             row = active.row
@@ -784,7 +822,14 @@ class Engine:
         for post in posts:
             active = self._active.get(post.run)
             if active is not None:
-                self._deliver(active, decode_event(post.payload), post.id)
+                self._deliver(active, self._event_in(post), post.id)
+
+    def _event_in(self, post: InboxRow) -> Event:
+        if post.kind != PUBLISHED:
+            return decode_event(post.payload)
+        if faults.armed is not None:
+            faults.reach("engine.before_delivery")
+        return event_of(post.payload, self.clock.now())
 
     # What happens to it
 

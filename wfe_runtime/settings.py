@@ -66,6 +66,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "what a commit waits for where the workflow doesn't say: sync, group(20ms) or relaxed; empty: sync",
     ),
     Setting("host_steps", "integer", 0, "how many steps run at once on this host; 0: 16 a core"),
+    Setting(
+        "cache",
+        "text",
+        "",
+        "the folder that keeps compiled files; empty: wfe in the user's cache folder; off: keep none",
+    ),
     Setting("plain", "bool", False, "print lines instead of the live view, also on a terminal"),
 )
 BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
@@ -103,6 +109,10 @@ class Settings:
     @property
     def host_steps(self) -> int:
         return int(self._values["host_steps"].value)
+
+    @property
+    def cache(self) -> str:
+        return str(self._values["cache"].value)
 
     @property
     def plain(self) -> bool:

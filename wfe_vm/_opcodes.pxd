@@ -55,3 +55,8 @@ cdef enum:
     RETURN = 80
     END_HOOK = 81
     FINISH = 82
+    END_COMPENSATION = 83
+    WAIT = 90
+    APPROVE = 91
+    PUBLISH = 92
+    TIMED_OUT = 93

@@ -8,6 +8,10 @@ cdef enum:
     WAIT_FORK = 4
     PARKED = 5
     GONE = 6
+    WAIT_EVENT = 7
+    WAIT_ANSWER = 8
+    WAIT_UNDO = 10
+    DECIDING = 11
     SUCCESS = 1
     FAILURE = 2
     ERROR = 3
@@ -18,7 +22,11 @@ cdef enum:
     DELAY = 2
     HOOK = 3
     ENSURE = 4
+    UNDOING = 5
     STAYING = 0
     RETURNING = 1
     ABORTING = 2
+    WANTS_UNDO = 1
+    UNDONE = 2
+    STARTS_OVER = 4
     ITEMS_INDEX = -1

@@ -11,7 +11,17 @@ import msgspec
 
 from .outcome import Failure
 
-__all__ = ["Command", "EndRun", "RunStep", "StartChild", "StopChild", "StopStep"]
+__all__ = [
+    "Command",
+    "EndRun",
+    "Publish",
+    "RunStep",
+    "StartChild",
+    "StopChild",
+    "StopStep",
+    "Subscribe",
+    "Unsubscribe",
+]
 
 
 class RunStep(msgspec.Struct, frozen=True, tag="run_step"):
@@ -62,12 +72,47 @@ class StopChild(msgspec.Struct, frozen=True, tag="stop_child"):
     hard: bool = False
 
 
+class Subscribe(msgspec.Struct, frozen=True, tag="subscribe"):
+    """Deliver one event as an EventArrived for this activation and attempt, and ask no more after that.
+
+    It is the one with the smallest number over ``after`` among those of exactly that name and key that
+    were published ``since``: see SINCE_RUN and SINCE_NOW in ``state``, else epoch milliseconds. Belongs
+    to the commit of its advance. Takes the place of what the run asked before for that name and key.
+    """
+
+    activation: int
+    attempt: int
+    name: str
+    key: str
+    after: int
+    since: int
+
+
+class Unsubscribe(msgspec.Struct, frozen=True, tag="unsubscribe"):
+    """Deliver no event of that name and key any more. Belongs to the commit of its advance."""
+
+    name: str
+    key: str
+
+
+class Publish(msgspec.Struct, frozen=True, tag="publish"):
+    """Publish an event with this id. Belongs to the commit of its advance."""
+
+    activation: int
+    attempt: int
+    id: str
+    name: str
+    key: str
+    data: Any = None
+
+
 class EndRun(msgspec.Struct, frozen=True, tag="end_run"):
-    """The run has ended; tell whoever waits for it."""
+    """The run has ended; tell whoever waits for it. ``compensated``: it did not succeed, and was undone for it."""
 
     status: str
     outputs: dict[str, Any]
     error: Failure | None = None
+    compensated: bool = False
 
 
-Command = RunStep | StopStep | StartChild | StopChild | EndRun
+Command = RunStep | StopStep | StartChild | StopChild | Subscribe | Unsubscribe | Publish | EndRun

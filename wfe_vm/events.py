@@ -12,7 +12,20 @@ import msgspec
 
 from .outcome import Failure
 
-__all__ = ["Cancel", "ChildEnded", "Event", "Resume", "Retry", "Started", "StepEnded", "Suspend", "Terminate", "Tick"]
+__all__ = [
+    "Answered",
+    "Cancel",
+    "ChildEnded",
+    "Event",
+    "EventArrived",
+    "Resume",
+    "Retry",
+    "Started",
+    "StepEnded",
+    "Suspend",
+    "Terminate",
+    "Tick",
+]
 
 
 class Started(msgspec.Struct, frozen=True, tag="started", array_like=True):
@@ -96,4 +109,28 @@ class Retry(msgspec.Struct, frozen=True, tag="retry", array_like=True):
     reason: str = ""
 
 
-Event = Started | StepEnded | ChildEnded | Tick | Suspend | Resume | Cancel | Terminate | Retry
+class EventArrived(msgspec.Struct, frozen=True, tag="event", array_like=True):
+    """A published event was delivered for a subscription. ``number`` is its place among all events of the store."""
+
+    time: int
+    activation: int
+    attempt: int
+    number: int
+    name: str
+    key: str
+    data: Any = None
+
+
+class Answered(msgspec.Struct, frozen=True, tag="answer", array_like=True):
+    """Somebody chose an option of an approval."""
+
+    time: int
+    activation: int
+    attempt: int
+    option: str
+    by: str = ""
+
+
+Event = (
+    Started | StepEnded | ChildEnded | EventArrived | Answered | Tick | Suspend | Resume | Cancel | Terminate | Retry
+)

@@ -24,7 +24,8 @@ How a named step is laid out (``S`` is its index in the program's step table)::
 
 BEGIN (or a GUARD that holds) opens a *frame* for S and its first attempt. A retry starts again at
 ``entry``; the last instruction of the body settles the attempt. Hooks lie anywhere else in the code,
-each ends with END_HOOK, and the step table says where they start. The machine itself walks from the
+each ends with END_HOOK, and the step table says where they start. So does a compensation, which ends with
+END_COMPENSATION and sees a copy of the scopes as they were when its step succeeded. The machine itself walks from the
 outcome to the hook, to ``ensure`` and to ``exit``: no instruction does.
 
 Bodies by kind::
@@ -34,13 +35,17 @@ Bodies by kind::
     sleep       <milliseconds> SLEEP S      sleep_until  <time> SLEEP_UNTIL S
     set         <values...> STORE_SLOT ... (last value first) END S
     return      <map> RETURN S              fail         <message> FAIL S
-    sequence    <steps> END S
+    sequence    <steps> END S       a saga likewise
     if          <test> BRANCH_FALSE else; <steps> JUMP end; else: <steps> end: END S
     switch      <subject> STORE_SLOT own; LOAD_SLOT own <value> EQUAL BRANCH_TRUE case ...; <default> JUMP end;
                 case: <steps> JUMP end; ... end: END S
     while       top: <test> BRANCH_FALSE end; PASS S; <steps> JUMP top; end: END S
     until       top: PASS S; <steps> <test> BRANCH_FALSE top; END S
+    wait        <key> <since, or null: the run's start> WAIT S    [on_timeout: <steps> TIMED_OUT S]
+    approve     <title> <list of people> APPROVE S               [on_timeout: <steps> TIMED_OUT S]
+    publish     <key> <data> PUBLISH S
     parallel    FORK S          each branch elsewhere: <one step> END_BRANCH
+    race        FORK S          likewise: its branches begin with its steps in the order of the table
     for_each    <list> FORK_EACH S    its one branch elsewhere: <steps> [<value> COLLECT S] END_BRANCH
     the run     (step 0) BEGIN 0 <steps> <outputs map> FINISH
 """
@@ -62,7 +67,7 @@ __all__ = [
     "row_of",
 ]
 
-ISA_VERSION: Final = 1
+ISA_VERSION: Final = 2
 """Raised whenever an opcode is added or its meaning grows; a host refuses a newer program by this number."""
 
 
@@ -121,6 +126,7 @@ def _row(
     synopsis: str,
     doc: str,
     jump_gives: str | None = None,
+    since: int = 1,
 ) -> Row:
     takes, _, gives = effect.partition("--")
     return Row(
@@ -133,6 +139,7 @@ def _row(
         synopsis=synopsis,
         doc=doc,
         jump_gives=None if jump_gives is None else tuple(jump_gives.split()),
+        since=since,
     )
 
 
@@ -203,7 +210,7 @@ ROWS: Final[tuple[Row, ...]] = (
     _row(69, "SLEEP", "step", "milliseconds --", "suspend stop may_fail", "sleep", "Waits that many milliseconds."),
     _row(70, "SLEEP_UNTIL", "step", "time --", "suspend stop may_fail", "sleep until top",
          "Waits for a time: epoch milliseconds or RFC 3339 text."),
-    _row(71, "FORK", "step", "--", "suspend stop", "fork {0}", "Starts a pointer for each branch, within the limit, and waits for all."),
+    _row(71, "FORK", "step", "--", "suspend stop", "fork {0}", "Starts a pointer for each branch, within the limit, and waits for all; of a race the first success stops the others."),
     _row(72, "FORK_EACH", "step", "list --", "suspend stop may_fail", "fork {0} over top",
          "Starts a pointer for each item, within the limit, each with a scope of its own, and waits for all."),
     _row(73, "END_BRANCH", "", "--", "suspend stop", "end branch", "Ends this pointer well; its parent's join counts it."),
@@ -214,6 +221,16 @@ ROWS: Final[tuple[Row, ...]] = (
     _row(80, "RETURN", "step", "outputs --", "stop", "return top", "Ends the run well with these outputs, through the enclosing hooks."),
     _row(81, "END_HOOK", "step", "--", "stop", "end hook of {0}", "Ends the running hook of the step."),
     _row(82, "FINISH", "", "outputs --", "stop", "finish", "Ends the run's own body with these outputs."),
+    _row(83, "END_COMPENSATION", "step", "--", "suspend stop", "end compensation of {0}",
+         "Ends this pointer: the step has been undone, and what was registered before it is undone next."),
+    _row(90, "WAIT", "step", "key since --", "suspend stop may_fail", "wait for the event of {0}",
+         "Waits for an event of that key published since then: ``run``, ``now``, a time or null.", since=2),
+    _row(91, "APPROVE", "step", "title people --", "suspend stop may_fail", "ask {0}",
+         "Waits for one of the step's options to be chosen by people.", since=2),
+    _row(92, "PUBLISH", "step", "key data --", "stop may_fail", "publish the event of {0}",
+         "Publishes an event with the advance, and ends the step well.", since=2),
+    _row(93, "TIMED_OUT", "step", "--", "stop", "end {0}, its time is over",
+         "Settles as a success a wait or approval whose time was over, after its steps for that case.", since=2),
 )
 # fmt: on
 

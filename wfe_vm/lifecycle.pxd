@@ -1,11 +1,11 @@
 cimport cython
 
 from wfe_vm._phases cimport *
-from wfe_vm.rundata cimport RunData
+from wfe_vm.sagas cimport Sagas
 from wfe_vm.state cimport Frame, Pointer, State
 
 
-cdef class Lifecycle(RunData):
+cdef class Lifecycle(Sagas):
     cdef public Pointer running
     cdef public bint recovering
 
@@ -22,6 +22,9 @@ cdef class Lifecycle(RunData):
     cdef object _settle(self, State state, Pointer pointer, int outcome, object error, dict outputs, object stdout)
     cdef bint _schedule_retry(self, State state, Pointer pointer, Frame frame, object step, int outcome, object error) except -1
     cdef object _park(self, State state, Pointer pointer, Frame frame, object step, int outcome, object error, object stdout)
+    cdef bint _holds_up(self, State state, Pointer pointer) except -1
+    cdef object _wait_for_resume(self, State state, Pointer pointer, Frame frame)
+    cdef bint _may_hook(self, State state, Pointer pointer) except -1
     cdef object _run_hook(self, State state, Pointer pointer, Frame frame, object step)
     cdef object _ensure(self, State state, Pointer pointer, Frame frame)
     cdef object _go_on(self, State state, Pointer pointer, int pc)
@@ -49,6 +52,8 @@ cdef class Lifecycle(RunData):
     cdef object _interrupt_branches(self, State state, Pointer pointer, Frame frame, object error)
     @cython.locals(root=Pointer)
     cdef object _terminate_in_order(self, State state, Pointer pointer, Frame frame, object error)
+    @cython.locals(pointer=Pointer, frame=Frame, root=Frame)
+    cdef object _hurry(self, State state, object error)
     @cython.locals(pointer=Pointer, frame=Frame)
     cdef object _end_hard(self, State state, str status, object error)
     @cython.locals(root=Pointer)

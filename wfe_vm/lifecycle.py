@@ -2,7 +2,8 @@
 
 How a step goes (``isa.py`` has the code, this file what happens between instructions)::
 
-    open a frame -> [condition] -> attempt -> settle -+-> again, after a delay, if the policy says so
+    open a frame -> [condition] -> attempt -> settle -+-> undo first, if it is a saga and did not end well
+                                                      +-> again, after a delay, if the policy says so
                                                       +-> park, if its end is to suspend the run
                                                       +-> hook by outcome -> ensure -> leave
 
@@ -18,7 +19,6 @@ This file executes no instruction: a pointer that may go on is put among the sta
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Final
 
 import cython
@@ -27,9 +27,11 @@ import msgspec
 from .commands import EndRun, StartChild, StopChild, StopStep
 from .errors import ExpressionError, InternalError
 from .ids import derive_id, fraction
+from .moments import epoch_milliseconds
 from .outcome import Failure
 from .program import Program, Step
-from .rundata import STATUS_OF, RunData
+from .rundata import STATUS_OF
+from .sagas import Sagas
 from .state import Frame, Pointer, Record, State
 from .values import describe
 
@@ -50,12 +52,17 @@ if not cython.compiled:
         READY,
         RETURNING,
         SKIPPED,
+        STARTS_OVER,
         STAYING,
         SUCCESS,
+        WAIT_ANSWER,
         WAIT_CHILD,
+        WAIT_EVENT,
         WAIT_FORK,
         WAIT_STEP,
         WAIT_TIMER,
+        WAIT_UNDO,
+        WANTS_UNDO,
     )
 
 __all__ = ["Lifecycle"]
@@ -66,12 +73,32 @@ MAX_FAILURES_KEPT: Final = 100
 """Of one fork, for its error's causes; the rest are counted."""
 
 TIMED_BY_MACHINE: Final = frozenset(
-    ("run", "workflow", "sequence", "parallel", "if", "switch", "while", "until", "for_each", "sleep", "sleep_until")
+    (
+        "run",
+        "workflow",
+        "sequence",
+        "parallel",
+        "race",
+        "saga",
+        "if",
+        "switch",
+        "while",
+        "until",
+        "for_each",
+        "sleep",
+        "sleep_until",
+        "wait",
+        "approve",
+        "publish",
+    )
 )
 """Kinds whose attempts' time limits are timers of the run; a task's is kept by whoever runs it."""
 
+FORKS: Final = frozenset(("parallel", "race", "for_each"))
+"""Kinds that have pointers of their own for what is inside."""
 
-class Lifecycle(RunData):
+
+class Lifecycle(Sagas):
     """What happens to the steps of one program's runs."""
 
     def __init__(self, program: Program, max_instructions: int, max_state_bytes: int) -> None:
@@ -102,6 +129,7 @@ class Lifecycle(RunData):
         frame.mark = 0
         frame.total = 0
         frame.next = 0
+        frame.marks = 0
         frame.started = state.time
         if frame.child and frame.tries > 1:
             frame.child = ""  # a retried step starts another child
@@ -134,10 +162,11 @@ class Lifecycle(RunData):
             pointer.pc = frame.mark
         else:
             child = frame.child
+            over = frame.step or frame.marks & STARTS_OVER
             self._begin_attempt(state, pointer, frame)
             frame.child = child  # a child that failed is reopened, not started again
-            # The run's own body is not run again: what is left of it is to give its outputs.
-            pointer.pc = step.entry if frame.step else step.exit
+            # The run's own body is not run again unless it was undone: what is left of it is to give its outputs.
+            pointer.pc = step.entry if over else step.exit
         pointer.wait = READY
         state.ready.append(pointer)
 
@@ -155,6 +184,9 @@ class Lifecycle(RunData):
         """Settle an attempt that went well, if its outputs are as declared."""
         try:
             outputs = self._declared_outputs(state, frame, outputs)
+            step = self.steps[frame.step]
+            if step.frozen:
+                self._check_frozen(state, pointer, step)
         except ExpressionError as error:
             failure = self._located(state, pointer, frame, Failure(error.code, error.message))
             self._settle(state, pointer, ERROR, failure, None, stdout)
@@ -185,6 +217,9 @@ class Lifecycle(RunData):
             frame.cause = None
             outputs = None
         state.drop_timer(frame.id, "timeout")
+        state.drop_wait(frame.id)
+        if outcome != SUCCESS and state.registered and self._undo(state, pointer, frame, step, outcome, error):
+            return
         frame.outcome = outcome
         frame.error = error
         if frame.step:
@@ -205,17 +240,27 @@ class Lifecycle(RunData):
         if outcome != SUCCESS:
             if pointer.unwind == RETURNING and not self._inside_hook(state, pointer):
                 pointer.unwind = STAYING  # what returned did not end well after all
-            if outcome != ABORT and not frame.final and not self._stopped_around(pointer):
+            cut_short = self._is_cut_short(state, pointer)
+            if outcome != ABORT and not frame.final and not self._stopped_around(pointer) and not cut_short:
                 if self._schedule_retry(state, pointer, frame, step, outcome, error):
                     return
                 if step.exhausted == "suspend" and not state.cancelling:
                     self._park(state, pointer, frame, step, outcome, error, stdout)
                     return
+            if pointer.undoes and (outcome == ABORT or not step.continue_on_failure) and self._holds_up(state, pointer):
+                self._park(state, pointer, frame, step, outcome, error, stdout)
+                return
+            if step.kind == "saga":
+                frame.marks &= ~WANTS_UNDO
+            if step.exhausted == "compensate" and (outcome != ABORT or state.cancelling):
+                frame.marks |= WANTS_UNDO
         self._keep_result(state, pointer, frame, step, outcome, outputs or {}, stdout, error)
         if outcome != SUCCESS:
             self._keep_for_retry(state, pointer)
             if outcome != ABORT and step.exhausted == "terminate" and not state.terminating and not frame.final:
                 self._terminate_in_order(state, pointer, frame, error)
+        if step.compensation >= 0 and (outcome == SUCCESS or (step.compensate_on_failure and outcome != ABORT)):
+            self._register(state, pointer, frame, step)
         state.drop_timer(frame.id, "total")
         self._run_hook(state, pointer, frame, step)
 
@@ -268,7 +313,16 @@ class Lifecycle(RunData):
         self._keep_result(state, pointer, frame, step, outcome, {}, stdout, error)
         self._drop_reopen_within(state, pointer, frame)
         state.drop_timer(frame.id, "total")
+        self._wait_for_resume(state, pointer, frame)
+
+    def _holds_up(self, state: State, pointer: Pointer) -> bool:
+        """Say whether the innermost step is one of a compensation's own, whose failure holds up the undoing."""
+        return len(pointer.frames) == 1 and not state.terminating
+
+    def _wait_for_resume(self, state: State, pointer: Pointer, frame: Frame) -> None:
+        frame.final = False
         pointer.wait = PARKED
+        state.changed[pointer.id] = pointer
         if not state.suspended:
             state.suspended = True
             state.suspended_at = state.time
@@ -280,7 +334,7 @@ class Lifecycle(RunData):
             self._fill_hook_slot(state, pointer, frame, step)
         outcome = frame.outcome
         pc = -1
-        if not state.terminating or self._inside_hook(state, pointer):
+        if self._may_hook(state, pointer):
             if outcome == SUCCESS:
                 pc = step.on_success
             elif outcome == FAILURE:
@@ -294,10 +348,16 @@ class Lifecycle(RunData):
         else:
             self._go_on(state, pointer, pc)
 
+    def _may_hook(self, state: State, pointer: Pointer) -> bool:
+        """Say whether the hook for an outcome may run; ``ensure`` runs unless the run is past its deadline."""
+        if state.hurried:
+            return self._inside_undo(state, pointer)
+        return not state.terminating or self._inside_hook(state, pointer)
+
     def _ensure(self, state: State, pointer: Pointer, frame: Frame) -> None:
         frame.phase = ENSURE
         step = self.steps[frame.step]
-        if step.ensure < 0:
+        if step.ensure < 0 or self._is_cut_short(state, pointer):
             self._leave(state, pointer, frame)
         else:
             self._go_on(state, pointer, step.ensure)
@@ -315,7 +375,8 @@ class Lifecycle(RunData):
         outcome = frame.outcome
         error = frame.error
         well = outcome == SUCCESS
-        if not well and outcome != ABORT and step.continue_on_failure and not self._stopped_around(pointer):
+        tolerant = step.continue_on_failure and not self._is_cut_short(state, pointer)
+        if not well and outcome != ABORT and tolerant and not self._stopped_around(pointer):
             well = True
             self._drop_reopen_within(state, pointer, frame)
             if len(state.tolerated) + len(state.new_tolerated) < MAX_FAILURES_KEPT:
@@ -324,7 +385,14 @@ class Lifecycle(RunData):
             state.stop_after = ""
             state.suspended = True
             state.suspended_at = state.time
+        if not well and pointer.undoes and self._holds_up(state, pointer):
+            self._wait_for_resume(state, pointer, frame)  # a hook failed a step that had succeeded
+            return
+        if step.kind == "saga":
+            self._release(state, pointer, frame)
         self._close(state, pointer, frame)
+        if not well:
+            self._carry_marks(state, pointer, frame)
         if not pointer.frames:
             if pointer.parent < 0:
                 self._end_run(state, outcome, error)
@@ -334,7 +402,7 @@ class Lifecycle(RunData):
                 self._end_pointer(state, pointer, outcome if not well else ABORT, error)
             return
         parent = pointer.frames[-1]
-        if parent.phase == HOOK or parent.phase == ENSURE:
+        if parent.phase >= HOOK:
             if well:
                 self._go_on(state, pointer, step.exit)
             else:
@@ -355,7 +423,7 @@ class Lifecycle(RunData):
     def _stopped_around(self, pointer: Pointer) -> bool:
         """Say whether what is around the innermost frame is being stopped; a hook is let finish whatever is."""
         for frame in reversed(pointer.frames[:-1]):
-            if frame.phase == HOOK or frame.phase == ENSURE:
+            if frame.phase >= HOOK:
                 return False
             if frame.cause_outcome:
                 return True
@@ -411,6 +479,8 @@ class Lifecycle(RunData):
         limit = step.limit or frame.total
         each = step.item_slot >= 0
         items: list[Any] = state.collected[frame.id][ITEMS_INDEX] if each and frame.total else []
+        if self._is_cut_short(state, pointer):
+            frame.stopped = True
         while frame.live < limit and frame.next < frame.total and not frame.stopped and not state.suspended:
             number = frame.next
             frame.next = number + 1
@@ -430,6 +500,11 @@ class Lifecycle(RunData):
 
     def _join(self, state: State, pointer: Pointer, frame: Frame, step: Step) -> None:
         """Settle the frame of a fork whose branches have ended."""
+        if frame.winner >= 0:
+            self._drop_reopen_within(state, pointer, frame)
+            self._clear_losers(state, pointer, frame)
+            self._settle(state, pointer, SUCCESS, None, {}, None)
+            return
         if frame.failed:
             outcome, error = frame.failures[0]
             others = [other for _, other in frame.failures[1:] if other is not None]
@@ -448,6 +523,9 @@ class Lifecycle(RunData):
 
     def _end_pointer(self, state: State, pointer: Pointer, outcome: int, error: Failure | None) -> None:
         """Take a branch that has ended out, and have its fork count it."""
+        if pointer.undoes:
+            self._end_undo(state, pointer)
+            return
         parent = state.pointers[pointer.parent]
         frame = parent.frames[-1]
         stopped = pointer.unwind == ABORTING
@@ -455,7 +533,10 @@ class Lifecycle(RunData):
         pointer.wait = GONE
         state.changed[parent.id] = parent
         frame.live -= 1
-        if outcome != SUCCESS and not stopped:
+        if outcome == SUCCESS and not stopped and frame.winner == pointer.index:
+            frame.stopped = True
+            self._interrupt_branches(state, parent, frame, Failure("fail", "stopped: another branch won the race"))
+        elif outcome != SUCCESS and not stopped:
             if outcome == ABORT:
                 outcome = FAILURE
             frame.failed += 1
@@ -477,7 +558,11 @@ class Lifecycle(RunData):
         if pointer is None:
             return
         if kind == "deadline":
-            self._end_hard(state, "aborted", Failure("fail", "the run was cancelled, and not done by its deadline"))
+            error = Failure("fail", "the run was cancelled, and not done by its deadline")
+            if state.registered:
+                self._hurry(state, error)
+            else:
+                self._end_hard(state, "aborted", error)
             return
         depth = 0
         while pointer.frames[depth].id != activation:
@@ -513,7 +598,7 @@ class Lifecycle(RunData):
         state.changed[pointer.id] = pointer
         if depth >= 0:
             frame = frames[depth]
-            if frame.phase == HOOK or frame.phase == ENSURE:
+            if frame.phase >= HOOK:
                 return
             if frame.cause is None or outcome == ABORT:
                 frame.cause_outcome = outcome
@@ -531,7 +616,7 @@ class Lifecycle(RunData):
         innermost = len(frames) - 1
         for number in range(depth + 1, len(frames)):
             frame = frames[number]
-            if frame.phase == HOOK or frame.phase == ENSURE:
+            if frame.phase >= HOOK:
                 return
             if number == innermost:
                 if frame.cause is None or outcome == ABORT:
@@ -575,6 +660,35 @@ class Lifecycle(RunData):
         frame.phase = HOOK  # it has settled: what follows is its ensure
         self._interrupt(state, state.pointers[0], 0, ABORT, error)
 
+    def _hurry(self, state: State, error: Failure) -> None:
+        """Stop at once all but compensations: what is registered is undone on the way out, whatever the deadline."""
+        state.hurried = True
+        root = state.pointers[0].frames[0]
+        if root.cause is not None:
+            root.cause = error
+            state.changed[0] = state.pointers[0]
+        for id in sorted(state.pointers):
+            pointer = state.pointers.get(id)
+            if pointer is None or pointer.wait in (WAIT_FORK, WAIT_UNDO) or self._inside_undo(state, pointer):
+                continue
+            if not pointer.frames:
+                pointer.unwind = ABORTING
+                self._end_pointer(state, pointer, ABORT, error)
+                continue
+            frame = pointer.frames[-1]
+            if pointer.wait == WAIT_STEP:
+                state.commands.append(StopStep(frame.id, frame.attempt))
+                state.active -= 1
+            elif pointer.wait == WAIT_CHILD:
+                state.commands.append(StopChild(frame.id, frame.attempt, frame.child, True))
+                state.active -= 1
+            state.drop_timer(frame.id, "sleep")
+            state.drop_timer(frame.id, "retry")
+            if frame.phase >= HOOK:
+                self._leave(state, pointer, frame)
+            else:
+                self._settle(state, pointer, ABORT, error, None, None)
+
     def _end_hard(self, state: State, status: str, error: Failure) -> None:
         """End the run now: stop what runs, and run no hook."""
         for id in sorted(state.pointers):
@@ -586,7 +700,11 @@ class Lifecycle(RunData):
                 state.commands.append(StopStep(frame.id, frame.attempt))
             elif pointer.wait == WAIT_CHILD:
                 state.commands.append(StopChild(frame.id, frame.attempt, frame.child, True))
-            if pointer.wait in (WAIT_STEP, WAIT_CHILD, WAIT_TIMER) and frame.step and frame.phase == BODY:
+            if (
+                pointer.wait in (WAIT_STEP, WAIT_CHILD, WAIT_TIMER, WAIT_EVENT, WAIT_ANSWER)
+                and frame.step
+                and frame.phase == BODY
+            ):
                 state.records.append(
                     Record(
                         "ended",
@@ -609,6 +727,8 @@ class Lifecycle(RunData):
             state.drop_reopen(id)
         for activation in list(state.collected):
             state.drop_collected(activation)
+        for number in list(state.registered):
+            state.unregister(number)
         self._finish(state, status, {}, error)
 
     def _end_run(self, state: State, outcome: int, error: Failure | None) -> None:
@@ -628,18 +748,23 @@ class Lifecycle(RunData):
         if status in ("succeeded", "terminated"):
             for id in list(state.reopen):
                 state.drop_reopen(id)
+        if not state.reopen:
+            for number in list(state.registered):
+                state.unregister(number)
         self._finish(state, status, outputs if status == "succeeded" else {}, error)
 
     def _finish(self, state: State, status: str, outputs: dict[str, Any], error: Failure | None) -> None:
         for activation, kind in list(state.timers):
             state.drop_timer(activation, kind)
+        for activation in list(state.waits):
+            state.drop_wait(activation)
         state.suspended = False
         state.active = 0
         state.status = status
         state.end = (status, outputs, error)
         state.changed_end = True
         state.ready.clear()
-        state.commands.append(EndRun(status, outputs, error))
+        state.commands.append(EndRun(status, outputs, error, state.compensated))
 
     # What a retry of the run would reopen
 
@@ -658,7 +783,7 @@ class Lifecycle(RunData):
         frames = pointer.frames[:-1]
         while True:
             for frame in frames:
-                if frame.phase == HOOK or frame.phase == ENSURE:
+                if frame.phase >= HOOK:
                     return True
             if pointer.parent < 0:
                 return False
@@ -696,6 +821,7 @@ class Lifecycle(RunData):
         frame.stopped = False
         frame.failed = 0
         frame.failures = []
+        frame.winner = -1
         self._fill(state, pointer, frame)
 
     def _start_child(self, state: State, pointer: Pointer, frame: Frame, step: Step, inputs: dict[str, Any]) -> None:
@@ -724,19 +850,11 @@ class Lifecycle(RunData):
         self._wait_until(state, pointer, frame, state.time + milliseconds)
 
     def _sleep_until(self, state: State, pointer: Pointer, frame: Frame, moment: Any) -> None:
-        if type(moment) is str:
-            try:
-                parsed = msgspec.convert(moment, datetime)
-            except msgspec.ValidationError:
-                parsed = None
-            if parsed is None or parsed.tzinfo is None:
-                raise ExpressionError(
-                    "type", f"sleep_until needs a time like 2030-01-31T12:00:00Z and was given {moment!r}"
-                )
-            moment = int(parsed.timestamp() * 1000)
-        elif type(moment) is not int:
-            raise ExpressionError("type", f"sleep_until needs a time and was given {describe(moment)}")
-        self._wait_until(state, pointer, frame, moment)
+        due = epoch_milliseconds(moment)
+        if due is None:
+            shown = repr(moment) if type(moment) is str else describe(moment)
+            raise ExpressionError("type", f"sleep_until needs a time like 2030-01-31T12:00:00Z and was given {shown}")
+        self._wait_until(state, pointer, frame, due)
 
     def _wait_until(self, state: State, pointer: Pointer, frame: Frame, due: int) -> None:
         if due <= state.time:

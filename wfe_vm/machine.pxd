@@ -2,7 +2,6 @@ cimport cython
 
 from wfe_vm._opcodes cimport *
 from wfe_vm._phases cimport *
-from wfe_vm.lifecycle cimport Lifecycle
 from wfe_vm.operators cimport (
     add,
     check_bool,
@@ -21,10 +20,11 @@ from wfe_vm.operators cimport (
     remainder,
     subtract,
 )
+from wfe_vm.signals cimport Signals
 from wfe_vm.state cimport Frame, Pointer, State
 
 
-cdef class Machine(Lifecycle):
+cdef class Machine(Signals):
     cdef int* code
     cdef object code_array
     cdef list constants
@@ -55,6 +55,8 @@ cdef class Machine(Lifecycle):
 
     @cython.locals(pointer=Pointer)
     cdef object _run_ready(self, State state)
+    @cython.locals(winner=Pointer)
+    cdef object _decide(self, State state)
     cdef object _run(self, State state, Pointer pointer)
     @cython.locals(frame=Frame, parent=Pointer)
     cdef object _fail_expression(self, State state, Pointer pointer, object error)

@@ -25,10 +25,11 @@ from . import events
 from .commands import Command, RunStep, StopChild, StopStep
 from .errors import ExpressionError, InternalError
 from .library import FUNCTIONS_BY_NUMBER
-from .lifecycle import Lifecycle
+from .lifecycle import FORKS
 from .limits import MAX_INSTRUCTIONS, MAX_STATE_BYTES
 from .outcome import FAILURE_KINDS, Failure
 from .program import HOST_SLOT, INPUTS_SLOT, RUN_SLOT, Program, unpack_code
+from .signals import Signals
 from .state import Delta, Pointer, State, pointer_from
 from .values import describe, size_of
 
@@ -51,6 +52,7 @@ if not cython.compiled:
         EACH_NEXT,
         END,
         END_BRANCH,
+        END_COMPENSATION,
         END_HOOK,
         ENTER,
         EQUAL,
@@ -110,6 +112,7 @@ if not cython.compiled:
     from .phases import (
         ABORT,
         BODY,
+        DECIDING,
         ERROR,
         FAILURE,
         GUARDING,
@@ -118,6 +121,7 @@ if not cython.compiled:
         PARKED,
         READY,
         RETURNING,
+        STARTS_OVER,
         STAYING,
         SUCCESS,
         WAIT_CHILD,
@@ -148,7 +152,7 @@ class Advance(msgspec.Struct, frozen=True):
         return self.delta is None
 
 
-class Machine(Lifecycle):
+class Machine(Signals):
     """Advances runs of one program."""
 
     def __init__(
@@ -189,6 +193,8 @@ class Machine(Lifecycle):
                 state.time = before
                 return Advance(None, [])
             self._run_ready(state)
+            if state.stirred:
+                self._renew_subscriptions(state)
             self._update_status(state)
         except InternalError:
             raise
@@ -246,6 +252,10 @@ class Machine(Lifecycle):
             return self._apply_retry(state)
         if state.end is not None or not state.pointers:
             return False
+        if isinstance(event, events.EventArrived):
+            return self._apply_event_arrived(state, event)
+        if isinstance(event, events.Answered):
+            return self._apply_answered(state, event)
         if isinstance(event, events.Suspend):
             return self._apply_suspend(state)
         if isinstance(event, events.Resume):
@@ -348,7 +358,10 @@ class Machine(Lifecycle):
         """Let all that is due act, one after another: what one does may undo the next. Returns whether any was."""
         fired = False
         while (timer := state.take_due(time)) is not None:
-            self._fire(state, timer[0], timer[1])
+            if timer[1] == "wait":
+                self._run_out(state, timer[0])
+            else:
+                self._fire(state, timer[0], timer[1])
             fired = True
         return fired
 
@@ -377,6 +390,8 @@ class Machine(Lifecycle):
         state.changed_end = True
         state.cancelling = False
         state.terminating = False
+        state.hurried = False
+        state.compensated = False
         state.status = "running"
         reopened = sorted(state.reopen.items())
         for id, row in reopened:
@@ -402,11 +417,13 @@ class Machine(Lifecycle):
                 continue
             frame = pointer.frames[-1]
             step = self.steps[frame.step]
-            if frame.total and (frame.live or frame.next < frame.total) and step.kind in ("parallel", "for_each"):
+            if frame.total and (frame.live or frame.next < frame.total) and step.kind in FORKS:
                 frame.phase = BODY
                 frame.stopped = False
                 frame.failed = 0
                 frame.failures = []
+                frame.winner = -1
+                frame.marks = 0
                 frame.opened = state.time
                 frame.started = state.time
                 pointer.wait = WAIT_FORK
@@ -420,12 +437,14 @@ class Machine(Lifecycle):
         pointer = pointer_from(row)
         pointer.scopes = [state.scopes[owner] for owner in pointer.owners]
         pointer.unwind = STAYING
+        pointer.wait = READY
         for frame in pointer.frames:
             frame.cause = None
             frame.cause_outcome = 0
             frame.final = False
             frame.error = None
             frame.outcome = 0
+            frame.marks &= STARTS_OVER
         # Enclosing blocks were left when the run ended: their limits of time start anew.
         for frame in pointer.frames[:-1]:
             self._start_timers(state, frame, self.steps[frame.step])
@@ -446,10 +465,28 @@ class Machine(Lifecycle):
     def _run_ready(self, state: State) -> None:
         self.budget = self.max_instructions
         ready = state.ready
-        while ready and not state.suspended:
-            pointer = ready.popleft()
-            if pointer.wait == READY and pointer.id in state.pointers:
-                self._run(state, pointer)
+        while not state.suspended:
+            if ready:
+                pointer = ready.popleft()
+                if pointer.wait == READY and pointer.id in state.pointers:
+                    self._run(state, pointer)
+            elif state.deciding:
+                self._decide(state)
+            else:
+                break
+        for pointer in state.deciding:
+            if pointer.wait == DECIDING:
+                pointer.wait = READY  # the run is suspended
+        state.deciding.clear()
+
+    def _decide(self, state: State) -> None:
+        """Have a race won: everybody who could come through in this advance has. An inner race goes first."""
+        winner = min(state.deciding, key=lambda pointer: (-pointer.fork, pointer.index))
+        state.deciding.remove(winner)
+        if winner.wait != DECIDING or winner.id not in state.pointers:
+            return
+        state.pointers[winner.parent].frames[-1].winner = winner.index
+        self._end_pointer(state, winner, SUCCESS, None)
 
     def _run(self, state: State, pointer: Pointer) -> None:
         """Carry one pointer on until it waits or is gone."""
@@ -730,7 +767,14 @@ class Machine(Lifecycle):
     def _carry_out(self, state: State, pointer: Pointer, op: int, stack: list[Any]) -> None:
         """Carry out an instruction after which the step's life, not the code, says where to go on."""
         if op == END_BRANCH:
-            self._end_pointer(state, pointer, SUCCESS, None)
+            if self._may_win(state, pointer):
+                pointer.wait = DECIDING
+                state.deciding.append(pointer)
+            else:
+                self._end_pointer(state, pointer, SUCCESS, None)
+            return
+        if op == END_COMPENSATION:
+            self._end_undo(state, pointer)
             return
         frame = pointer.frames[-1]
         step = self.steps[frame.step]
@@ -789,7 +833,7 @@ class Machine(Lifecycle):
             state.outputs = self._checked_outputs(state, stack.pop())
             self._succeed(state, pointer, frame, {}, None)
         else:
-            raise InternalError(f"no such opcode: {op}")
+            self._carry_out_signal(state, pointer, frame, step, op, stack)
 
     def _update_status(self, state: State) -> None:
         if state.end is not None:
@@ -800,7 +844,7 @@ class Machine(Lifecycle):
             state.status = "cancelling"
         elif state.active:
             state.status = "running"
-        elif state.due():
+        elif state.due() or state.waits:
             state.status = "waiting"
         else:
             raise InternalError("the run has nothing left that could carry it on")

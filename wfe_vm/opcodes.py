@@ -7,6 +7,7 @@ from typing import Final
 
 __all__ = [
     "ADD",
+    "APPROVE",
     "BEGIN",
     "BRANCH_FALSE",
     "BRANCH_FALSE_KEEP",
@@ -23,6 +24,7 @@ __all__ = [
     "EACH_NEXT",
     "END",
     "END_BRANCH",
+    "END_COMPENSATION",
     "END_HOOK",
     "ENTER",
     "EQUAL",
@@ -51,6 +53,7 @@ __all__ = [
     "NOT_EQUAL",
     "PASS",
     "POP",
+    "PUBLISH",
     "REMAINDER",
     "RETURN",
     "RUN",
@@ -60,6 +63,8 @@ __all__ = [
     "STORE_SLOT",
     "SUBTRACT",
     "TEXT",
+    "TIMED_OUT",
+    "WAIT",
 ]
 
 LOAD_CONST: Final = 1
@@ -116,3 +121,8 @@ FAIL: Final = 79
 RETURN: Final = 80
 END_HOOK: Final = 81
 FINISH: Final = 82
+END_COMPENSATION: Final = 83
+WAIT: Final = 90
+APPROVE: Final = 91
+PUBLISH: Final = 92
+TIMED_OUT: Final = 93

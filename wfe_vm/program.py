@@ -35,6 +35,7 @@ __all__ = [
     "Retry",
     "Service",
     "SharedVolume",
+    "Signal",
     "SourceMap",
     "Step",
     "decode_program",
@@ -104,6 +105,20 @@ class Collect(msgspec.Struct, frozen=True, array_like=True):
     slot: int
 
 
+class Signal(msgspec.Struct, frozen=True, array_like=True):
+    """What a wait, approve or publish is about. Its ``event`` has a name, an approval ``options``.
+
+    ``reject`` are those of the options that refuse. ``on_timeout`` is where the steps for the case begin
+    that the time is over; without them that is an error.
+    """
+
+    event: str = ""
+    options: tuple[str, ...] = ()
+    reject: tuple[str, ...] = ()
+    timeout_ms: int = 0  # 0: no limit
+    on_timeout: int = NO_PC
+
+
 class Step(msgspec.Struct, frozen=True, array_like=True):
     """A row of the step table: all that the machine and the engine know of one named step.
 
@@ -143,6 +158,11 @@ class Step(msgspec.Struct, frozen=True, array_like=True):
     index_slot: int = NO_PC
     collect: Collect | None = None
     max_passes: int = 0  # of a while or until; 0: no bound
+    compensation: int = NO_PC  # the code that undoes the step
+    compensate_on_failure: bool = False
+    frozen: tuple[tuple[int, int], ...] = ()  # (depth, slot) of what the compensation reads, kept as of the success
+    undoable: bool = False  # of the run: a failure or a cancel may undo it, and not only its sagas
+    signal: Signal | None = None  # of a wait, approve or publish
 
 
 class Concurrency(msgspec.Struct, frozen=True, array_like=True):

@@ -19,3 +19,5 @@ cdef class RunData:
     cdef object _located(self, State state, Pointer pointer, Frame frame, object error)
     @cython.locals(frame=Frame, enclosing=Frame, frames=list)
     cdef str _path(self, State state, Pointer pointer)
+    @cython.locals(frame=Frame, enclosing=Frame, frames=list)
+    cdef list _passes(self, State state, Pointer pointer)

@@ -61,6 +61,7 @@ class RunData:
             # What was overwritten is still counted: count again before refusing.
             state.size = sum(size_of(slot) for slots in state.scopes.values() for slot in slots)
             state.size += sum(size_of(part) for parts in state.collected.values() for part in parts.values())
+            state.size += sum(size_of(kept[2]) for row in state.registered.values() for kept in row[3])
             if state.size + size > self.max_state_bytes:
                 raise ExpressionError(
                     "limit",
@@ -169,6 +170,12 @@ class RunData:
         path = self.steps[frame.step].path
         if "[*]" not in path:
             return path
+        parts = path.split("[*]")
+        numbers = self._passes(state, pointer)
+        return "".join(f"{part}[{number}]" for part, number in zip(parts[:-1], numbers, strict=True)) + parts[-1]
+
+    def _passes(self, state: State, pointer: Pointer) -> list[int]:
+        """Return the numbers of the iterations and passes around the pointer's innermost frame, the outermost first."""
         numbers: list[int] = []
         frames = pointer.frames[:-1]
         while True:
@@ -176,6 +183,9 @@ class RunData:
                 if enclosing.phase == BODY and self.steps[enclosing.step].kind in ("while", "until"):
                     numbers.append(enclosing.passes - 1)
             if pointer.parent < 0:
+                break
+            if pointer.undoes:
+                numbers += reversed(state.registered[pointer.undoes][2])
                 break
             fork, number = pointer.fork, pointer.index
             pointer = state.pointers[pointer.parent]
@@ -186,6 +196,5 @@ class RunData:
             if self.steps[frames[last].step].kind == "for_each":
                 numbers.append(number)
             frames = frames[:last]
-        parts = path.split("[*]")
         numbers.reverse()
-        return "".join(f"{part}[{number}]" for part, number in zip(parts[:-1], numbers, strict=True)) + parts[-1]
+        return numbers

@@ -17,6 +17,8 @@ cdef class Frame:
     cdef public bint stopped
     cdef public long long failed
     cdef public list failures
+    cdef public long long winner
+    cdef public int marks
 
     cpdef tuple row(self)
 
@@ -27,6 +29,7 @@ cpdef Frame frame_from(object row)
 cdef class Pointer:
     cdef public long long id, parent, fork, index
     cdef public int pc, wait, unwind
+    cdef public long long undoes
     cdef public tuple owners
     cdef public list frames, scopes
 
@@ -39,26 +42,35 @@ cpdef Pointer pointer_from(object row)
 cdef class State:
     cdef public str run, name, program, status, stop_after
     cdef public long long sequence, time, next_pointer, next_activation
-    cdef public bint suspended, cancelling, terminating
+    cdef public bint suspended, cancelling, terminating, hurried, compensated
     cdef public long long suspended_at, size, active
     cdef public object outputs, end
-    cdef public dict pointers, scopes, collected, timers, reopen, located
+    cdef public dict pointers, scopes, collected, timers, reopen, registered, located
+    cdef public dict waits, cursors, queues, subscribed
     cdef public list tolerated, warnings, heap
     # Changes since the last delta
     cdef public object ready
-    cdef public list commands, records, removed, new_scopes, dropped_scopes, new_collected, dropped_collected
+    cdef public list deciding, commands, records, removed, new_scopes, dropped_scopes, new_collected, dropped_collected
     cdef public list new_tolerated, new_warnings
-    cdef public dict changed, changed_data, changed_timers, changed_reopen
+    cdef public dict changed, changed_data, changed_timers, changed_reopen, changed_registered
+    cdef public dict changed_waits, changed_cursors, stirred
     cdef public bint changed_end
 
     cpdef Pointer add_pointer(self, long long parent, long long fork, long long index, int pc, tuple owners, long long slots)
     cpdef remove_pointer(self, Pointer pointer)
     cpdef drop_scope(self, long long owner)
+    cpdef long long add_scope(self, long long slots)
+    cpdef register(self, object row)
+    cpdef unregister(self, long long number)
     cpdef store(self, long long owner, int slot, object value)
     cpdef collect(self, long long activation, long long index, object value)
     cpdef drop_collected(self, long long activation)
     cpdef set_timer(self, long long activation, str kind, long long due)
     cpdef drop_timer(self, long long activation, str kind)
+    cpdef add_wait(self, long long activation, object row)
+    cpdef drop_wait(self, long long activation)
+    cpdef set_cursor(self, str name, str key, long long number)
+    cdef object _queue(self, long long activation, object row)
     cpdef keep_reopen(self, long long pointer_id, object row)
     cpdef drop_reopen(self, long long pointer_id)
     cpdef long long due(self)

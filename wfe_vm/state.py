@@ -30,9 +30,25 @@ from .outcome import Failure
 if not cython.compiled:
     from .phases import READY, WAIT_CHILD, WAIT_STEP
 
-__all__ = ["FORMAT_VERSION", "Delta", "Frame", "Pointer", "Record", "State", "decode_delta", "encode_delta"]
+__all__ = [
+    "FORMAT_VERSION",
+    "SINCE_NOW",
+    "SINCE_RUN",
+    "Delta",
+    "Frame",
+    "Pointer",
+    "Record",
+    "State",
+    "Waiting",
+    "decode_delta",
+    "encode_delta",
+]
 
 FORMAT_VERSION: Final = 1
+
+# From when on a wait takes events; any other number is a time in epoch milliseconds.
+SINCE_NOW: Final = -1  # from when the wait was reached
+SINCE_RUN: Final = -2  # from when the run was created
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -48,6 +64,21 @@ class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     status: str = ""
     outputs: dict[str, Any] | None = None
     error: Failure | None = None
+
+
+class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What an attempt of a step waits for from outside: ``kind`` is event or approval.
+
+    An event has ``name``, ``key`` and ``since``; an approval has ``title`` and ``assignees``.
+    """
+
+    kind: str
+    attempt: int
+    name: str = ""
+    key: str = ""
+    since: int = SINCE_RUN
+    title: str = ""
+    assignees: tuple[str, ...] = ()
 
 
 class Delta(msgspec.Struct, array_like=True):
@@ -71,6 +102,11 @@ class Delta(msgspec.Struct, array_like=True):
     tolerated: list[tuple[str, Failure | None]]
     warnings: list[str]
     end: tuple[str, dict[str, Any], Failure | None] | None  # (status, outputs, error)
+    registered: list[tuple[int, tuple[Any, ...] | None]] = []  # (number, what is to be undone; None: gone)
+    hurried: bool = False
+    compensated: bool = False
+    waits: list[tuple[int, Waiting | None]] = []  # (activation, what it waits for; None: nothing any more)
+    cursors: list[tuple[str, str, int]] = []  # (name, key, the number of the last event taken)
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -117,6 +153,8 @@ class Frame:
         self.stopped: bool = False
         self.failed: int = 0
         self.failures: list[tuple[int, Failure | None]] = []
+        self.winner: int = -1  # of a race: the branch that decided it
+        self.marks: int = 0  # what its failure takes along, see phases
 
     def row(self) -> tuple[Any, ...]:
         """Return the frame as it is stored."""
@@ -142,6 +180,8 @@ class Frame:
             self.stopped,
             self.failed,
             self.failures or None,
+            self.winner,
+            self.marks,
         )
 
 
@@ -167,6 +207,9 @@ def frame_from(row: Any) -> Frame:
     frame.stopped = row[18]
     frame.failed = row[19]
     frame.failures = [(outcome, _failure_from(error)) for outcome, error in row[20] or ()]
+    if len(row) > 21:  # what was stored before there were races and sagas ends here
+        frame.winner = row[21]
+        frame.marks = row[22]
     return frame
 
 
@@ -186,6 +229,7 @@ class Pointer:
         self.wait: int = READY
         self.unwind: int = 0  # why frames are being left: 0 they aren't, else see the machine
         self.owners: tuple[int, ...] = owners  # scopes it sees, by depth
+        self.undoes: int = 0  # the registration that it undoes; it is the only one to see its scopes
         self.frames: list[Frame] = []
         self.scopes: list[list[Any]] = []  # the owners' slots; not stored
 
@@ -201,6 +245,7 @@ class Pointer:
             self.unwind,
             self.owners,
             [frame.row() for frame in self.frames],
+            self.undoes,
         )
 
 
@@ -210,6 +255,8 @@ def pointer_from(row: Any) -> Pointer:
     pointer.wait = row[5]
     pointer.unwind = row[6]
     pointer.frames = [frame_from(frame) for frame in row[8]]
+    if len(row) > 9:
+        pointer.undoes = row[9]
     return pointer
 
 
@@ -229,6 +276,8 @@ class State:
         self.suspended_at: int = 0
         self.cancelling: bool = False
         self.terminating: bool = False
+        self.hurried: bool = False  # past the deadline of its cancel: only compensations still run
+        self.compensated: bool = False  # it did not succeed, and was undone for it
         self.size: int = 0  # of the data, in bytes, about
         self.outputs: dict[str, Any] | None = None  # the run's, once its body has given them
         self.pointers: dict[int, Pointer] = {}
@@ -236,10 +285,15 @@ class State:
         self.collected: dict[int, dict[int, Any]] = {}
         self.timers: dict[tuple[int, str], int] = {}
         self.reopen: dict[int, tuple[Any, ...]] = {}
+        self.registered: dict[int, tuple[Any, ...]] = {}  # what is to be undone, in the order of completion
         self.tolerated: list[tuple[str, Failure | None]] = []
         self.warnings: list[str] = []
         self.end: tuple[str, dict[str, Any], Failure | None] | None = None
+        self.waits: dict[int, Waiting] = {}  # activation -> what it waits for, in the order in which it was reached
+        self.cursors: dict[tuple[str, str], int] = {}  # (name, key) of events -> the number of the last one taken
         # Derived, not stored
+        self.queues: dict[tuple[str, str], dict[int, None]] = {}  # (name, key) -> who waits, the first one first
+        self.subscribed: dict[tuple[str, str], tuple[int, int]] = {}  # -> activation and attempt that the store knows
         self.located: dict[int, Pointer] = {}  # activation -> pointer
         self.active: int = 0  # pointers that wait for a step or a child
         self.heap: list[tuple[int, int, str]] = []
@@ -248,6 +302,7 @@ class State:
 
     def _forget_changes(self) -> None:
         self.ready: deque[Pointer] = deque()
+        self.deciding: list[Pointer] = []  # branches that have come through well, in a race that is not decided
         self.commands: list[Any] = []
         self.records: list[Record] = []
         self.changed: dict[int, Pointer] = {}
@@ -259,9 +314,13 @@ class State:
         self.dropped_collected: list[int] = []
         self.changed_timers: dict[tuple[int, str], int] = {}
         self.changed_reopen: dict[int, tuple[Any, ...] | None] = {}
+        self.changed_registered: dict[int, tuple[Any, ...] | None] = {}
         self.new_tolerated: list[tuple[str, Failure | None]] = []
         self.new_warnings: list[str] = []
         self.changed_end: bool = False
+        self.changed_waits: dict[int, Waiting | None] = {}
+        self.changed_cursors: dict[tuple[str, str], int] = {}
+        self.stirred: dict[tuple[str, str], None] = {}  # queues that have changed
 
     # Changes
 
@@ -287,8 +346,19 @@ class State:
         self.removed.append(id)
         for frame in pointer.frames:
             self.located.pop(frame.id, None)
-        if id in self.scopes and id not in self.reopen and id != 0:
+        if pointer.undoes:
+            for owner in pointer.owners:
+                self.drop_scope(owner)
+        elif id in self.scopes and id not in self.reopen and id != 0:
             self.drop_scope(id)
+
+    def add_scope(self, slots: int) -> int:
+        """Add a scope that is no pointer's own, under an id that no pointer will have. Whoever adds it drops it."""
+        id = self.next_pointer
+        self.next_pointer = id + 1
+        self.scopes[id] = [None] * slots
+        self.new_scopes.append((id, slots))
+        return id
 
     def drop_scope(self, owner: int) -> None:
         """Forget a scope and what it holds."""
@@ -323,6 +393,39 @@ class State:
         if self.timers.pop((activation, kind), None) is not None:
             self.changed_timers[activation, kind] = 0
 
+    def add_wait(self, activation: int, row: Waiting) -> None:
+        """Note what a frame waits for; an event's wait is the last in its queue."""
+        self.waits[activation] = row
+        self.changed_waits.pop(activation, None)  # so that the order in which they were reached shows
+        self.changed_waits[activation] = row
+        self._queue(activation, row)
+        if row.kind == "event":
+            self.stirred[row.name, row.key] = None
+
+    def drop_wait(self, activation: int) -> None:
+        """Forget what a frame waits for, if it does, and its limit of time."""
+        row = self.waits.pop(activation, None)
+        if row is None:
+            return
+        self.changed_waits[activation] = None
+        self.drop_timer(activation, "wait")
+        if row.kind == "event":
+            place = (row.name, row.key)
+            queue = self.queues[place]
+            del queue[activation]
+            if not queue:
+                del self.queues[place]
+            self.stirred[place] = None
+
+    def set_cursor(self, name: str, key: str, number: int) -> None:
+        """Note that the event of that number was taken."""
+        self.cursors[name, key] = number
+        self.changed_cursors[name, key] = number
+
+    def _queue(self, activation: int, row: Waiting) -> None:
+        if row.kind == "event":
+            self.queues.setdefault((row.name, row.key), {})[activation] = None
+
     def keep_reopen(self, pointer_id: int, row: tuple[Any, ...]) -> None:
         """Keep what a retry of the run would reopen."""
         self.reopen[pointer_id] = row
@@ -341,6 +444,20 @@ class State:
                 self.drop_collected(frame[0])
         if pointer_id not in self.pointers and pointer_id != 0:
             self.drop_scope(pointer_id)
+
+    def register(self, row: tuple[Any, ...]) -> None:
+        """Keep what is to be undone as the latest."""
+        number = 1
+        for number in reversed(self.registered):
+            number += 1
+            break
+        self.registered[number] = row
+        self.changed_registered[number] = row
+
+    def unregister(self, number: int) -> None:
+        """Forget what has been undone, or won't be."""
+        del self.registered[number]
+        self.changed_registered[number] = None
 
     def due(self) -> int:
         """Return when the next timer fires, 0 if none will. A suspended or ended run's timers stand still."""
@@ -412,6 +529,11 @@ class State:
             self.new_tolerated,
             self.new_warnings,
             self.end if self.changed_end else None,
+            list(self.changed_registered.items()),
+            self.hurried,
+            self.compensated,
+            list(self.changed_waits.items()),
+            [(name, key, number) for (name, key), number in self.changed_cursors.items()],
         )
         self.tolerated += self.new_tolerated
         self.warnings += self.new_warnings
@@ -441,8 +563,8 @@ class State:
                 self.scopes[owner][slot] = value
         for owner in delta.dropped:
             self.scopes.pop(owner, None)
-        for row in delta.pointers:
-            self.pointers[row[0]] = pointer_from(row)
+        for pointer in delta.pointers:
+            self.pointers[pointer[0]] = pointer_from(pointer)
         for id in delta.removed:
             self.pointers.pop(id, None)
         for activation in delta.uncollected:
@@ -459,6 +581,19 @@ class State:
                 self.reopen.pop(id, None)
             else:
                 self.reopen[id] = reopened
+        for number, registered in delta.registered:
+            if registered is None:
+                self.registered.pop(number, None)
+            else:
+                self.registered[number] = registered
+        self.hurried = delta.hurried
+        self.compensated = delta.compensated
+        for activation, row in delta.waits:
+            self.waits.pop(activation, None)
+            if row is not None:
+                self.waits[activation] = row
+        for name, key, number in delta.cursors:
+            self.cursors[name, key] = number
         self.tolerated += delta.tolerated
         self.warnings += delta.warnings
         if delta.status in ("succeeded", "failed", "aborted", "terminated"):
@@ -478,6 +613,13 @@ class State:
                 self.active += 1
         self.heap = [(due, activation, kind) for (activation, kind), due in self.timers.items()]
         heapify(self.heap)
+        self.queues = {}
+        for activation, row in self.waits.items():
+            self._queue(activation, row)
+        self.subscribed = {}
+        for place, queue in self.queues.items():
+            first = next(iter(queue))
+            self.subscribed[place] = (first, self.waits[first].attempt)
 
     def snapshot(self) -> bytes:
         """Return the whole state as bytes: the same state gives the same bytes."""
@@ -499,6 +641,11 @@ class State:
                 self.tolerated,
                 self.warnings,
                 self.end,
+                sorted(self.registered.items()),
+                self.hurried,
+                self.compensated,
+                list(self.waits.items()),
+                [(name, key, number) for (name, key), number in sorted(self.cursors.items())],
             )
         )
 
@@ -530,6 +677,12 @@ def restore(data: bytes) -> State:
         state.warnings = fields[14]
         end = fields[15]
         state.end = None if end is None else (end[0], end[1], _failure_from(end[2]))
+        if len(fields) > 16:  # what was stored before there were sagas ends here
+            state.registered = dict(fields[16])
+            state.hurried, state.compensated = fields[17:19]
+        if len(fields) > 19:  # or before there were waits for events
+            state.waits = {activation: msgspec.convert(row, Waiting) for activation, row in fields[19]}
+            state.cursors = {(name, key): number for name, key, number in fields[20]}
     except (
         msgspec.DecodeError,
         msgspec.ValidationError,

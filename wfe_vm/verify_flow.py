@@ -34,7 +34,8 @@ _ENTERED: Final = 1  # its condition
 _BODY: Final = 2
 _HOOK: Final = 3
 _BRANCH: Final = 4  # the start of one of its pointers
-_PART_NAMES: Final = ("outside", "the condition of", "the body of", "a hook of", "a branch of")
+_UNDO: Final = 5  # its compensation
+_PART_NAMES: Final = ("outside", "the condition of", "the body of", "a hook of", "a branch of", "the compensation of")
 
 # How the flow treats an instruction.
 _PLAIN: Final = 0
@@ -52,10 +53,14 @@ _KINDS_OF: Final = {
     op.START_CHILD: ("workflow",),
     op.SLEEP: ("sleep", "sleep_until"),
     op.SLEEP_UNTIL: ("sleep", "sleep_until"),
-    op.FORK: ("parallel",),
+    op.FORK: ("parallel", "race"),
     op.FORK_EACH: ("for_each",),
     op.COLLECT: ("for_each",),
     op.PASS: ("while", "until"),
+    op.WAIT: ("wait",),
+    op.APPROVE: ("approve",),
+    op.PUBLISH: ("publish",),
+    op.TIMED_OUT: ("wait", "approve"),
 }
 """Which kinds of step an opcode may serve; any where it isn't listed."""
 
@@ -147,7 +152,7 @@ class _Flow:
         """Follow one way until it ends, goes wrong or meets instructions that were followed before."""
         words, met, table, report = self.words, self.met, _TABLE, self.report
         size, max_stack = len(words), self.program.max_stack
-        in_hook = self.contexts.parts[context] == _HOOK
+        in_hook = self.contexts.parts[context] in (_HOOK, _UNDO)
         while True:
             if pc >= size:
                 report("falls-off", "the code goes on past its end", size)
@@ -161,7 +166,7 @@ class _Flow:
             opcode = words[pc]
             length, treatment, takes, gives, jump_gives, may_fail = table[opcode]
             if may_fail and in_hook:
-                report("hook-code", f"{_NAMES[opcode]} may fail, but is in none of a hook's steps", pc)
+                report("hook-code", f"{_NAMES[opcode]} may fail, but is in none of the steps there", pc)
                 return
             if treatment == _COUNTED:
                 takes = words[pc + length - 1]
@@ -298,6 +303,9 @@ class _Flow:
         if opcode == op.END_HOOK:
             right = part == _HOOK and innermost == index
             return self.expect(right, f"in a hook of step {index}", opcode, pc, context)
+        if opcode == op.END_COMPENSATION:
+            right = part == _UNDO and innermost == index
+            return self.expect(right, f"in the compensation of step {index}", opcode, pc, context)
         if opcode == op.COLLECT:
             right = part == _BRANCH and innermost == index and step.collect is not None
             place = f"in a branch of step {index}, if that collects"
@@ -349,10 +357,25 @@ class _Flow:
         if max(hooks) != NO_PC:
             inner = within(context, _HOOK, index, step.depth)
             work.extend((pc, 0, (), inner) for pc in hooks if pc != NO_PC)
+        if step.compensation != NO_PC:
+            work.append((step.compensation, 0, (), within(context, _UNDO, index, step.depth)))
+        if step.signal is not None and step.signal.on_timeout != NO_PC:
+            work.append((step.signal.on_timeout, 0, (), body))
         if step.branches:
+            if step.kind == "race":
+                self.check_race(index)
             depth = step.depth + (step.kind == "for_each")
             inner = within(body, _BRANCH, index, depth)
             work.extend((pc, 0, (), inner) for pc in step.branches)
+
+    def check_race(self, index: int) -> None:
+        """See that each branch of a race is a step of its own: whether it wins is read off that."""
+        begun: set[int] = set()
+        for pc in self.program.steps[index].branches:
+            own = self.words[pc + 1] if self.words[pc] in (op.BEGIN, op.ENTER) else -1
+            if own < 0 or own in begun:
+                self.report("race-branch", f"a branch of the race {index} is no step of its own", pc)
+            begun.add(own)
 
     def begin(self, index: int, context: int, pc: int) -> int:
         """Return the context of a step's body, which starts after the instruction at ``pc``."""

@@ -34,7 +34,9 @@ KINDS: Final = frozenset(
         "task",
         "workflow",
         "sequence",
+        "saga",
         "parallel",
+        "race",
         "if",
         "switch",
         "while",
@@ -45,8 +47,14 @@ KINDS: Final = frozenset(
         "fail",
         "sleep",
         "sleep_until",
+        "wait",
+        "approve",
+        "publish",
     }
 )
+SIGNALS: Final = frozenset({"wait", "approve", "publish"})
+"""Kinds that say of what event or question they are."""
+
 EXHAUSTED: Final = frozenset({"fail", "suspend", "terminate", "compensate"})
 RETRY_OUTCOMES: Final = frozenset({"failure", "error", "timeout"})
 FAIL_FAST: Final = frozenset({"never", "cancel", "stop"})
@@ -76,7 +84,7 @@ _Flaw = Callable[[str, str], None]
 
 def step_pcs(step: Step) -> tuple[tuple[str, int], ...]:
     """Return the pcs that a step names, each with what it is, leaving out those it has not."""
-    hooks = (
+    hooks: tuple[tuple[str, int], ...] = (
         ("entry", step.entry),
         ("exit", step.exit),
         ("on_success", step.on_success),
@@ -84,7 +92,10 @@ def step_pcs(step: Step) -> tuple[tuple[str, int], ...]:
         ("on_error", step.on_error),
         ("on_abort", step.on_abort),
         ("ensure", step.ensure),
+        ("compensation", step.compensation),
     )
+    if step.signal is not None:
+        hooks = (*hooks, ("on_timeout", step.signal.on_timeout))
     return tuple((name, pc) for name, pc in hooks if pc != NO_PC) + tuple(("branch", pc) for pc in step.branches)
 
 
@@ -145,7 +156,9 @@ def _check_surroundings(program: Program, report: Report) -> None:
             report("service", f"the service {service.name!r} is declared twice")
         names.add(service.name)
         probe = service.readiness
-        ports = (*service.ports, *(port for port in (probe and (probe.tcp_port, probe.http_port)) or () if port))
+        ports = list(service.ports)
+        if probe is not None:
+            ports += [port for port in (probe.tcp_port, probe.http_port) if port]
         if not all(1 <= port <= LAST_PORT for port in ports) or service.network not in NETWORKS:
             report("service", f"the service {service.name!r} has a port or a network that can't be")
         if probe is not None:
@@ -202,6 +215,7 @@ def _check_step(program: Program, index: int, step: Step, known_types: set[str],
         flaw("step-child", f"is of kind {step.kind!r}, and a child belongs to the kind 'workflow' alone")
     if step.child is not None and not 0 <= step.child.version <= LARGEST_NUMBER:
         flaw("step-child", f"asks for version {step.child.version} of its child")
+    _check_signal(step, flaw)
     if not 0 <= step.depth < len(program.scope_sizes):
         flaw(
             "step-depth",
@@ -209,6 +223,7 @@ def _check_step(program: Program, index: int, step: Step, known_types: set[str],
         )
         return
     _check_slots(program, index, step, flaw)
+    _check_compensation(program, index, step, flaw)
     _check_branches(program, step, flaw)
     for output in step.outputs:
         _check_type(f"step {index}'s output {output.name!r}", output.type, known_types, report)
@@ -244,6 +259,22 @@ def _check_retry(retry: Retry, flaw: _Flaw) -> None:
         flaw("step-retry", f"retries on {', '.join(retry.outcomes)}, not all known")
 
 
+def _check_signal(step: Step, flaw: _Flaw) -> None:
+    signal = step.signal
+    if signal is None:
+        if step.kind in SIGNALS:
+            flaw("step-signal", f"is of kind {step.kind!r} and says of no event and no options")
+        return
+    if step.kind not in SIGNALS:
+        flaw("step-signal", f"is of kind {step.kind!r}, which is of no event and no options")
+    if (step.kind == "approve") != bool(signal.options) or not set(signal.options).issuperset(signal.reject):
+        flaw("step-signal", "has options, or refusing ones, that an approval alone has, and not all among its options")
+    if not 0 <= signal.timeout_ms <= LARGEST_NUMBER:
+        flaw("step-number", f"has a time of {signal.timeout_ms}, which is outside 0 to {LARGEST_NUMBER}")
+    if signal.on_timeout != NO_PC and (step.kind == "publish" or not signal.timeout_ms):
+        flaw("step-signal", "has steps for the end of a time that it has not")
+
+
 def _check_slots(program: Program, index: int, step: Step, flaw: _Flaw) -> None:
     """Each slot lies in its scope, and none is a reserved one of the run."""
     size = program.scope_sizes[step.depth]
@@ -259,6 +290,16 @@ def _check_slots(program: Program, index: int, step: Step, flaw: _Flaw) -> None:
             flaw("step-slot", f"writes slot {slot}, outside of {lowest} to {size - 1}")
 
 
+def _check_compensation(program: Program, index: int, step: Step, flaw: _Flaw) -> None:
+    """What is kept for a compensation are slots that the step sees, and no reserved one: those it has anyhow."""
+    for depth, slot in step.frozen:
+        lowest = RESERVED_SLOTS if depth == 0 else 0
+        if not (0 <= depth <= step.depth and lowest <= slot < program.scope_sizes[depth]):
+            flaw("step-frozen", f"keeps slot {slot} at depth {depth}, which it does not see")
+    if step.undoable and index:
+        flaw("step-undoable", "is undone as a whole, which is for sagas and the run")
+
+
 def _check_branches(program: Program, step: Step, flaw: _Flaw) -> None:
     if step.kind == "for_each":
         if len(step.branches) != 1:
@@ -272,9 +313,9 @@ def _check_branches(program: Program, step: Step, flaw: _Flaw) -> None:
             if not 0 <= slot < size:
                 flaw("step-slot", f"binds slot {slot} of an iteration that has {size}")
         return
-    if step.kind == "parallel":
+    if step.kind in ("parallel", "race"):
         if not step.branches:
-            flaw("step-branches", "is a parallel without a branch")
+            flaw("step-branches", f"is a {step.kind} without a branch")
     elif step.branches:
         flaw("step-branches", f"is of kind {step.kind!r}, which has no branches")
     if step.item_slot != NO_PC or step.index_slot != NO_PC or step.collect is not None:

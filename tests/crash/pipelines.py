@@ -41,7 +41,7 @@ _run: &run {{run: '{APPEND}'}}
 workflows:
   - id: main
     version: 1
-    outputs: {{squares: list<integer>, child: string, picked: integer}}
+    outputs: {{squares: list<integer>, child: string, picked: integer, heard: any}}
     ensure: {{name: goodbye, config: *run}}
     steps:
       - {{name: first, config: *run}}
@@ -74,13 +74,17 @@ workflows:
               env: {{N: '${{{{ item }}}}'}}
               run: '{APPEND}; echo "##wfe[output square=$((N * N))]"'
             outputs: [{{name: square, type: integer}}]
+      - {{publish: {{event: done, key: '${{{{ run.id }}}}', data: 7}}}}
+      - {{name: heard, wait: {{event: done, key: '${{{{ run.id }}}}'}}}}
+      - {{publish: {{event: done, key: '${{{{ run.id }}}}', data: 8}}}}
       - {{name: nap, sleep: 5ms}}
       - name: tolerated
         continue_on_failure: true
         config: {{run: '{APPEND}; exit 7'}}
         on_failure: {{name: sorry, config: *run}}
       - {{set: {{picked: 'vars.squares[2]'}}}}
-      - return: {{squares: vars.squares, child: steps.call.output.word, picked: vars.picked}}
+      - {{set: {{heard: steps.heard.output.data}}}}
+      - return: {{squares: vars.squares, child: steps.call.output.word, picked: vars.picked, heard: vars.heard}}
   - id: child
     version: 1
     inputs: {{word: string}}

@@ -9,7 +9,16 @@ import asyncio
 import sys
 
 from wfe_runtime.providers import open_store
-from wfe_runtime.providers.contracts import InboxPost, LogRow, NewRun, RunCommit, RunFilter, Store
+from wfe_runtime.providers.contracts import (
+    InboxPost,
+    LogRow,
+    NewEvent,
+    NewRun,
+    RunCommit,
+    RunFilter,
+    Store,
+    Subscription,
+)
 
 STEPS = 12
 
@@ -28,6 +37,8 @@ async def step(store: Store, number: int) -> None:
         await store.post([InboxPost("r1", "event", b"5"), InboxPost("r2", "event", b"5")])
     elif number == 8:
         await store.append_logs([LogRow("r1", "s", 1, "stdout", n, f"line {n}") for n in range(3)])
+    elif number == 10:
+        await store.publish([NewEvent(f"e{n}", "e", "", n, b"data") for n in range(3)])
     else:
         rows = {id: await store.get_run(id) for id in ("r1", "r2")}
         commits = []
@@ -49,6 +60,11 @@ async def step(store: Store, number: int) -> None:
                     children=(run(f"{id}-child-{number}"),) if id == "r1" else (),
                     posts=(InboxPost(f"{id}-child-{number}", "started", b""), InboxPost("r2", "told", b"")),
                     consumed=tuple(row.id for row in waiting[:1]),
+                    signals=(
+                        NewEvent(f"{id}-{number}", "e", id if number % 2 else "", number, b"data"),
+                        Subscription(number, 1, "e", "r1" if id == "r2" else ""),
+                        Subscription(number, 1, "never", id),
+                    ),
                 )
             )
         assert all(await store.commit(commits))
@@ -60,7 +76,10 @@ async def content(store: Store) -> list[object]:
     found: list[object] = []
     for row in rows:
         found += [row, await store.load_state(row.id), await store.read_journal(row.id)]
+        found += await store.list_subscriptions(row.id)
         found += [log.text for log in await store.read_logs(row.id)]
+    for key in ("", "r1", "r2"):
+        found += await store.read_events("e", key)
     # Ids of posts may have gaps where a transaction was lost; their order may not change.
     found += [(post.run, post.kind, post.payload) for post in await store.read_inbox([r.id for r in rows])]
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from wfe_dsl.diagnostics.model import Diagnostic, Diagnostics
 from wfe_dsl.source import MAX_SOURCE_BYTES
 from wfe_dsl.variables import Variables
 
+ROOT = Path(__file__).resolve().parents[2]
+ISSUED = ROOT / "tests" / "data" / "issued_codes.txt"
 SHOWN = [row for row in ROWS if row.wrong]
 SMALL = SHOWN[0].right
 
@@ -36,7 +39,7 @@ def written(folder: Path, text: str, name: str = "example.yaml") -> Path:
 
 def name_of(row: Code) -> str:
     """Return the name of the file that a row's examples are."""
-    return "example.py" if row.wrong.startswith("from wfe_dsl.builder ") else "example.yaml"
+    return "example.py" if row.notation == "python" else f"example.{row.notation}"
 
 
 # What no single text can show: the code, and what makes the file that raises it.
@@ -125,3 +128,29 @@ def test_every_row_has_a_title_a_reason_and_a_severity() -> None:
 
 def test_no_code_stands_in_two_rows() -> None:
     assert len(ROWS) == len(CODES)
+
+
+def raised_in_source() -> set[str]:
+    """Return the codes that the compiler's source names outside of the catalogue."""
+    files = [path for path in (ROOT / "wfe_dsl").rglob("*.py") if not re.match(r"rows_|codes", path.name)]
+    return {code for path in files for code in re.findall(r"\"(WFE\d{4})\"", path.read_text())}
+
+
+@pytest.mark.acceptance("DIA-01")
+def test_what_the_source_raises_has_a_row_and_every_row_is_raised_somewhere() -> None:
+    assert raised_in_source() == set(CODES)
+
+
+@pytest.mark.acceptance("DIA-01")
+def test_a_code_that_was_ever_given_out_keeps_its_meaning_and_none_is_new_in_silence() -> None:
+    """Each line is a code and its title, and ``retired`` before the title of one that nothing raises any more."""
+    issued = [line.split(" ", 1) for line in ISSUED.read_text().splitlines()]
+    assert len({code for code, _ in issued}) == len(issued)
+    kept = {code: title for code, title in issued if not title.startswith("retired ")}
+    assert kept == {row.code: row.title for row in ROWS}, f"bring {ISSUED.name} up to date; never reuse a code"
+
+
+def test_the_rows_of_a_code_differ_in_what_they_show_and_in_what_they_say() -> None:
+    assert len({row.title for row in ROWS}) == len(ROWS)
+    assert len({row.wrong for row in SHOWN}) == len(SHOWN)
+    assert all(row.wrong != row.right for row in SHOWN)

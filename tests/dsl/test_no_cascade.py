@@ -112,8 +112,7 @@ workflow:
   id: demo
   version: 1
   steps:
-    - race:
-        - {name: fast, config: {run: make}, outputs: [{name: image}]}
+    - {name: fast, config: {run: make, sandbox: {}}, outputs: [{name: image}]}
     - {name: use, when: steps.fast.status == "succeeded", inputs: {image: outputs.image}, config: {run: make}}
 """
     assert errors(text) == ["WFE0104"]

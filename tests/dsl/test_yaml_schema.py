@@ -16,7 +16,7 @@ from tests.test_docs import as_file
 from wfe_dsl.diagnostics.codes import CODES, ROWS
 from wfe_dsl.diagnostics.model import Diagnostics
 from wfe_dsl.source import SourceFile
-from wfe_dsl.yaml_front import conditions, data, documents, kinds, recovery, step_keys, workflows
+from wfe_dsl.yaml_front import conditions, data, documents, kinds, recovery, step_keys, surroundings, workflows
 from wfe_dsl.yaml_front.key_help import KEY_HELP
 from wfe_dsl.yaml_front.reader import read_yaml
 from wfe_dsl.yaml_front.schema import workflow_schema
@@ -110,7 +110,7 @@ def test_every_file_of_the_documents_is_accepted(block: Any) -> None:
     assert complaints(read(as_file(block))) == []
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.right], ids=lambda row: row.code)
+@pytest.mark.parametrize("row", [row for row in ROWS if row.right and row.notation == "yaml"], ids=lambda row: row.code)
 def test_the_right_example_of_a_code_is_accepted_and_so_is_what_only_a_warning_is_about(row: Any) -> None:
     assert complaints(read(row.right)) == []
     if row.severity != "error" and not row.wrong.startswith("%"):
@@ -161,6 +161,8 @@ def is_checked(place: tuple[Any, ...], key: str) -> bool:
         "workflow: {id: 7, version: 1, inputs: null, steps: [{name: 1.5, config: {run: a, timeout: '90'}}]}",
         "workflow: {id: ñandú, version: 1, steps: [{name: a_b-c, type: cargo-test}]}",
         "workflow: {id: w, version: 1, steps: [{name: a, type: deno, config: {script: x, permissions: {run: true}}}]}",
+        "workflow: {id: w, version: 1, concurrency: 'g-${{ inputs.r }}', shared_volume: {size: 1GiB}, services: {db:"
+        " {image: postgres:17, ports: [5432], readiness: {http: {port: 5432}}, memory: 1GiB}}, steps: [{sleep: 1s}]}",
         "workflow: {id: w, version: 1, steps: [{name: a, when: {all: [{field: x, equals: null}]}, config: {run: a}}]}",
     ],
 )
@@ -192,6 +194,21 @@ def test_a_step_that_the_reader_refuses_is_refused(step: str) -> None:
     assert complaints(read(f"workflow: {{id: w, version: 1, steps: [{step}]}}")) != []
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        "concurrency: {limit: 2}",
+        "concurrency: {group: g, on_full: wait}",
+        "services: {db: {ports: [1]}}",
+        "services: {db: {image: a, port: [1]}}",
+        "services: {db: {image: a, readiness: {tcp: 1, exec: [a]}}}",
+        "shared_volume: {path: /a}",
+    ],
+)
+def test_what_lies_around_the_steps_is_checked_too(key: str) -> None:
+    assert complaints(read(f"workflow: {{id: w, version: 1, {key}, steps: [{{sleep: 1s}}]}}")) != []
+
+
 def test_an_installed_type_is_known_once_it_is_named() -> None:
     content = read("workflow: {id: w, version: 1, steps: [{name: a, type: mail, config: {to: x}}]}")
     assert not VALIDATOR.is_valid(content)
@@ -216,6 +233,11 @@ def places() -> dict[str, set[str]]:
         "retry": set(recovery.RETRY_KEYS),
         "error_behavior": set(recovery.BEHAVIOR_KEYS),
         "condition": set(conditions.KEYS),
+        "concurrency": set(surroundings.CONCURRENCY_KEYS),
+        "service": set(surroundings.SERVICE_KEYS),
+        "readiness": set(surroundings.READINESS_KEYS),
+        "http": set(surroundings.HTTP_KEYS),
+        "shared_volume": set(surroundings.VOLUME_KEYS),
         "config": {key for row in STEP_TYPES.values() for key in (*row.keys, *row.later)},
         **{own.get(name, name): set(row.keys) for name, row in STEP_TYPES.items()},
     }

@@ -357,7 +357,6 @@ def test_inner_steps_are_checked_by_the_same_rules(step: str) -> None:
 @pytest.mark.parametrize(
     "step",
     [
-        f"{{name: t, {RUN}, error_behavior: {{type: compensate}}}}",
         "{name: t, config: {run: x, sandbox: {}}}",
     ],
 )

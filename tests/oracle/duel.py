@@ -21,10 +21,14 @@ KINDS_OF = {"failure": ("exit", "throw"), "error": ("timeout", "executor", "lost
 
 
 class Duel:
-    """One run of one program on both. ``restored`` has the machine go on from stored bytes after every advance."""
+    """One run of one program on both. ``restored`` has the machine go on from stored bytes after every advance.
 
-    def __init__(self, program: Program, chooser: Chooser, restored: bool = False) -> None:
+    ``cancels`` is how many events in a hundred are cancels.
+    """
+
+    def __init__(self, program: Program, chooser: Chooser, restored: bool = False, cancels: int = 3) -> None:
         self.chooser = chooser
+        self.cancels = cancels
         self.restored = restored
         self.machine = Machine(program)
         self.oracle = Oracle(program)
@@ -35,6 +39,7 @@ class Duel:
         self.asked: dict[int, commands.RunStep | commands.StartChild] = {}
         self.past: list[events.Event] = []
         self.told: list[commands.Command] = []
+        self.number = 0  # of the last event
 
     def play(self, events_at_most: int = 40) -> None:
         """Give random events until the run ends, or is ended for having had enough."""
@@ -72,6 +77,8 @@ class Duel:
             return events.Cancel(self.time)
         if self.state.due() and (not waiting or chance(self.chooser, 30)):
             return events.Tick(self.time)
+        if not waiting:
+            return self.from_outside()
         frame = pick(self.chooser, waiting).frames[-1]
         return self.end_of(self.asked[frame.id], frame.cause_outcome != 0)
 
@@ -114,9 +121,9 @@ class Duel:
     def next_event(self) -> events.Event:
         """Return a random event, mostly one that fits."""
         chooser = self.chooser
-        choice = chooser.number(0, 99)
+        choice = chooser.number(0, 96 + self.cancels)
         if choice >= 97:
-            return events.Cancel(self.time, "stop", pick(chooser, (0, self.time + 20)))
+            return events.Cancel(self.time, "stop", pick(chooser, (0, self.time + 1, self.time + 20)))
         if choice >= 95:
             return events.Suspend(self.time)
         if choice >= 94:
@@ -131,12 +138,30 @@ class Duel:
             self.time = max(self.time, pick(chooser, timers))
             return events.Tick(self.time)
         self.time += chooser.number(0, 4)
+        if self.state.waits and (not waiting or chance(chooser, 30)):
+            event = self.from_outside()
+            self.past.append(event)
+            return event
         if not waiting:
             return events.Resume(self.time)
         frame = pick(chooser, waiting)["frames"][-1]
         event = self.end_of(self.asked[frame["id"]], frame["stop"] is not None)
         self.past.append(event)
         return event
+
+    def from_outside(self) -> events.Event:
+        """Return an event or an answer for one of the waits, mostly one that fits."""
+        chooser = self.chooser
+        activation, row = pick(chooser, list(self.state.waits.items()))
+        attempt = row.attempt + chance(chooser, 5)
+        if row.kind == "approval":
+            return events.Answered(self.time, activation, attempt, pick(chooser, ("yes", "yes", "no", "what")), "ann")
+        if chance(chooser, 90):
+            activation = next(iter(self.state.queues[row.name, row.key]))
+            attempt = self.state.waits[activation].attempt
+        self.number += chooser.number(0, 2)
+        data = pick(chooser, SCALARS)
+        return events.EventArrived(self.time, activation, attempt, self.number, row.name, row.key, data)
 
     def end_of(self, asked: commands.RunStep | commands.StartChild, stopped: bool) -> events.Event:
         chooser = self.chooser
@@ -163,6 +188,7 @@ class Duel:
         if not state.reopen:
             assert set(state.scopes) <= {0}
             assert not state.collected
+            assert not state.registered
 
 
 def shape(error: Failure | None) -> Any:
@@ -189,5 +215,5 @@ def seen_in_journal(row: dict[str, Any]) -> Any:
 def told(command: commands.Command) -> Any:
     """Return a command as both can tell it."""
     if isinstance(command, commands.EndRun):
-        return (command.status, command.outputs, shape(command.error))
+        return (command.status, command.outputs, shape(command.error), command.compensated)
     return command

@@ -21,13 +21,16 @@ from wfe_vm.errors import ExpressionError
 from wfe_vm.ids import derive_id, fraction
 from wfe_vm.isa import BY_NUMBER
 from wfe_vm.library import FUNCTIONS_BY_NUMBER
+from wfe_vm.moments import moment_text
 from wfe_vm.outcome import FAILURE_KINDS, Failure
 from wfe_vm.program import Program, unpack_code
 
 from .values import Wrong, arithmetic, boolean, compare, contained, element, is_number, same, text
 
 STATUS = {"success": "succeeded", "failure": "failed", "error": "error", "abort": "aborted", "skipped": "skipped"}
-TIMED_KINDS = ["run", "workflow", "sequence", "parallel", "if", "while", "until", "for_each", "sleep", "sleep_until"]
+TIMED_KINDS = ["run", "workflow", "sequence", "parallel", "race", "if", "while", "until", "for_each", "sleep"]
+TIMED_KINDS += ["sleep_until", "saga", "wait", "approve", "publish"]
+AFTERWARDS = ("hook", "ensure", "undo")  # phases in which the body is over, and what follows is let finish
 LONGEST_DELAY_MS = 400 * 24 * 3600 * 1000
 
 Run = dict[str, Any]
@@ -55,9 +58,17 @@ class Oracle:
             "suspended_at": 0,
             "cancelling": False,
             "terminating": False,
+            "hurried": False,
+            "compensated": False,
+            "registered": [],
             "pointers": {},
             "scopes": {},
             "timers": {},
+            "waits": {},  # by activation, in the order in which they were reached
+            "taken": {},  # by name and key of events: the number of the last one
+            "asked": {},  # likewise: for whom the store delivers
+            "moved": [],
+            "fresh": [],
             "queue": [],
             "journal": [],
             "commands": [],
@@ -74,17 +85,25 @@ class Oracle:
         ``commands`` and ``journal`` of the result are those of this advance.
         """
         self.run = copy.deepcopy(run)
-        self.run["commands"], self.run["journal"] = [], []
+        self.run["commands"], self.run["journal"], self.run["fresh"] = [], [], []
         self.run["time"] = max(self.run["time"], event.time)
         if not self.take_in(event):
             return run, True
-        while self.run["queue"] and not self.run["suspended"]:
+        while not self.run["suspended"]:
+            if not self.run["queue"]:
+                if not self.decide():
+                    break
+                continue
             pointer = self.run["pointers"].get(self.run["queue"].pop(0))
             if pointer is not None and pointer["wait"] == "ready":
                 self.going = pointer["id"]
                 self.go(pointer)
                 self.going = None
+        for pointer in self.run["pointers"].values():
+            if pointer["wait"] == "finish":
+                pointer["wait"] = "ready"  # the run is suspended: asked again with the resume
         self.run["queue"] = []  # a suspended run is taken up by the order of its pointers
+        self.ask()
         if self.run["end"] is None:
             self.run["status"] = self.status()
         return self.run, False
@@ -112,6 +131,10 @@ class Oracle:
             return False
         if isinstance(event, (events.StepEnded, events.ChildEnded)):
             return self.take_in_end(event)
+        if isinstance(event, events.EventArrived):
+            return self.take_event(event)
+        if isinstance(event, events.Answered):
+            return self.take_answer(event)
         if isinstance(event, events.Tick):
             return self.tick(event.time)
         if isinstance(event, events.Suspend):
@@ -175,7 +198,10 @@ class Oracle:
 
     def fire(self, activation: int, kind: str) -> None:
         if kind == "deadline":
-            self.end_hard("aborted", Failure("fail", "deadline"))
+            if self.run["registered"]:
+                self.hurry(Failure("fail", "deadline"))
+            else:
+                self.end_hard("aborted", Failure("fail", "deadline"))
             return
         for pointer in list(self.run["pointers"].values()):
             for depth, frame in enumerate(pointer["frames"]):
@@ -186,6 +212,8 @@ class Oracle:
                     self.go_on(pointer, self.step_of(frame).entry)
                 elif kind == "sleep":
                     self.succeed(pointer, {}, None)
+                elif kind == "wait":
+                    self.run_out(pointer, frame)
                 else:
                     last = [frame["error"]] if frame["phase"] == "delay" and frame["error"] is not None else []
                     frame["final"] = frame["final"] or kind == "total"
@@ -249,6 +277,7 @@ class Oracle:
             "stopped": False,
             "returning": False,
             "owners": owners,
+            "undoes": None,
             "frames": [],
         }
         self.run["pointers"][number] = pointer
@@ -260,6 +289,9 @@ class Oracle:
         del self.run["pointers"][pointer["id"]]
         if pointer["id"]:
             self.run["scopes"].pop(pointer["id"], None)
+        if pointer["undoes"] is not None:
+            for owner in pointer["owners"]:
+                del self.run["scopes"][owner]
 
     def go_on(self, pointer: Pointer, pc: int) -> None:
         pointer["pc"] = pc
@@ -391,7 +423,14 @@ class Oracle:
                 self.begin_attempt(pointer, frame)
             return
         if name == "END_BRANCH":
-            self.end_pointer(pointer, "success", None)
+            if self.comes_in(pointer):
+                pointer["pc"] -= 1
+                pointer["wait"] = "finish"
+            else:
+                self.end_pointer(pointer, "success", None)
+            return
+        if name == "END_COMPENSATION":
+            self.end_undo(pointer)
             return
         if name == "COLLECT":
             fork = self.find_frame(pointer["fork"])
@@ -418,6 +457,8 @@ class Oracle:
             self.command(commands.RunStep(frame["id"], frame["attempt"], frame["step"], path, config, inputs, data))
         elif name == "START_CHILD":
             self.start_child(pointer, frame, stack.pop())
+        elif name in ("WAIT", "APPROVE", "PUBLISH", "TIMED_OUT"):
+            self.signal(pointer, frame, name, stack)
         elif name in ("SLEEP", "SLEEP_UNTIL"):
             self.sleep(pointer, frame, name, stack.pop())
         elif name == "FORK":
@@ -467,6 +508,100 @@ class Oracle:
             pointer["wait"] = "timer"
             self.run["timers"][frame["id"], "sleep"] = due
 
+    # Events and approvals
+
+    def signal(self, pointer: Pointer, frame: Frame, name: str, stack: list[Any]) -> None:
+        signal = self.step_of(frame).signal
+        if name == "WAIT":
+            since = stack.pop()
+            if since is not None and since not in ("run", "now") and type(since) is not int:
+                raise Wrong("type")
+            since = max(since, 0) if type(since) is int else {None: -2, "run": -2, "now": -1}[since]
+            row = {"place": (signal.event, text([stack.pop()])), "since": since}
+            self.wait(pointer, frame, "event", row)
+        elif name == "APPROVE":
+            stack.clear()
+            self.wait(pointer, frame, "answer", {"place": None})
+        elif name == "PUBLISH":
+            self.ask()
+            data, key = stack.pop(), text([stack.pop()])
+            id = derive_id(self.run["time"], "event", self.run["id"], frame["id"], frame["attempt"])
+            self.command(commands.Publish(frame["id"], frame["attempt"], id, signal.event, key, data))
+            self.succeed(pointer, {"id": id}, None)
+        else:
+            answer = {"option": None, "by": None, "at": None} if signal.options else {"data": None}
+            self.succeed(pointer, {**answer, "timed_out": True}, None)
+
+    def wait(self, pointer: Pointer, frame: Frame, kind: str, row: dict[str, Any]) -> None:
+        pointer["wait"] = kind
+        self.run["waits"][frame["id"]] = {**row, "attempt": frame["attempt"]}
+        self.run["moved"].append(row["place"])
+        self.run["fresh"].append(frame["id"])
+        limit = self.step_of(frame).signal.timeout_ms
+        if limit:
+            self.run["timers"][frame["id"], "wait"] = self.run["time"] + limit
+
+    def drop_wait(self, activation: int) -> None:
+        row = self.run["waits"].pop(activation, None)
+        if row is not None:
+            self.run["moved"].append(row["place"])
+            self.run["timers"].pop((activation, "wait"), None)
+
+    def first_at(self, place: Any) -> int | None:
+        return next((number for number, row in self.run["waits"].items() if row["place"] == place), None)
+
+    def ask(self) -> None:
+        """Say for whom the store is to deliver, for each name and key whose waits have come or gone."""
+        for place in dict.fromkeys(place for place in self.run["moved"] if place is not None):
+            first = self.first_at(place)
+            if first is None:
+                if self.run["asked"].pop(place, None) is not None:
+                    self.command(commands.Unsubscribe(*place))
+                continue
+            row = self.run["waits"][first]
+            if self.run["asked"].get(place) != (first, row["attempt"]):
+                self.run["asked"][place] = (first, row["attempt"])
+                since = -2 if row["since"] == -1 and first not in self.run["fresh"] else row["since"]
+                after = self.run["taken"].get(place, 0)
+                self.command(commands.Subscribe(first, row["attempt"], *place, after, since))
+        self.run["moved"] = []
+
+    def waiting_at(self, activation: int) -> Pointer:
+        return next(p for p in self.run["pointers"].values() if p["frames"] and p["frames"][-1]["id"] == activation)
+
+    def take_event(self, event: events.EventArrived) -> bool:
+        place = (event.name, event.key)
+        row = self.run["waits"].get(event.activation)
+        if row is None or row["attempt"] != event.attempt or self.first_at(place) != event.activation:
+            return False
+        if event.number <= self.run["taken"].get(place, 0):
+            return False
+        self.run["taken"][place] = event.number
+        self.run["asked"].pop(place)
+        self.succeed(self.waiting_at(event.activation), {"data": event.data, "timed_out": False}, None)
+        return True
+
+    def take_answer(self, event: events.Answered) -> bool:
+        row = self.run["waits"].get(event.activation)
+        if row is None or row["attempt"] != event.attempt or row["place"] is not None:
+            return False
+        pointer = self.waiting_at(event.activation)
+        signal = self.step_of(pointer["frames"][-1]).signal
+        if event.option in signal.reject:
+            self.settle(pointer, "failure", self.located(pointer, Failure("refused", "")))
+        elif event.option in signal.options:
+            answer = {"option": event.option, "by": event.by, "at": moment_text(event.time), "timed_out": False}
+            self.succeed(pointer, answer, None)
+        return event.option in signal.options
+
+    def run_out(self, pointer: Pointer, frame: Frame) -> None:
+        self.drop_wait(frame["id"])
+        on_timeout = self.step_of(frame).signal.on_timeout
+        if on_timeout >= 0:
+            self.go_on(pointer, on_timeout)
+        else:
+            self.settle(pointer, "error", self.located(pointer, Failure("timeout", "")))
+
     # The life of a step
 
     def open(self, pointer: Pointer, step: int) -> Frame:
@@ -484,6 +619,8 @@ class Oracle:
             "passes": 0,
             "opened": self.run["time"],
             "child": "",
+            "asks": False,
+            "undone": False,
         }
         self.run["next_activation"] += 1
         pointer["frames"].append(frame)
@@ -495,6 +632,7 @@ class Oracle:
         frame["attempt"] += 1
         frame["tries"] += 1
         frame["passes"] = 0
+        frame["asks"] = frame["undone"] = False
         if frame["tries"] > 1:
             frame["child"] = ""
         if frame["tries"] == 1 and step.total_timeout_ms:
@@ -555,27 +693,47 @@ class Oracle:
             outputs = None
             frame["stop"] = None
         self.run["timers"].pop((frame["id"], "timeout"), None)
+        self.drop_wait(frame["id"])
         frame["outcome"], frame["error"] = outcome, error
+        if outcome != "success" and self.is_undone_as_a_whole(frame) and self.left_to_undo(pointer, frame):
+            frame["phase"], pointer["wait"] = "undo", "undo"
+            self.undo_next(pointer, frame)
+            return
         self.note("ended", pointer, frame, outputs)
         if outcome != "success":
             if not self.within_hook(pointer):
                 pointer["returning"] = False
-            may_go_on = outcome != "abort" and not frame["final"]
+            may_go_on = outcome != "abort" and not frame["final"] and not self.is_cut_short(pointer)
             if may_go_on and not self.stopped_around(pointer):
                 if self.schedule_retry(pointer, frame):
                     return
                 if step.exhausted == "suspend" and not self.run["cancelling"]:
                     self.keep_result(pointer, frame, {}, stdout)
-                    self.run["timers"].pop((frame["id"], "total"), None)
-                    pointer["wait"] = "parked"
-                    if not self.run["suspended"]:
-                        self.run["suspended"], self.run["suspended_at"] = True, self.run["time"]
+                    self.park(pointer, frame)
                     return
+            if self.holds_up_an_undo(pointer) and not (step.continue_on_failure and outcome != "abort"):
+                self.keep_result(pointer, frame, {}, stdout)
+                self.park(pointer, frame)
+                return
+            if step.kind == "saga":
+                frame["asks"] = False
+            if step.exhausted == "compensate" and (outcome != "abort" or self.run["cancelling"]):
+                frame["asks"] = True
         self.keep_result(pointer, frame, outputs or {}, stdout)
+        failed = outcome in ("failure", "error")
+        if step.compensation >= 0 and (outcome == "success" or (failed and step.compensate_on_failure)):
+            self.register(pointer, frame)
         if outcome not in ("success", "abort") and step.exhausted == "terminate" and not frame["final"]:
             self.terminate_in_order(pointer, frame)
         self.run["timers"].pop((frame["id"], "total"), None)
         self.run_hook(pointer, frame)
+
+    def park(self, pointer: Pointer, frame: Frame) -> None:
+        self.run["timers"].pop((frame["id"], "total"), None)
+        frame["final"] = False
+        pointer["wait"] = "parked"
+        if not self.run["suspended"]:
+            self.run["suspended"], self.run["suspended_at"] = True, self.run["time"]
 
     def schedule_retry(self, pointer: Pointer, frame: Frame) -> bool:
         retry = self.step_of(frame).retry
@@ -612,14 +770,15 @@ class Oracle:
         on_error = step.on_error if step.on_error >= 0 else step.on_failure
         hooks = {"success": step.on_success, "failure": step.on_failure, "error": on_error, "abort": step.on_abort}
         pc = hooks[frame["outcome"]]
-        if pc >= 0 and (not self.run["terminating"] or self.belongs_to_hook(pointer)):
+        may = not self.run["terminating"] or self.belongs_to_hook(pointer)
+        if pc >= 0 and may and not self.is_cut_short(pointer):
             self.go_on(pointer, pc)
         else:
             self.ensure(pointer, frame)
 
     def ensure(self, pointer: Pointer, frame: Frame) -> None:
         frame["phase"] = "ensure"
-        if self.step_of(frame).ensure >= 0:
+        if self.step_of(frame).ensure >= 0 and not self.is_cut_short(pointer):
             self.go_on(pointer, self.step_of(frame).ensure)
         else:
             self.leave(pointer, frame)
@@ -629,10 +788,18 @@ class Oracle:
         step = self.step_of(frame)
         outcome, error = frame["outcome"], frame["error"]
         well = outcome == "success"
-        if outcome in ("failure", "error") and step.continue_on_failure and not self.stopped_around(pointer):
+        tolerated = outcome in ("failure", "error") and step.continue_on_failure and not self.is_cut_short(pointer)
+        if tolerated and not self.stopped_around(pointer):
             well = True
             self.run["tolerated"].append((self.path(pointer), error))
+        if not well and self.holds_up_an_undo(pointer):
+            self.park(pointer, frame)
+            return
+        if step.kind == "saga" and not self.sagas_around(pointer):
+            self.run["registered"] = [row for row in self.run["registered"] if frame["id"] not in row["sagas"]]
         pointer["frames"].pop()
+        if not well:
+            self.tell_those_around(pointer, frame)
         for kind in ("timeout", "total"):
             self.run["timers"].pop((frame["id"], kind), None)
         if not pointer["frames"]:
@@ -644,7 +811,7 @@ class Oracle:
                 self.end_pointer(pointer, "abort" if well else outcome, error)
             return
         around = pointer["frames"][-1]
-        if around["phase"] in ("hook", "ensure"):
+        if around["phase"] in AFTERWARDS:
             if well:
                 self.go_on(pointer, step.exit)
             else:
@@ -691,7 +858,7 @@ class Oracle:
     # Forks
 
     def fork(self, pointer: Pointer, frame: Frame, total: int, items: list[Any] | None) -> None:
-        frame.update(total=total, next=0, live=0, closed=False, failures=[], items=items, collected={})
+        frame.update(total=total, next=0, live=0, closed=False, failures=[], items=items, collected={}, winner=None)
         pointer["wait"] = "fork"
         self.fill(pointer)
 
@@ -699,6 +866,7 @@ class Oracle:
         """Start branches within the limit; settle once none is live and none will start."""
         frame = pointer["frames"][-1]
         step = self.step_of(frame)
+        frame["closed"] = frame["closed"] or self.is_cut_short(pointer)
         while (
             frame["next"] < frame["total"]
             and frame["live"] < (step.limit or frame["total"])
@@ -721,6 +889,12 @@ class Oracle:
             self.join(pointer, frame, step)
 
     def join(self, pointer: Pointer, frame: Frame, step: Any) -> None:
+        if frame["winner"] is not None:
+            for number in range(frame["total"]):
+                if number != frame["winner"]:
+                    self.forget_outputs(pointer, self.words[step.branches[number] + 1])
+            self.settle(pointer, "success", None, {})
+            return
         if frame["failures"]:
             outcome, error = frame["failures"][0]
             others = [other for _, other in frame["failures"][1:]]
@@ -736,11 +910,17 @@ class Oracle:
         self.settle(pointer, "success", None, outputs)
 
     def end_pointer(self, pointer: Pointer, outcome: str, error: Failure | None) -> None:
+        if pointer["undoes"] is not None:
+            self.end_undo(pointer)
+            return
         parent = self.run["pointers"][pointer["parent"]]
         frame = parent["frames"][-1]
         self.remove_pointer(pointer)
         frame["live"] -= 1
-        if outcome != "success" and not pointer["stopped"]:
+        if outcome == "success" and not pointer["stopped"] and frame["winner"] == pointer["index"]:
+            frame["closed"] = True
+            self.stop_branches(parent, frame, Failure("fail", ""))
+        elif outcome != "success" and not pointer["stopped"]:
             frame["failures"].append(("failure" if outcome == "abort" else outcome, error))
             fail_fast = self.step_of(frame).fail_fast
             if fail_fast != "never" and not frame["closed"]:
@@ -750,6 +930,151 @@ class Oracle:
         if parent["wait"] == "fork" and parent["frames"][-1] is frame:
             self.fill(parent)
 
+    # Races
+
+    def comes_in(self, pointer: Pointer) -> bool:
+        """Whether this is a branch of an undecided race, and its step has succeeded."""
+        frame = self.run["pointers"][pointer["parent"]]["frames"][-1]
+        if self.step_of(frame).kind != "race" or frame["winner"] is not None:
+            return False
+        own = self.program.steps[self.words[self.step_of(frame).branches[pointer["index"]] + 1]]
+        return bool(self.scope(pointer, own.depth)[own.slot]["status"] == "succeeded")
+
+    def decide(self) -> bool:
+        """Let the first in the file of those that have come in win, inner races first. Returns whether one could."""
+        finished = [pointer for pointer in self.run["pointers"].values() if pointer["wait"] == "finish"]
+        if not finished:
+            return False
+        innermost = max(pointer["fork"] for pointer in finished)
+        winner = min((p for p in finished if p["fork"] == innermost), key=lambda pointer: int(pointer["index"]))
+        self.run["pointers"][winner["parent"]]["frames"][-1]["winner"] = winner["index"]
+        self.end_pointer(winner, "success", None)
+        return True
+
+    def forget_outputs(self, pointer: Pointer, index: int) -> None:
+        """Have what a losing step and all inside it gave read as null."""
+        step = self.program.steps[index]
+        if step.depth == len(pointer["owners"]) - 1:
+            scope = self.scope(pointer, step.depth)
+            if isinstance(scope[step.slot], dict) and scope[step.slot]["output"]:
+                scope[step.slot]["output"] = {}
+                for output in step.outputs:
+                    scope[output.slot] = None
+        for inner, row in enumerate(self.program.steps):
+            if row.parent == index and row.depth == step.depth:
+                self.forget_outputs(pointer, inner)
+
+    # Sagas
+
+    def sagas_around(self, pointer: Pointer) -> list[int]:
+        """The activations that undo the pointer's innermost step: a compensation is undone by nobody outside of it."""
+        frames, found = pointer["frames"][:-1], []
+        while True:
+            for frame in frames:
+                step = self.step_of(frame)
+                if frame["phase"] not in AFTERWARDS and (step.kind == "saga" or step.undoable):
+                    found.append(frame["id"])
+            if pointer["undoes"] is not None or pointer["parent"] is None:
+                return found
+            pointer = self.run["pointers"][pointer["parent"]]
+            frames = pointer["frames"]
+
+    def register(self, pointer: Pointer, frame: Frame) -> None:
+        sagas = self.sagas_around(pointer)
+        if sagas:
+            seen = [copy.deepcopy(self.scope(pointer, depth)) for depth in range(self.step_of(frame).depth + 1)]
+            row = {"step": frame["step"], "sagas": sagas, "scopes": seen, "numbers": self.numbers(pointer)}
+            self.run["registered"].append(row)
+
+    def is_undone_as_a_whole(self, frame: Frame) -> bool:
+        step = self.step_of(frame)
+        if frame["step"] == 0:
+            return bool(step.undoable and (frame["asks"] or step.exhausted == "compensate"))
+        return bool(step.kind == "saga")
+
+    def left_to_undo(self, pointer: Pointer, frame: Frame) -> list[Any]:
+        if self.run["terminating"] and not self.belongs_to_hook(pointer):
+            return []
+        return [row for row in self.run["registered"] if frame["id"] in row["sagas"]]
+
+    def undo_next(self, pointer: Pointer, frame: Frame) -> None:
+        """Start the compensation of the latest success, with everything as it was then."""
+        row = self.left_to_undo(pointer, frame)[-1]
+        owners = []
+        for scope in row["scopes"]:
+            owners.append(self.run["next_pointer"])
+            self.run["scopes"][owners[-1]] = copy.deepcopy(scope)
+            self.run["next_pointer"] += 1
+        undoing = self.new_pointer(pointer, frame["id"], 0, self.program.steps[row["step"]].compensation, None)
+        undoing["owners"], undoing["undoes"] = owners, row
+
+    def end_undo(self, pointer: Pointer) -> None:
+        parent = self.run["pointers"][pointer["parent"]]
+        frame = parent["frames"][-1]
+        self.remove_pointer(pointer)
+        self.run["registered"] = [row for row in self.run["registered"] if row is not pointer["undoes"]]
+        if self.left_to_undo(parent, frame):
+            self.undo_next(parent, frame)
+            return
+        self.run["registered"] = [row for row in self.run["registered"] if frame["id"] not in row["sagas"]]
+        frame["phase"] = "body"
+        frame["asks"], frame["undone"] = False, True
+        self.settle(parent, frame["outcome"], frame["error"])
+
+    def holds_up_an_undo(self, pointer: Pointer) -> bool:
+        """Whether the innermost step is a compensation's own, whose failure parks the run."""
+        return pointer["undoes"] is not None and len(pointer["frames"]) == 1 and not self.run["terminating"]
+
+    def tell_those_around(self, pointer: Pointer, frame: Frame) -> None:
+        """A failure that goes up takes along that the run is to be undone, and that something was."""
+        if pointer["frames"]:
+            around = pointer["frames"][-1]
+            if around["phase"] in AFTERWARDS and around["error"] is not None:
+                return
+        elif pointer["parent"] is None:
+            self.run["compensated"] = frame["undone"] and not self.run["terminating"]
+            return
+        elif pointer["undoes"] is not None:
+            return
+        else:
+            around = self.run["pointers"][pointer["parent"]]["frames"][-1]
+        around["asks"] = around["asks"] or frame["asks"]
+        around["undone"] = around["undone"] or frame["undone"]
+
+    def in_compensation(self, pointer: Pointer) -> bool:
+        while pointer["undoes"] is None and pointer["parent"] is not None:
+            pointer = self.run["pointers"][pointer["parent"]]
+        return pointer["undoes"] is not None
+
+    def is_cut_short(self, pointer: Pointer) -> bool:
+        """Past the deadline of a cancel nothing begins but in compensations."""
+        return self.run["hurried"] and not self.in_compensation(pointer)
+
+    def hurry(self, error: Failure) -> None:
+        self.run["hurried"] = True
+        root = self.run["pointers"][0]["frames"][0]
+        if root["stop"] is not None and root["stop"][1] is not None:
+            root["stop"] = (root["stop"][0], error)
+        for number in sorted(self.run["pointers"]):
+            pointer = self.run["pointers"].get(number)
+            if pointer is None or pointer["wait"] in ("fork", "undo") or self.in_compensation(pointer):
+                continue
+            if not pointer["frames"]:
+                pointer["stopped"] = True
+                self.end_pointer(pointer, "abort", error)
+                continue
+            frame = pointer["frames"][-1]
+            if pointer["wait"] == "step":
+                self.command(commands.StopStep(frame["id"], frame["attempt"]))
+            elif pointer["wait"] == "child":
+                self.command(commands.StopChild(frame["id"], frame["attempt"], frame["child"], True))
+            for kind in ("sleep", "retry"):
+                self.run["timers"].pop((frame["id"], kind), None)
+            if frame["phase"] in AFTERWARDS:
+                self.leave(pointer, frame)
+            else:
+                self.settle(pointer, "abort", error)
+
     # Stopping
 
     def stop(self, pointer: Pointer, depth: int, outcome: str, error: Failure) -> None:
@@ -757,7 +1082,7 @@ class Oracle:
         frames = pointer["frames"]
         if depth >= 0:
             frame = frames[depth]
-            if frame["phase"] in ("hook", "ensure"):
+            if frame["phase"] in AFTERWARDS:
                 return
             if frame["stop"] is None or frame["stop"][1] is None or outcome == "abort":
                 frame["stop"] = (outcome, error)
@@ -768,7 +1093,7 @@ class Oracle:
                 self.end_pointer(pointer, "abort", error)
                 return
         for frame in frames[depth + 1 :]:
-            if frame["phase"] in ("hook", "ensure"):
+            if frame["phase"] in AFTERWARDS:
                 return
             if frame is frames[-1]:
                 if frame["stop"] is None or frame["stop"][1] is None or outcome == "abort":
@@ -814,7 +1139,7 @@ class Oracle:
                 self.command(commands.StopStep(frame["id"], frame["attempt"]))
             elif pointer["wait"] == "child":
                 self.command(commands.StopChild(frame["id"], frame["attempt"], frame["child"], True))
-            if pointer["wait"] in ("step", "child", "timer") and frame["phase"] == "body":
+            if pointer["wait"] in ("step", "child", "timer", "event", "answer") and frame["phase"] == "body":
                 frame["outcome"], frame["error"] = "abort", error
                 self.note("ended", pointer, frame)
         for pointer in list(self.run["pointers"].values()):
@@ -829,7 +1154,9 @@ class Oracle:
 
     def finish(self, status: str, outputs: dict[str, Any], error: Failure | None) -> None:
         self.run.update(status=status, end=(status, outputs, error), timers={}, queue=[], suspended=False)
-        self.command(commands.EndRun(status, outputs, error))
+        for activation in list(self.run["waits"]):
+            self.drop_wait(activation)
+        self.command(commands.EndRun(status, outputs, error, self.run["compensated"]))
 
     # Looking around
 
@@ -851,7 +1178,7 @@ class Oracle:
     def stopped_around(self, pointer: Pointer) -> bool:
         """Whether what is around the innermost frame is being stopped; a hook is its own world."""
         for frame in reversed(pointer["frames"][:-1]):
-            if frame["phase"] in ("hook", "ensure"):
+            if frame["phase"] in AFTERWARDS:
                 return False
             if frame["stop"] is not None:
                 return True
@@ -859,13 +1186,13 @@ class Oracle:
         return stopped
 
     def within_hook(self, pointer: Pointer) -> bool:
-        return any(frame["phase"] in ("hook", "ensure") for frame in pointer["frames"])
+        return any(frame["phase"] in AFTERWARDS for frame in pointer["frames"])
 
     def belongs_to_hook(self, pointer: Pointer) -> bool:
         """Whether the innermost step is part of a hook, however deep: a hook that runs is let finish as written."""
         frames = pointer["frames"][:-1]
         while True:
-            if any(frame["phase"] in ("hook", "ensure") for frame in frames):
+            if any(frame["phase"] in AFTERWARDS for frame in frames):
                 return True
             if pointer["parent"] is None:
                 return False
@@ -880,23 +1207,28 @@ class Oracle:
     def path(self, pointer: Pointer) -> str:
         """Return the path of the innermost frame, each ``[*]`` replaced by the number of the pass."""
         path: str = self.step_of(pointer["frames"][-1]).path
+        for number in self.numbers(pointer):
+            path = path.replace("[*]", f"[{number}]", 1)
+        return path
+
+    def numbers(self, pointer: Pointer) -> list[int]:
+        """Return the numbers of the passes around the innermost frame, the outermost first."""
         numbers: list[int] = []
         frames = pointer["frames"][:-1]
         while True:
             for frame in reversed(frames):
                 if self.step_of(frame).kind in ("while", "until") and frame["phase"] == "body":
                     numbers.insert(0, frame["passes"] - 1)
+            if pointer["undoes"] is not None:
+                return list(pointer["undoes"]["numbers"]) + numbers
             if pointer["parent"] is None:
-                break
+                return numbers
             fork, index = pointer["fork"], pointer["index"]
             pointer = self.run["pointers"][pointer["parent"]]
             frames = pointer["frames"][:-1]
             assert pointer["frames"][-1]["id"] == fork
             if self.step_of(pointer["frames"][-1]).kind == "for_each":
                 numbers.insert(0, index)
-        for number in numbers:
-            path = path.replace("[*]", f"[{number}]", 1)
-        return path
 
     def command(self, command: commands.Command) -> None:
         self.run["commands"].append(command)

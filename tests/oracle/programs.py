@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 from hypothesis import strategies as st
 
 from wfe_vm.library import FUNCTIONS_BY_NUMBER
-from wfe_vm.program import Child, Collect, Output, Program, Retry
+from wfe_vm.program import NO_PC, Child, Collect, Output, Program, Retry, Signal
 
 from .assembler import Assembler, Label
 
@@ -80,9 +80,9 @@ def chance(chooser: Chooser, percent: int) -> bool:
     return chooser.number(0, 99) >= 100 - percent
 
 
-def build_program(chooser: Chooser, size: int = 10) -> Program:
-    """Return a random valid program of about so many steps."""
-    return _Builder(chooser, size).build()
+def build_program(chooser: Chooser, size: int = 10, sagas: bool = False) -> Program:
+    """Return a random valid program of about so many steps. ``sagas``: it is mostly about undoing."""
+    return _Builder(chooser, size, sagas).build()
 
 
 class _Place:
@@ -95,15 +95,19 @@ class _Place:
         self.forked = forked
         self.hooked = hooked
         self.level = level
+        self.saga = False
 
     def within(self, parent: int, prefix: str, depth: int = 0, forked: bool = False, hooked: bool = False) -> _Place:
         depth, forked, hooked = self.depth + depth, self.forked or forked, self.hooked or hooked
-        return _Place(parent, prefix, depth, forked, hooked, self.level + 1)
+        place = _Place(parent, prefix, depth, forked, hooked, self.level + 1)
+        place.saga = self.saga
+        return place
 
 
 class _Builder:
-    def __init__(self, chooser: Chooser, size: int) -> None:
+    def __init__(self, chooser: Chooser, size: int, sagas: bool) -> None:
         self.chooser = chooser
+        self.sagas = sagas
         self.left = size
         self.assembler = Assembler()
         self.later: list[Callable[[], None]] = []
@@ -112,7 +116,7 @@ class _Builder:
 
     def build(self) -> Program:
         assembler = self.assembler
-        assembler.step("run", "run")
+        assembler.step("run", "run", undoable=chance(self.chooser, 60))
         self.decorate(0, _Place(-1, "", 0, False, False, 0), "run")
         self.plain[0] = [0, *(assembler.slot(0) for _ in range(3))]
         assembler.begin(0)
@@ -122,6 +126,11 @@ class _Builder:
         assembler.emit("FINISH")
         while self.later:
             self.later.pop(0)()
+        for row in assembler.steps:
+            if "compensation" in row:
+                # All that the step sees; that the compiler keeps what is read and no more is shown elsewhere.
+                sizes = enumerate(assembler.scope_sizes[: row["depth"] + 1])
+                row["frozen"] = tuple((at, slot) for at, size in sizes for slot in range(0 if at else 3, size))
         return assembler.program(max_stack=64, locals=4)
 
     # Steps
@@ -131,11 +140,13 @@ class _Builder:
             self.step(place)
 
     def kind(self, place: _Place) -> str:
-        kinds = ["task", "task", "task", "set", "sleep", "fail", "workflow"]
+        kinds = ["task", "task", "task", "set", "sleep", "fail", "workflow", "wait", "wait", "approve", "publish"]
         if not place.forked and not place.hooked:
             kinds.append("return")
+        if self.sagas and place.level == 1 and self.left > 0:
+            return "saga"
         if place.level < 4 and self.left > 0:
-            blocks = ["sequence", "parallel", "for_each", "if", "while", "until"]
+            blocks = ["sequence", "saga", "saga", "parallel", "race", "for_each", "if", "while", "until"]
             if place.depth >= 2:
                 blocks.remove("for_each")
             kinds += blocks + blocks
@@ -176,12 +187,19 @@ class _Builder:
                 row["retry"] = self.retry()
             if chance(chooser, 6):
                 row["exhausted"] = "suspend" if place.hooked or chance(chooser, 50) else "terminate"
-            if chance(chooser, 8):
-                row["total_timeout_ms"] = pick(chooser, TIMES)
+            elif chance(chooser, 6):
+                row["exhausted"] = "compensate"
+            row["compensate_on_failure"] = chance(chooser, 20)
+        elif chance(chooser, 10):
+            row["exhausted"] = "compensate"
+        if index and chance(chooser, 8):
+            row["total_timeout_ms"] = pick(chooser, TIMES)
         if chance(chooser, 8):
             row["timeout_ms"] = pick(chooser, TIMES)
         if place.level > 3 or self.left <= 0:
             return
+        if index and chance(chooser, (80 if self.sagas else 35) if place.saga else 15):
+            self.later.append(lambda: self.compensation(index, row, place))
         hooks = [hook for hook in HOOKS if chance(chooser, 10)]
         if hooks and chance(chooser, 50):
             row["hook_slot"] = self.assembler.slot(place.depth)
@@ -193,6 +211,11 @@ class _Builder:
         prefix = f"{row['path']}/{hook}/" if index else f"{hook}/"
         self.steps(place.within(index, prefix, hooked=True))
         self.assembler.emit("END_HOOK", index)
+
+    def compensation(self, index: int, row: dict[str, Any], place: _Place) -> None:
+        row["compensation"] = self.assembler.pc
+        self.steps(place.within(index, f"{row['path']}/compensate/", hooked=True))
+        self.assembler.emit("END_COMPENSATION", index)
 
     def retry(self) -> Retry:
         chooser = self.chooser
@@ -249,6 +272,37 @@ class _Builder:
             self.assembler.load(pick(self.chooser, (0, 1, 5, 20)))
         self.assembler.emit("SLEEP", index)
 
+    def emit_wait(self, index: int, row: dict[str, Any], place: _Place) -> None:
+        self.assembler.load(pick(self.chooser, (None, "a", 7)))
+        if chance(self.chooser, 10):
+            self.expression(place.depth, 1)
+        else:
+            self.assembler.load(pick(self.chooser, (None, "now", "run", 0, 1003, -5)))
+        self.assembler.emit("WAIT", index)
+        self.time_of(index, row, place, event=pick(self.chooser, ("e", "f")))
+
+    def emit_approve(self, index: int, row: dict[str, Any], place: _Place) -> None:
+        self.assembler.load("Ship?")
+        self.assembler.load(["ann", ["bob", None]])
+        self.assembler.emit("APPROVE", index)
+        self.time_of(index, row, place, options=("yes", "no"), reject=("no",))
+
+    def time_of(self, index: int, row: dict[str, Any], place: _Place, **fields: Any) -> None:
+        """Give a wait or approval its signal, with a limit of time and steps for its end at times."""
+        limit = pick(self.chooser, (0, 5, 20))
+        on_timeout = NO_PC
+        if limit and chance(self.chooser, 50):
+            on_timeout = self.assembler.pc
+            self.steps(place.within(index, f"{row['path']}/on_timeout/"))
+            self.assembler.emit("TIMED_OUT", index)
+        row["signal"] = Signal(timeout_ms=limit, on_timeout=on_timeout, **fields)
+
+    def emit_publish(self, index: int, row: dict[str, Any], place: _Place) -> None:
+        self.assembler.load(pick(self.chooser, (None, "a")))
+        self.expression(place.depth, 1)
+        self.assembler.emit("PUBLISH", index)
+        row["signal"] = Signal("e")
+
     def emit_fail(self, index: int, row: dict[str, Any], place: _Place) -> None:
         self.assembler.load("no")
         self.assembler.emit("FAIL", index)
@@ -259,6 +313,12 @@ class _Builder:
 
     def emit_sequence(self, index: int, row: dict[str, Any], place: _Place) -> None:
         self.steps(place.within(index, f"{row['path']}/"))
+        self.assembler.emit("END", index)
+
+    def emit_saga(self, index: int, row: dict[str, Any], place: _Place) -> None:
+        inner = place.within(index, f"{row['path']}/")
+        inner.saga = True
+        self.steps(inner)
         self.assembler.emit("END", index)
 
     def emit_if(self, index: int, row: dict[str, Any], place: _Place) -> None:
@@ -314,6 +374,13 @@ class _Builder:
 
     def emit_parallel(self, index: int, row: dict[str, Any], place: _Place) -> None:
         self.forking(row)
+        branches = [Label() for _ in range(self.chooser.number(1, 3))]
+        row["branches"] = tuple(branches)
+        self.assembler.emit("FORK", index)
+        for branch in branches:
+            self.later.append(lambda branch=branch: self.branch(index, row, place, branch))
+
+    def emit_race(self, index: int, row: dict[str, Any], place: _Place) -> None:
         branches = [Label() for _ in range(self.chooser.number(1, 3))]
         row["branches"] = tuple(branches)
         self.assembler.emit("FORK", index)

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from tests.providers.contract import advance, host, new
 from wfe_runtime.errors import WfeError
-from wfe_runtime.providers.contracts import FINISHED, InboxPost, LogRow, ProgramRow, RunFilter
+from wfe_runtime.providers.contracts import (
+    FINISHED,
+    InboxPost,
+    LogRow,
+    NewEvent,
+    ProgramRow,
+    RunFilter,
+    Subscription,
+    Unsubscription,
+)
 from wfe_runtime.providers.memory import MemoryStore
 from wfe_runtime.providers.sqlite import SqliteStore
 
@@ -21,6 +30,18 @@ small = st.integers(0, 6)
 times = st.integers(0, 40)
 data = st.binary(max_size=3)
 posts = st.builds(InboxPost, run=ids, kind=st.sampled_from(["e", "f"]), payload=data)
+event_names = st.sampled_from(["paid", "Paid"])
+event_keys = st.sampled_from(["", "é"])
+events = st.builds(
+    NewEvent,
+    st.sampled_from(["e1", "e2", "e3", "e4"]),
+    event_names,
+    event_keys,
+    times | st.just(3 * 10**9),
+    data,
+)
+subscriptions = st.builds(Subscription, small, small, event_names, event_keys, small, st.sampled_from([-2, -1, 0, 20]))
+signals = st.one_of(events, subscriptions, subscriptions, st.builds(Unsubscription, event_names, event_keys))
 runs = st.builds(
     new,
     ids,
@@ -55,6 +76,7 @@ def commits(draw):
         posts=tuple(draw(st.lists(posts, max_size=2))),
         consumed=tuple(draw(st.lists(st.integers(1, 12), max_size=3))),
         release=draw(st.booleans()),
+        signals=tuple(draw(st.lists(signals, max_size=3))),
     )
 
 
@@ -81,6 +103,9 @@ operations = st.one_of(
     call("commit", several_commits),
     call("commit", several_commits),
     call("post", st.lists(posts, max_size=3)),
+    call("publish", st.lists(events, max_size=3)),
+    call("read_events", event_names, event_keys, small, st.integers(0, 3)),
+    call("list_subscriptions", ids),
     call("claim", ids, hosts, times),
     call("release", ids, hosts),
     call("join", hosts.map(host), st.integers(0, 20), times),

@@ -15,11 +15,11 @@ import msgspec
 from wfe_dsl.compiler import compile_file
 from wfe_dsl.diagnostics.model import Diagnostics
 from wfe_dsl.variables import Variables
-from wfe_vm.commands import EndRun, RunStep, StartChild, StopChild, StopStep
-from wfe_vm.events import ChildEnded, Event, Started, StepEnded, Tick
+from wfe_vm.commands import EndRun, Publish, RunStep, StartChild, StopChild, StopStep, Subscribe, Unsubscribe
+from wfe_vm.events import ChildEnded, Event, EventArrived, Started, StepEnded, Tick
 from wfe_vm.machine import Machine
 from wfe_vm.outcome import Failure
-from wfe_vm.state import Record, State, decode_delta, encode_delta, restore
+from wfe_vm.state import SINCE_NOW, SINCE_RUN, Record, State, decode_delta, encode_delta, restore
 from wfe_vm.verify import check
 
 
@@ -39,10 +39,48 @@ def succeed(_: RunStep) -> dict[str, Any]:
     return {}
 
 
+class Board:
+    """The events of a store that has one run, and what that run asked of it."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, str, int, Any]] = []  # name, key, time, data; numbered from 1
+        self.asked: dict[tuple[str, str], Subscribe] = {}
+        self.mark = 0  # the last number before the run
+        self.marks: dict[tuple[str, str], int] = {}  # the last number before a subscription
+
+    def publish(self, name: str, key: str, time: int, data: Any) -> list[EventArrived]:
+        """Keep an event. Returns what is to be told."""
+        self.events.append((name, key, time, data))
+        return self.match((name, key), time)
+
+    def subscribe(self, command: Subscribe, time: int) -> list[EventArrived]:
+        place = (command.name, command.key)
+        self.asked[place] = command
+        self.marks[place] = len(self.events)
+        return self.match(place, time)
+
+    def match(self, place: tuple[str, str], time: int) -> list[EventArrived]:
+        command = self.asked.get(place)
+        if command is None:
+            return []
+        after = {SINCE_RUN: self.mark, SINCE_NOW: self.marks[place]}.get(command.since, 0)
+        for number, (name, key, published, data) in enumerate(self.events, 1):
+            if (name, key) == place and number > max(after, command.after) and published >= command.since:
+                del self.asked[place]
+                return [EventArrived(time, command.activation, command.attempt, number, name, key, data)]
+        return []
+
+
 class Simulation:
     """One run of the only workflow of a file."""
 
-    def __init__(self, program: Any, inputs: dict[str, Any] | None = None, script: Script = succeed) -> None:
+    def __init__(
+        self,
+        program: Any,
+        inputs: dict[str, Any] | None = None,
+        script: Script = succeed,
+        board: Board | None = None,
+    ) -> None:
         check(program)
         self.machine = Machine(program)
         self.program = program
@@ -57,6 +95,8 @@ class Simulation:
         self.ended: EndRun | None = None
         self.running: dict[int, RunStep] = {}
         self.pending: list[Event] = []
+        self.board = board if board is not None else Board()
+        self.board.mark = len(self.board.events)
         self.advance(Started(self.now, dict(inputs or {})))
 
     def advance(self, event: Event) -> bool:
@@ -71,11 +111,13 @@ class Simulation:
         replayed.bind()
         assert replayed.snapshot() == self.state.snapshot()
         assert (replayed.active, replayed.due()) == (self.state.active, self.state.due())
+        assert (replayed.queues, replayed.subscribed) == (self.state.queues, self.state.subscribed)
         replayed.stop_after = self.state.stop_after
         self.state = replayed
         self.records += advance.delta.records
         for command in advance.commands:
             self._take(command)
+        assert self.board.asked.keys() <= self.state.subscribed.keys()
         return True
 
     def _take(self, command: Any) -> None:
@@ -95,6 +137,12 @@ class Simulation:
             self.stopped_children.append(command)
             if not command.hard:
                 self.pending.append(ChildEnded(self.now, command.activation, command.attempt, command.child, "aborted"))
+        elif isinstance(command, Subscribe):
+            self.pending += self.board.subscribe(command, self.now)
+        elif isinstance(command, Unsubscribe):
+            self.board.asked.pop((command.name, command.key), None)
+        elif isinstance(command, Publish):
+            self.pending += self.board.publish(command.name, command.key, self.now, command.data)
         elif isinstance(command, EndRun):
             self.ended = command
 
@@ -110,6 +158,11 @@ class Simulation:
         command = next(command for command in self.running.values() if command.path == path)
         self.running.pop(command.activation)
         self.advance(self._answer(command, answer))
+
+    def publish(self, name: str, data: Any = None, key: str = "") -> Simulation:
+        """Publish an event, and deliver it to whoever waits for it."""
+        self.pending += self.board.publish(name, key, self.now, data)
+        return self.settle()
 
     def settle(self) -> Simulation:
         """Deliver what is pending, without letting time pass."""

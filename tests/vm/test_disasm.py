@@ -18,7 +18,7 @@ from wfe_vm.program import Program, Retry, SourceMap, pack_code, unpack_code
 EXPECTED = """\
 workflow test version 1
 hash     HASH
-format   1, instruction set 1
+format   1, instruction set 2
 stack    4, locals 1, slots [4]
 
 steps

@@ -21,12 +21,12 @@ from wfe_vm.program import Child, Collect, Program, Retry
 from wfe_vm.verify import check
 
 
-def fight(seed: int, size: int) -> str:
+def fight(seed: int, size: int, sagas: bool = False) -> str:
     """Let both run a random program to its end and past it; returns the final status."""
     chooser = Seeded(seed)
-    program = build_program(chooser, size)
+    program = build_program(chooser, size, sagas)
     check(program)
-    duel = Duel(program, chooser, restored=seed % 2 == 1)
+    duel = Duel(program, chooser, restored=seed % 2 == 1, cancels=10 if sagas else 3)
     duel.play()
     status = str(duel.state.status)
     duel.play_on()
@@ -37,6 +37,13 @@ def fight(seed: int, size: int) -> str:
 @pytest.mark.parametrize("block", range(10))
 def test_random_programs_run_alike_on_both(block: int) -> None:
     ends = {fight(seed, 8) for seed in range(block * 100, block * 100 + 100)}
+    assert ends == {"succeeded", "failed", "aborted", "terminated"}
+
+
+@pytest.mark.acceptance("SAG-03", "SAG-05", "SAG-06", "SAG-07", "SAG-08", "SAG-12")
+@pytest.mark.parametrize("block", range(5))
+def test_random_sagas_are_undone_alike_on_both(block: int) -> None:
+    ends = {fight(seed, 8, sagas=True) for seed in range(block * 100, block * 100 + 100)}
     assert ends == {"succeeded", "failed", "aborted", "terminated"}
 
 
@@ -54,7 +61,7 @@ def test_programs_that_hypothesis_makes_up_run_alike_on_both(data: Any) -> None:
 @pytest.mark.parametrize("size", [3, 8, 16, 30])
 def test_many_random_programs_run_alike_on_both(size: int) -> None:
     for seed in range(size * 1_000_000, size * 1_000_000 + 10_000):
-        fight(seed, size)
+        fight(seed, size, sagas=seed % 2 == 0)
 
 
 # Situations that random programs meet rarely, each once found to go wrong.

@@ -28,6 +28,7 @@ from wfe_vm.program import (
     Readiness,
     Retry,
     Service,
+    Signal,
     decode_program,
     encode_program,
     pack_code,
@@ -114,6 +115,15 @@ def whole_program() -> Program:
     step("child", "workflow", ("PUSH", {}), ("START_CHILD", "*"), child=Child("other"))
     step("nap", "sleep", ("PUSH", 1), ("SLEEP", "*"))
     step("until", "sleep_until", ("PUSH", 1), ("SLEEP_UNTIL", "*"))
+    step("publish", "publish", ("PUSH", "k"), ("PUSH", 1), ("PUBLISH", "*"), signal=Signal("e"))
+    step("ask", "approve", ("PUSH", "Ship?"), ("PUSH", []), ("APPROVE", "*"), signal=SIGNAL)
+    wait = assembler.step("wait", "wait")
+    assembler.begin(wait)
+    emit(("PUSH", "k"), ("PUSH", None), ("WAIT", wait))(assembler)
+    assembler.steps[wait]["signal"] = Signal("e", timeout_ms=5, on_timeout=assembler.pc)
+    assembler.task("late", parent=wait)
+    assembler.emit("TIMED_OUT", wait)
+    assembler.exit(wait)
     step("refuse", "fail", ("PUSH", "no"), ("FAIL", "*"))
     step("leave", "return", ("PUSH", {}), ("RETURN", "*"))
     loop = assembler.step("loop", "while")
@@ -137,6 +147,9 @@ def whole_program() -> Program:
     assembler.steps[hooked]["ensure"] = assembler.pc
     assembler.task("clean", parent=hooked)
     assembler.emit("END_HOOK", hooked)
+    assembler.steps[hooked]["compensation"] = assembler.pc
+    assembler.task("undo", parent=hooked)
+    assembler.emit("END_COMPENSATION", hooked)
     return assembler.program()
 
 
@@ -232,11 +245,17 @@ def test_an_opcode_of_a_step_that_is_not_open_is_refused(row: Any) -> None:
             "FORK_EACH": "for_each",
             "COLLECT": "for_each",
             "PASS": "while",
+            "WAIT": "wait",
+            "APPROVE": "approve",
+            "PUBLISH": "publish",
+            "TIMED_OUT": "wait",
         }
         kind = kinds.get(row.name, "sleep")
         fields: dict[str, Any] = {"child": Child("other")} if kind == "workflow" else {}
         if kind in ("parallel", "for_each"):
             fields["branches"] = (0,)
+        if kind in ("wait", "approve", "publish"):
+            fields["signal"] = Signal("e") if kind != "approve" else SIGNAL
         if kind == "for_each":
             fields |= {"item_slot": assembler.slot(1), "collect": Collect("all", assembler.slot(0))}
         step = assembler.step("closed", kind, **fields)
@@ -368,6 +387,53 @@ def expression_in_a_hook() -> Program:
     return assembler.program()
 
 
+def expression_in_a_compensation() -> Program:
+    assembler = run_program()
+    step = assembler.task("work")
+    finish(assembler)
+    assembler.steps[step]["compensation"] = assembler.pc
+    emit(("PUSH", 1), ("NEGATE",), ("POP",), ("END_COMPENSATION", step))(assembler)
+    return assembler.program()
+
+
+def return_in_a_compensation() -> Program:
+    assembler = run_program()
+    step = assembler.task("work")
+    finish(assembler)
+    assembler.steps[step]["compensation"] = assembler.pc
+    leave = assembler.step("leave", "return", parent=step)
+    assembler.begin(leave)
+    emit(("PUSH", {}), ("RETURN", leave))(assembler)
+    assembler.exit(leave)
+    assembler.emit("END_COMPENSATION", step)
+    return assembler.program()
+
+
+def hook_that_ends_as_a_compensation() -> Program:
+    assembler = run_program()
+    step = assembler.task("work")
+    finish(assembler)
+    assembler.steps[step]["ensure"] = assembler.pc
+    assembler.emit("END_COMPENSATION", step)
+    return assembler.program()
+
+
+def race_whose_branch_is_no_step() -> Program:
+    assembler = run_program()
+    first, second = Label(), Label()
+    race = assembler.step("race", "race", branches=(first, second))
+    assembler.begin(race)
+    assembler.emit("FORK", race)
+    assembler.exit(race)
+    finish(assembler)
+    assembler.mark(first)
+    assembler.task("work", parent=race)
+    assembler.emit("END_BRANCH")
+    assembler.mark(second)
+    assembler.emit("END_BRANCH")
+    return assembler.program()
+
+
 def return_in_a_branch() -> Program:
     assembler = run_program()
     branch = Label()
@@ -406,6 +472,10 @@ WHOLE: dict[str, tuple[str, Callable[[], Program]]] = {
     "code that goes on past its end": ("falls-off", falling_off),
     "operands cut off by the end": ("operands-truncated", cut_operands),
     "an expression in a hook outside of its steps": ("hook-code", expression_in_a_hook),
+    "an expression in a compensation outside of its steps": ("hook-code", expression_in_a_compensation),
+    "a return in a compensation": ("step-nesting", return_in_a_compensation),
+    "a hook that ends as a compensation": ("step-nesting", hook_that_ends_as_a_compensation),
+    "a branch of a race that is no step": ("race-branch", race_whose_branch_is_no_step),
     "a return in a branch": ("step-nesting", return_in_a_branch),
     "a step opened outside its parent": ("step-nesting", child_step_outside_its_parent),
     "no code": ("code-empty", lambda: in_body(emit(), code=b"")),
@@ -500,9 +570,22 @@ STEPS: dict[str, tuple[str, dict[str, Any]]] = {
     "an entry elsewhere": ("step-pc", {"entry": 6}),
     "a hook in an operand": ("step-pc", {"ensure": 5}),
     "a hook that is no pc": ("step-pc", {"on_error": -2}),
+    "a compensation in an operand": ("step-pc", {"compensation": 5}),
+    "a reserved slot kept for a compensation": ("step-frozen", {"frozen": ((0, 0),)}),
+    "a slot kept that is outside the scope": ("step-frozen", {"frozen": ((0, 99),)}),
+    "a slot kept of an iteration that is none": ("step-frozen", {"frozen": ((1, 0),)}),
+    "a step that is undone as the run is": ("step-undoable", {"undoable": True}),
     "branches of a task": ("step-branches", {"branches": (4,)}),
     "an item of a task": ("step-slot", {"item_slot": 0}),
     "a child of a task": ("step-child", {"child": Child("other")}),
+    "an event of a task": ("step-signal", {"signal": Signal("e")}),
+    "a wait for nothing": ("step-signal", {"kind": "wait"}),
+    "options of a wait": ("step-signal", {"kind": "wait", "signal": Signal("e", options=("yes",))}),
+    "an approval without options": ("step-signal", {"kind": "approve", "signal": Signal()}),
+    "a refusal that is no option": ("step-signal", {"kind": "approve", "signal": Signal("", ("yes",), ("no",))}),
+    "a negative time to wait": ("step-number", {"kind": "wait", "signal": Signal("e", timeout_ms=-1)}),
+    "steps for the end of no time": ("step-signal", {"kind": "wait", "signal": Signal("e", on_timeout=4)}),
+    "steps for that case in an operand": ("step-pc", {"kind": "wait", "signal": Signal("e", (), (), 5, 5)}),
     "a negative limit of time": ("step-number", {"timeout_ms": -1}),
     "a limit of time beyond measure": ("step-number", {"total_timeout_ms": 2**60}),
     "an unknown end of retries": ("step-choice", {"exhausted": "shrug"}),
@@ -555,6 +638,9 @@ def test_a_retired_opcode_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "OLD" in problems[0].message
 
 
+SIGNAL = Signal(options=("yes", "no"), reject=("no",), timeout_ms=5)
+
+
 def mutate(program: Program, choice: random.Random) -> Program | None:
     """Return the program with a random fault or several, or None where its bytes are no program any more."""
     kind = choice.randrange(4)
@@ -590,18 +676,21 @@ def mutate(program: Program, choice: random.Random) -> Program | None:
         bool: [True, False],
         tuple: [(), (0,), (choice.randrange(len(program.code)),)],
     }
-    default = values.get(type(getattr(steps[at], field.name)), [None, Retry(2, 1), Collect("a", 3), Child("c")])
+    default = values.get(type(getattr(steps[at], field.name)), [None, Retry(2, 1), Collect("a", 3), Child("c"), SIGNAL])
     value = choice.choice(default)
     if field.name == "outputs":
         value = (Output("n", choice.choice(["any", "integer", "zz"]), choice.randrange(20)),)
-    if field.name == "name" or (field.name in ("retry", "child", "collect") and not fits(field.name, value)):
+    if field.name == "frozen":
+        value = ((choice.randrange(-1, 2), choice.randrange(20)),)
+    if field.name == "name" or (field.name in ("retry", "child", "collect", "signal") and not fits(field.name, value)):
         value = getattr(steps[at], field.name)
     steps[at] = msgspec.structs.replace(steps[at], **{field.name: value})
     return msgspec.structs.replace(program, steps=tuple(steps))
 
 
 def fits(field: str, value: Any) -> bool:
-    return value is None or isinstance(value, {"retry": Retry, "child": Child, "collect": Collect}[field])
+    kinds = {"retry": Retry, "child": Child, "collect": Collect, "signal": Signal}
+    return value is None or isinstance(value, kinds[field])
 
 
 def run_under_limits(program: Program, choice: random.Random) -> None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from ..yaml_front.conditions import KEYS as CONDITION_KEYS
 from ..yaml_front.layout import Item, Series, Table, Value
 from .python_layout import Code, call, listing, mapping, quoted, string
 
@@ -38,6 +39,9 @@ def keyword(key: str, value: Value) -> Code:
         name, count = _CLASSES[key]
         positional = [value_code(item.value) for item in value.items[:count]]
         return call(name, positional, [(item.key, keyword(item.key, item.value)) for item in value.items[count:]])
+    if (key == "since" and isinstance(value, Table | Series)) or (key == "when" and not _is_condition(value)):
+        # A list or map that is a value; as it stands it would be taken for something else.
+        return call("value", [value_code(value)])
     # None would mean that nothing is given.
     return "value(None)" if value is None else value_code(value)
 
@@ -74,6 +78,13 @@ def declared(declarations: Value) -> Code:
 def case_value(item: Item) -> str:
     """Return the value of a case."""
     return _WORDS.get(item.key, item.key) if item.plain_key else quoted(item.key)
+
+
+def _is_condition(value: Value) -> bool:
+    """Whether a value is read as a condition: an expression, or a map of the structured form."""
+    if isinstance(value, Table):
+        return bool(value.items) and all(item.key in CONDITION_KEYS for item in value.items)
+    return not isinstance(value, Series)
 
 
 def _entries(value: Value) -> Mapping[str, Item]:

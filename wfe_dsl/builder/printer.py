@@ -7,6 +7,7 @@ steps become calls, the lists of steps in them blocks. ``print_values`` has the 
 from __future__ import annotations
 
 import builtins
+import itertools
 import keyword as python_keywords
 import re
 from collections.abc import Iterator, Mapping
@@ -213,7 +214,8 @@ def _task(entries: Mapping[str, Item]) -> Group:
     # What stands after other keys stays there: the order of keys is kept, though it means nothing.
     left_out = len(positional) > 1 or (type == "workflow" and next(iter(config), "") == first)
     rest = {key: item for key, item in config.items() if key != first or not left_out or method == "task"}
-    plain = [key for key in rest if key in keywords and key not in (*entries, "inputs", "outputs", *COMMON)]
+    kept = (*entries, "inputs", "outputs", *COMMON)
+    plain = list(itertools.takewhile(lambda key: key in keywords and key not in kept, rest))
     given += [(key, keyword(key, rest[key].value)) for key in plain]
     left = Table([item for key, item in rest.items() if key not in plain])
     if left.items:

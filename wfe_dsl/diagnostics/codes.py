@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from .rows_builder import BUILDER_ROWS
 from .rows_files import FILE_ROWS
@@ -24,7 +25,7 @@ __all__ = ["ABSENCES", "CODES", "ROWS", "Code"]
 class Code(msgspec.Struct, frozen=True):
     """A row of the catalogue. ``wrong`` and ``right`` are small files (the least that shows it).
 
-    They are YAML, or of the notation that alone has the code.
+    They are of the ``notation``: ``yaml``, or ``wfe`` or ``python`` where that alone has the code.
     """
 
     code: str
@@ -33,6 +34,7 @@ class Code(msgspec.Struct, frozen=True):
     why: str
     wrong: str = ""
     right: str = ""
+    notation: str = "yaml"
 
 
 def _small(inputs: str, step: str) -> str:
@@ -299,8 +301,8 @@ ROWS: Final[tuple[Code, ...]] = (
     *(Code(*row) for row in SERVICE_ROWS),
     *(Code(*row) for row in SHELL_ROWS),
     # Section 06: notations other than YAML
-    *(Code(*row) for row in BUILDER_ROWS),
-    *(Code(*row) for row in TEXT_ROWS),
+    *(replace(Code(*row), notation="python") for row in BUILDER_ROWS),
+    *(replace(Code(*row), notation="wfe") for row in TEXT_ROWS),
 )
 
 CODES: Final[dict[str, Code]] = {row.code: row for row in ROWS}

@@ -46,6 +46,7 @@ def row_object(row: Code) -> dict[str, Any]:
         "severity": row.severity,
         "title": row.title,
         "why": row.why,
+        "notation": row.notation,
         "wrong": row.wrong or None,
         "right": row.right or None,
     }

@@ -164,6 +164,55 @@ FLOW_ROWS: Final[tuple[Row, ...]] = (
             "inputs: {count: integer}\nsteps:\n  - switch: inputs.count\n    cases:\n      9: [{fail: too many}]"
         ),
     ),
+    (
+        "WFE0420",
+        "warning",
+        "A step of a saga that nothing undoes",
+        "A saga that fails undoes the steps that succeeded in it, and this one would stay as it is.",
+        steps_example("- saga:\n    - {name: charge, config: {run: make}}"),
+        steps_example(
+            "- saga:\n    - {name: charge, config: {run: make}, compensate: {name: pay-back, config: {run: make}}}"
+        ),
+    ),
+    (
+        "WFE0421",
+        "warning",
+        "A compensation that nothing can set off",
+        "A compensation runs when a saga around its step fails or is cancelled, or when the whole run is undone "
+        "because of `error_behavior: compensate`.",
+        steps_example("- {name: charge, config: {run: make}, compensate: {name: pay-back, config: {run: make}}}"),
+        steps_example(
+            "- saga:\n    - {name: charge, config: {run: make}, compensate: {name: pay-back, config: {run: make}}}"
+        ),
+    ),
+    (
+        "WFE0422",
+        "warning",
+        "Undone when it fails, and nothing to undo it with",
+        "`compensate_on_failure` has the `compensate` of a step run for the step's own failure too.",
+        steps_example("- {name: charge, config: {run: make}, compensate_on_failure: true}"),
+        steps_example(
+            "- saga:\n    - {name: charge, config: {run: make}, compensate_on_failure: true, "
+            "compensate: {name: pay-back, config: {run: make}}}"
+        ),
+    ),
+    (
+        "WFE0450",
+        "note",
+        "Nothing in these files publishes the event",
+        "The wait goes on once the event comes from elsewhere: `wfec event`, the API, or a workflow of another file. "
+        "The name has to be the same to the letter.",
+        steps_example("- {name: paid, wait: {event: payed}}\n- {publish: {event: paid}}"),
+        steps_example("- {name: paid, wait: {event: paid}}\n- {publish: {event: paid}}"),
+    ),
+    (
+        "WFE0451",
+        "error",
+        "A `since` that is no time",
+        "A wait takes events from when the run was created (`run`) or the wait reached (`now`), or from a time on.",
+        steps_example("- wait: {event: paid, since: yesterday}\n- {publish: {event: paid}}"),
+        steps_example("- wait: {event: paid, since: '2030-01-31T12:00:00Z'}\n- {publish: {event: paid}}"),
+    ),
 )
 
 SHELL_ROWS: Final[tuple[Row, ...]] = (

@@ -42,8 +42,8 @@ STRUCTURE_ROWS: Final[tuple[tuple[str, ...], ...]] = (
         "error",
         "Not available yet",
         "The language has this, and this version can't run it yet; it is refused rather than passed over.",
-        steps_example("- race:\n    - name: first\n      config:\n        run: echo hello"),
-        steps_example("- parallel:\n    - name: first\n      config:\n        run: echo hello"),
+        steps_example("- name: first\n  config: {run: echo hello, sandbox: {}}"),
+        steps_example("- name: first\n  config: {run: echo hello}"),
     ),
     (
         "WFE0105",

@@ -30,8 +30,8 @@ TEXT_ROWS: Final[tuple[tuple[str, ...], ...]] = (
         "error",
         "A brace or bracket is never closed",
         "What belongs to it has no end, so it can't be told from what follows.",
-        _workflow('step build = shell {\n  run "make"\nstep test = shell "make test"'),
-        _workflow('step build = shell {\n  run "make"\n}\nstep test = shell "make test"'),
+        _workflow('step build = shell {\n  run "make"'),
+        _workflow('step build = shell {\n  run "make"\n}'),
     ),
     (
         "WFE0602",

@@ -47,13 +47,14 @@ def build_config(context: Context, name: str, node: Node | None, step: Span) -> 
         node = context.known(node)
     if node is None or (isinstance(node, Scalar) and node.value is None):
         if step_type.has_required:
-            help = f"a `{name}` step says what to do under `config:`"
-            context.report("WFE0102", f"a `{name}` step needs `config`", step, help)
+            subject = f"{_article(name)} `{name}` step"
+            help = f"{subject} says what to do under `config:`"
+            context.report("WFE0102", f"{subject} needs `config`", step, help)
         return Config(nodes.MapExpression(span=step, entries=()))
     mapping = context.as_map(node, "`config`")
     if mapping is None:
         return Config(nodes.MapExpression(span=node.span, entries=()))
-    what = f"the `config` of a `{name}` step"
+    what = f"the `config` of {_article(name)} `{name}` step"
     elsewhere = {}
     if name == "deno":
         elsewhere["ffi"] = "native code can't be permitted"
@@ -90,6 +91,10 @@ def build_config(context: Context, name: str, node: Node | None, step: Span) -> 
         entries.append((key, entry.key_span, read_value(context, row, entry, f"`{entry.key}`")))
     config.values = nodes.MapExpression(span=mapping.span, entries=tuple(entries))
     return config
+
+
+def _article(name: str) -> str:
+    return "an" if name.startswith(("a", "e", "i", "o", "u")) else "a"
 
 
 def _check_groups(context: Context, step_type: StepType, mapping: Mapping, what: str, guesses: Guesses) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from .. import nodes
+from .. import files, nodes
 from ..collector import collector_off
 from ..diagnostics.model import Diagnostics, Label
 from ..interpolation import Interpolator
@@ -41,8 +41,7 @@ MAX_INCLUDE_DEPTH: Final = 64
 
 def read_file(path: str) -> bytes:
     """Return a file's bytes; no more of it than is needed to see that it is too large."""
-    with open(path, "rb") as file:
-        return file.read(MAX_SOURCE_BYTES + 1)
+    return files.read_file(path, MAX_SOURCE_BYTES)
 
 
 def load_yaml(
@@ -248,7 +247,7 @@ class Loader:
                 loaded.included.append(included)
 
     def _included(self, written: str, item: Node, source: SourceFile) -> Loaded | None:
-        path = os.path.realpath(os.path.join(os.path.dirname(source.path), written))
+        path = files.real_path(os.path.join(os.path.dirname(source.path), written))
         name = os.path.normpath(os.path.join(os.path.dirname(source.name), written))
         opened = [os.path.realpath(file.path) for file in self.open]
         if path in opened:

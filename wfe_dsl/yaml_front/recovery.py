@@ -25,8 +25,7 @@ RETRY_KEYS: Final = (
 )
 BEHAVIOR_KEYS: Final = ("type", "interval", "max_retries")
 OUTCOMES: Final = ("failure", "error", "timeout")
-BEHAVIORS: Final = ("retry", "suspend", "terminate")
-LATER_BEHAVIORS: Final = {"compensate": "undo the step's work in its `on_failure:` hook"}
+BEHAVIORS: Final = ("retry", "suspend", "terminate", "compensate")
 OLD_INTERVAL_MS: Final = 60_000
 OLD_MAX_RETRIES: Final = 3
 DEFAULT_JITTER: Final = 0.5
@@ -112,9 +111,6 @@ def build_error_behavior(context: Context, entry: Entry) -> nodes.Retry | nodes.
         kind = settings.entries["type"].value
     word = context.string(kind, "`type` of `error_behavior`")
     if word is None:
-        return None
-    if word in LATER_BEHAVIORS:
-        context.not_yet(f"`error_behavior` `{word}`", kind.span, LATER_BEHAVIORS[word])
         return None
     if context.choice(kind, "`error_behavior`", BEHAVIORS) is None:
         return None

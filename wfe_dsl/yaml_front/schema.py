@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from wfe_vm import durations
 
-from . import conditions, data, documents, kinds, recovery, step_keys, workflows
+from . import conditions, data, documents, kinds, recovery, step_keys, surroundings, workflows
 from .key_help import help_for
 from .step_types import STEP_TYPES, Key, StepType
 
@@ -150,8 +150,51 @@ def _workflow_values() -> dict[str, Schema]:
         "defaults": _ref("defaults"),
         "durability": _known({"anyOf": [{"enum": ["sync", "relaxed"]}, _pattern(r"^group\(.*\)$")]}),
         "requires": _known(_list(_ref("text"))),
+        "concurrency": {"anyOf": [_ref("text"), _concurrency()]},
+        "services": _known({"type": "object", "additionalProperties": _known(_service())}),
+        "shared_volume": _known(_object("shared_volume", surroundings.VOLUME_KEYS, _volume_values())),
         "steps": _ref("steps"),
     }
+
+
+def _concurrency() -> Schema:
+    values = {
+        "group": _ref("text"),
+        "limit": _integer(1, surroundings.MAX_LIMIT),
+        "on_full": _known({"enum": [*surroundings.ON_FULL]}),
+    }
+    return _object("concurrency", surroundings.CONCURRENCY_KEYS, values, ("group",))
+
+
+def _service() -> Schema:
+    port = _integer(1, surroundings.LAST_PORT)
+    texts = _known(_list(_ref("text")))
+    http = _object("http", surroundings.HTTP_KEYS, {"port": port, "path": _ref("text")}, ("port",))
+    probes = {
+        "exec": _known(_list(_ref("text"), 1)),
+        "tcp": port,
+        "http": _known(http),
+        "interval": _ref("duration"),
+        "timeout": _ref("duration"),
+        "retries": _integer(1, surroundings.MAX_LIMIT),
+    }
+    readiness = _object("readiness", surroundings.READINESS_KEYS, probes)
+    values = {
+        "image": _ref("text"),
+        "ports": _known(_list(port)),
+        "env": _known(_env()),
+        "command": texts,
+        "args": texts,
+        "memory": _of_kind(Key("memory")),
+        "cpu": _of_kind(Key("number")),
+        "network": _known({"enum": [*surroundings.NETWORKS]}),
+        "readiness": _known({**readiness, "oneOf": [{"required": [probe]} for probe in surroundings.PROBES]}),
+    }
+    return _object("service", surroundings.SERVICE_KEYS, values, ("image",))
+
+
+def _volume_values() -> dict[str, Schema]:
+    return {"mount_path": _ref("text"), "size": _of_kind(Key("memory"))}
 
 
 def _declaration() -> Schema:

@@ -32,6 +32,7 @@ NETWORKS: Final = ("bridge", "host")
 PROBES: Final = ("exec", "tcp", "http")
 PROBE_FIELDS: Final = frozenset({"command", "tcp_port", "http_port"})
 READINESS_KEYS: Final = (*PROBES, "interval", "timeout", "retries")
+HTTP_KEYS: Final = ("port", "path")
 VOLUME_KEYS: Final = ("mount_path", "size")
 MAX_LIMIT: Final = 1_000_000
 LAST_PORT: Final = 65_535
@@ -112,8 +113,16 @@ def _service(context: Context, entry: Entry) -> nodes.Service | None:
 
 def _ports(context: Context, node: Node) -> tuple[int, ...]:
     listing = context.as_list(node, "`ports`", "as in `ports: [5432]`")
-    found = [context.integer(item, "a port", 1, LAST_PORT) for item in listing.items] if listing is not None else []
+    found = [] if listing is None else [_port(context, item) for item in listing.items]
     return tuple(dict.fromkeys(port for port in found if port is not None))
+
+
+def _port(context: Context, node: Node) -> int | None:
+    if isinstance(node, Scalar) and isinstance(node.value, str) and ":" in node.text:
+        help = f"list the port in the container alone, as in `{node.text.rpartition(':')[2]}`: the host chooses its own"
+        context.wrong(node, "a port", "an integer", help)
+        return None
+    return context.integer(node, "a port", 1, LAST_PORT)
 
 
 def _environment(context: Context, mapping: Mapping) -> nodes.MapExpression | None:
@@ -186,7 +195,7 @@ def _probe(context: Context, mapping: Mapping, key: str, ports: tuple[int, ...])
     http = context.as_map(node, "`http`", "as in `http: {port: 8080, path: /ready}`")
     if http is None:
         return {}
-    guesses = context.check_keys(http, ("port", "path"), "`http`")
+    guesses = context.check_keys(http, HTTP_KEYS, "`http`")
     if not context.require(http, "port", "`http`", guesses, "as in `port: 8080`"):
         return {}
     port = _probed_port(context, http.entries["port"].value, ports)

@@ -9,11 +9,11 @@ import argparse
 
 from wfe_vm.program_file import write_program_file
 
-from .definitions import load
-from .documents import read_variables
+from .definitions import kept_programs, load
+from .documents import variable_sources
 from .exits import SUCCEEDED, UsageError
 from .files import replace_file
-from .options import add_variable_options
+from .options import add_definition_options, settings_of
 from .output import print_line, print_lines
 from .texts import harmless
 
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hash", action="store_true", help="print `ID VERSION SHA256` of each workflow, and nothing else"
     )
-    add_variable_options(parser)
+    add_definition_options(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -42,7 +42,8 @@ def execute(arguments: argparse.Namespace) -> int:
         raise UsageError(
             "there is nothing to do", "say where to write with -o OUT.wfc, or ask for the hashes with --hash"
         )
-    programs = load(arguments.file, read_variables(arguments.var, arguments.vars_file))
+    cache = kept_programs(settings_of(arguments), arguments.no_cache)
+    programs = load(arguments.file, variable_sources(arguments.var, arguments.vars_file), cache)
     # Own workflows first: that is how a reader of the file knows which it may run.
     programs.sort(key=lambda found: not found.own)
     if arguments.output is not None:

@@ -9,24 +9,24 @@ from typing import Final
 
 import msgspec
 
-from wfe_dsl.compiler import UnknownNotation, compile_file
-from wfe_dsl.diagnostics.model import Diagnostics
-from wfe_dsl.diagnostics.render_text import render_text, summary
-from wfe_dsl.suggest import did_you_mean
-from wfe_dsl.variables import Variables
 from wfe_vm.errors import ProgramError
 from wfe_vm.program import Program, SourceMap, encode_program
-from wfe_vm.program_file import read_program_file
+from wfe_vm.program_file import read_program_file, write_program_file
 from wfe_vm.verify import check
 
 from ..providers.contracts import ProgramRow
+from ..settings import Settings
+from .cache import Entry, ProgramFolder, cache_folder
+from .documents import VariableSources
 from .exits import DEFINITION, NOT_FOUND, CommandError, DefinitionError, UsageError
+from .near import did_you_mean
 from .output import is_terminal, print_error
 
 __all__ = [
     "COMPILED",
     "Found",
     "choose",
+    "kept_programs",
     "load",
     "missing_path",
     "named",
@@ -47,29 +47,78 @@ class Found(msgspec.Struct, frozen=True):
     own: bool
 
 
-def load(path: str, variables: Variables) -> list[Found]:
+def kept_programs(settings: Settings, unwanted: bool) -> ProgramFolder | None:
+    """Return the folder of compiled files; None where there is to be none, or the user wants none now."""
+    folder = None if unwanted else cache_folder(settings.cache)
+    return None if folder is None else ProgramFolder(folder)
+
+
+def load(path: str, sources: VariableSources, cache: ProgramFolder | None = None) -> list[Found]:
     """Return the programs of a file, YAML or compiled; what is wrong with it is printed on standard error.
 
+    A file that was compiled before, and all that it was made of, is taken from the ``cache``: the front ends are
+    loaded only where there is something to compile.
     Raises DefinitionError once its errors are printed, CommandError (4) for a file that is not there,
-    UsageError for one that is neither YAML nor compiled.
+    UsageError for one that is neither YAML nor compiled. Notes are left to `wfec check`.
     """
     if not os.path.exists(path):
         raise missing_path(path)
     if os.path.isdir(path):
         raise UsageError(f"{path} is a folder", "name a file in it; `wfec check` takes folders")
     if os.path.splitext(path)[1].lower() == COMPILED:
+        if sources:
+            sources.variables()  # they have no use here, but a mistake in them is told
         return _load_compiled(path)
+    name = None if cache is None else cache.name_of(path, msgspec.structs.astuple(sources), ())
+    if cache is not None and name is not None:
+        entry = cache.find(name)
+        kept = None if entry is None else _unpacked(entry)
+        if entry is not None and kept is not None:
+            if entry.warnings:
+                print_error(entry.coloured if use_colour(sys.stderr) else entry.warnings)
+            return kept
+    return _compile(path, sources, cache, name)
+
+
+def _compile(path: str, sources: VariableSources, cache: ProgramFolder | None, name: str | None) -> list[Found]:
+    from wfe_dsl.compiler import UnknownNotation, compile_file
+    from wfe_dsl.diagnostics.model import Diagnostics
+    from wfe_dsl.diagnostics.render_text import render_text, summary
+    from wfe_dsl.files import recorded
+
     diagnostics = Diagnostics()
     try:
-        compiled = compile_file(path, variables, diagnostics)
+        with recorded() as record:
+            compiled = compile_file(path, sources.variables(), diagnostics)
     except UnknownNotation as error:
         raise UsageError(str(error), "a workflow file ends in .yaml, .yml or, compiled, .wfc") from None
-    if diagnostics.found:
-        shown = render_text(diagnostics.in_source_order(), use_colour(sys.stderr))
-        print_error(f"{shown}{summary(diagnostics.found)}")
+    told = [found for found in diagnostics.in_source_order() if found.severity != "note"]
+
+    def shown(colour: bool) -> str:
+        return f"{render_text(told, colour)}{summary(told)}" if told else ""
+
+    if told:
+        print_error(shown(use_colour(sys.stderr)))
     if diagnostics.has_errors:
         raise DefinitionError("")
+    if cache is not None and name is not None:
+        own = tuple(one.own for one in compiled)
+        programs = write_program_file((one.program, one.source_map) for one in compiled)
+        cache.keep(Entry(name, record.digests, record.links, own, shown(False), shown(True), programs))
     return [Found(one.program, one.source_map, one.hash, one.own) for one in compiled]
+
+
+def _unpacked(entry: Entry) -> list[Found] | None:
+    """Return the programs of an entry, verified; None where one of them is not safe to run."""
+    try:
+        filed = read_program_file(entry.programs)
+        for one in filed:
+            check(one.program)
+        if len(filed) != len(entry.own):
+            return None
+        return [Found(one.program, one.source_map, one.hash, own) for one, own in zip(filed, entry.own, strict=True)]
+    except ProgramError:
+        return None
 
 
 def choose(programs: Sequence[Found], workflow: str | None, path: str) -> Found:
@@ -149,13 +198,15 @@ def _load_compiled(path: str) -> list[Found]:
             filed = read_program_file(file.read())
         for one in filed:
             check(one.program)
+        maps = [one.source_map for one in filed]
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror}") from None
     except ProgramError as error:
         raise CommandError(f"{path}: {error}", "compile it again: wfec compile", DEFINITION) from None
-    homes = [_home(one.source_map) for one in filed]
+    homes = [_home(found) for found in maps]
     return [
-        Found(one.program, one.source_map, one.hash, home == homes[0]) for one, home in zip(filed, homes, strict=True)
+        Found(one.program, source_map, one.hash, home == homes[0])
+        for one, source_map, home in zip(filed, maps, homes, strict=True)
     ]
 
 

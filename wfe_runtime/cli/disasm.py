@@ -9,10 +9,10 @@ import argparse
 
 from wfe_vm.disasm import disassemble, listing
 
-from .definitions import load, named
-from .documents import read_variables
+from .definitions import kept_programs, load, named
+from .documents import variable_sources
 from .exits import SUCCEEDED
-from .options import add_variable_options
+from .options import add_definition_options, settings_of
 from .output import print_line, print_lines
 from .texts import harmless, to_json
 
@@ -28,11 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="the workflow file: .yaml, .yml, or compiled .wfc")
     parser.add_argument("workflow", metavar="WORKFLOW", nargs="?", help="only this workflow, all its versions")
     parser.add_argument("--json", action="store_true", help="print a JSON list with an object for each program")
-    add_variable_options(parser)
+    add_definition_options(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    programs = load(arguments.file, read_variables(arguments.var, arguments.vars_file))
+    cache = kept_programs(settings_of(arguments), arguments.no_cache)
+    programs = load(arguments.file, variable_sources(arguments.var, arguments.vars_file), cache)
     programs = named(programs, arguments.workflow, arguments.file)
     if arguments.json:
         print_line(to_json([listing(found.program, found.source_map) for found in programs]))

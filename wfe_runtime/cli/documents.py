@@ -4,19 +4,43 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
-from wfe_dsl.diagnostics.model import Diagnostics
-from wfe_dsl.diagnostics.render_text import render_text
-from wfe_dsl.source import MAX_SOURCE_BYTES, SourceError, SourceFile
-from wfe_dsl.variables import Variables, VariablesError, parse_config
-from wfe_dsl.yaml_front.reader import read_yaml
-from wfe_dsl.yaml_front.tree import Listing, Mapping, Node, Scalar
+import msgspec
+
 from wfe_vm.values import parse_json
 
 from .exits import NOT_FOUND, UsageError
 
-__all__ = ["read_map", "read_variables", "split_assignment"]
+if TYPE_CHECKING:
+    from wfe_dsl.variables import Variables
+
+__all__ = ["VariableSources", "read_map", "read_variables", "split_assignment", "variable_sources"]
+
+MAX_BYTES: Final = 16 * 1024 * 1024
+"""As of any document."""
+
+
+class VariableSources(msgspec.Struct, frozen=True):
+    """Where load-time variables come from, as they were written; all equal: the variables are equal too."""
+
+    assignments: tuple[tuple[str, str], ...] = ()
+    file: str | None = None
+    content: bytes = b""
+    config: str = ""
+
+    def __bool__(self) -> bool:
+        return self != VariableSources()
+
+    def variables(self) -> Variables:
+        """Return the variables. Raises UsageError."""
+        from wfe_dsl.variables import Variables, VariablesError, parse_config
+
+        content = None if self.file is None else _map_of(self.content, self.file, "--vars-file")
+        try:
+            return Variables(self.assignments, content, parse_config(self.config) if self.config else None)
+        except VariablesError as error:
+            raise UsageError(str(error)) from None
 
 
 def read_map(path: str, what: str) -> dict[str, Any]:
@@ -24,13 +48,36 @@ def read_map(path: str, what: str) -> dict[str, Any]:
 
     Raises UsageError for what is no map, CommandError (4) for a file that is not there.
     """
+    return _map_of(_read(path, what), path, what)
+
+
+def variable_sources(assignments: list[str], path: str | None) -> VariableSources:
+    """Return what ``--var``, ``--vars-file`` and ``WFE_CONFIG`` hold, not looked at yet. Raises UsageError."""
+    return VariableSources(
+        tuple(split_assignment(text, "--var") for text in assignments),
+        path,
+        b"" if path is None else _read(path, "--vars-file"),
+        os.environ.get("WFE_CONFIG", ""),
+    )
+
+
+def read_variables(assignments: list[str], path: str | None) -> Variables:
+    """Return the load-time variables of ``--var``, ``--vars-file`` and ``WFE_CONFIG``. Raises UsageError."""
+    return variable_sources(assignments, path).variables()
+
+
+def _map_of(data: bytes, path: str, what: str) -> dict[str, Any]:
     name = "<standard input>" if path == "-" else path
-    data = _read(path, what)
     if data.lstrip()[:1] == b"{":
         try:
             return _as_map(parse_json(data), name, what)
         except (ValueError, UnicodeDecodeError):
             pass  # YAML's own braces, or a mistake that the YAML reader places by line
+    from wfe_dsl.diagnostics.model import Diagnostics
+    from wfe_dsl.diagnostics.render_text import render_text
+    from wfe_dsl.source import SourceError, SourceFile
+    from wfe_dsl.yaml_front.reader import read_yaml
+
     diagnostics = Diagnostics()
     try:
         result = read_yaml(SourceFile.from_bytes(name, data), diagnostics)
@@ -40,17 +87,6 @@ def read_map(path: str, what: str) -> dict[str, Any]:
         shown = render_text(diagnostics.in_source_order()).rstrip()
         raise UsageError(f"{what} {name} holds no map that can be used:\n{shown}", "it is a JSON object or a YAML map")
     return _as_map(_plain(result.root), name, what)
-
-
-def read_variables(assignments: list[str], path: str | None) -> Variables:
-    """Return the load-time variables of ``--var``, ``--vars-file`` and ``WFE_CONFIG``. Raises UsageError."""
-    pairs = [split_assignment(text, "--var") for text in assignments]
-    content = read_map(path, "--vars-file") if path is not None else None
-    try:
-        config = parse_config(os.environ["WFE_CONFIG"]) if os.environ.get("WFE_CONFIG") else None
-        return Variables(pairs, content, config)
-    except VariablesError as error:
-        raise UsageError(str(error)) from None
 
 
 def split_assignment(text: str, option: str) -> tuple[str, str]:
@@ -64,9 +100,9 @@ def split_assignment(text: str, option: str) -> tuple[str, str]:
 def _read(path: str, what: str) -> bytes:
     try:
         if path == "-":
-            return sys.stdin.buffer.read(MAX_SOURCE_BYTES + 1)
+            return sys.stdin.buffer.read(MAX_BYTES + 1)
         with open(path, "rb") as file:
-            return file.read(MAX_SOURCE_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise UsageError(f"{what}: there is no file {path}", exit_code=NOT_FOUND) from None
     except OSError as error:
@@ -79,8 +115,10 @@ def _as_map(value: Any, name: str, what: str) -> dict[str, Any]:
     return value
 
 
-def _plain(node: Node) -> Any:
-    """Return a tree as plain data. The reader bounds its depth."""
+def _plain(node: Any) -> Any:
+    """Return a tree of the YAML reader as plain data. The reader bounds its depth."""
+    from wfe_dsl.yaml_front.tree import Listing, Mapping, Scalar
+
     if isinstance(node, Mapping):
         return {key: _plain(entry.value) for key, entry in node.entries.items()}
     if isinstance(node, Listing):

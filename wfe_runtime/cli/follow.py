@@ -28,6 +28,7 @@ from ..providers import open_store
 from ..providers.contracts import RunRow
 from ..result import RunResult, decode_event
 from ..settings import Settings
+from ..signals import OpenWait, goes_on_by_itself, open_waits
 from . import exits
 from .failures import describe_failure, next_steps, place_of_failure
 from .family import Family
@@ -196,12 +197,14 @@ class Follower:
             if state.end is not None:
                 return "busy"
             waits = list(state.pointers.values())
-            if any(pointer.wait == WAIT_STEP for pointer in waits) or (not state.suspended and state.due()):
+            if any(pointer.wait == WAIT_STEP for pointer in waits):
+                return "moving"
+            if not state.suspended and (goes_on_by_itself(state) if no_wait else state.due() or state.waits):
                 return "moving"
             children = [pointer.frames[-1].child for pointer in waits if pointer.wait == WAIT_CHILD]
             absent += [child for child in children if not self._is_at_hand(child)]
         if not absent:
-            return "parked"
+            return "busy" if await self._are_told(engine, rows) else "parked"
         if not no_wait:
             return "moving"
         for child in absent:
@@ -209,6 +212,16 @@ class Follower:
             if found is None or found.status not in UNFINISHED_STATUSES or found.owner in ("", engine.host.id):
                 return "busy"  # it is about to be here, or its end is
         return "elsewhere"
+
+    async def _are_told(self, engine: Engine, rows: list[RunRow]) -> bool:
+        """Say whether something waits in the inbox of runs that stand still, or has been taken in meanwhile."""
+        before = [engine.state_of(row.id).sequence for row in rows]
+        if await engine.store.read_inbox([row.id for row in rows]):
+            return True
+        return any(
+            not self._is_at_hand(row.id) or engine.state_of(row.id).sequence != sequence
+            for row, sequence in zip(rows, before, strict=True)
+        )
 
     # Its ends
 
@@ -268,6 +281,9 @@ class Follower:
         for pointer in state.pointers.values():
             if pointer.wait == WAIT_CHILD and not self._is_at_hand(pointer.frames[-1].child):
                 yield {"kind": "child", "run": row.id, "child": pointer.frames[-1].child}
+        for wait in open_waits(state, engine.loaded_of(row.id).program):
+            if wait.waiting is not None:
+                yield _outside(row, wait, self._last.get((row.id, wait.activation)))
         if state.suspended:
             parked = [record.path for record in self._parked_steps(state, row)]
             yield {"kind": "resume", "run": row.id, "name": row.name, "steps": parked}
@@ -354,6 +370,18 @@ def _moves(engine: Engine, run: str) -> bool:
     return engine.is_busy(run) or not (state.suspended or state.end is not None)
 
 
+def _outside(row: RunRow, wait: OpenWait, record: Record | None) -> dict[str, Any]:
+    """Return what a run waits for from outside, as ``waiting_for`` lists it."""
+    found: dict[str, Any] = {"kind": wait.kind, "run": row.id, "name": row.name}
+    found.update(step=wait.path if record is None else record.path, since=wait.since, due=wait.due or None)
+    waiting = wait.waiting
+    if wait.kind == "event" and waiting is not None:
+        found.update(event=waiting.name, key=waiting.key)
+    elif waiting is not None:
+        found.update(title=waiting.title, options=list(wait.options), assignees=list(waiting.assignees))
+    return found
+
+
 def _inputs(row: RunRow) -> dict[str, Any]:
     event = decode_event(row.inputs)
     return event.inputs if isinstance(event, Started) else {}
@@ -368,7 +396,9 @@ def _reason(engine: Engine, row: RunRow, motion: str, until: str) -> str:
         return "a step failed that suspends the run"
     if state.suspended:
         return f"stopped after step {until}" if until and not state.stop_after else "it was suspended"
-    return "a child that it waits for is suspended"
+    if any(engine.state_of(other.id).suspended for other in engine.at_hand()):
+        return "a child that it waits for is suspended"
+    return "only an event or an answer can go on"
 
 
 def _now() -> int:

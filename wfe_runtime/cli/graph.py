@@ -20,7 +20,7 @@ from wfe_vm.state import Record
 
 from ..programs import ProgramCache
 from .definitions import COMPILED, load, named
-from .documents import read_variables
+from .documents import variable_sources
 from .exits import DEFINITION, SUCCEEDED, CommandError, UsageError
 from .family import read_records
 from .options import add_store_option, add_variable_options, settings_of
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     subject = arguments.subject
     if is_file(subject):
-        programs = load(subject, read_variables(arguments.var, arguments.vars_file))
+        programs = load(subject, variable_sources(arguments.var, arguments.vars_file))
         chosen = named(programs, arguments.workflow, subject)
         _print(_draw([(found.program, found.source_map) for found in chosen]), arguments.format)
         return SUCCEEDED

@@ -10,7 +10,18 @@ from typing import Any, Final
 
 from wfe_vm.events import Started
 from wfe_vm.outcome import UNFINISHED_STATUSES
-from wfe_vm.phases import PARKED, READY, WAIT_CHILD, WAIT_FORK, WAIT_STEP, WAIT_TIMER
+from wfe_vm.phases import (
+    PARKED,
+    READY,
+    WAIT_ANSWER,
+    WAIT_CHILD,
+    WAIT_EVENT,
+    WAIT_FORK,
+    WAIT_STEP,
+    WAIT_TIMER,
+    WAIT_UNDO,
+)
+from wfe_vm.program import Signal
 from wfe_vm.state import Pointer, Record, State
 
 from ..engine import load_run_state
@@ -39,6 +50,9 @@ WAITS: Final = {
     WAIT_CHILD: "a child run",
     WAIT_TIMER: "a timer",
     WAIT_FORK: "its branches",
+    WAIT_EVENT: "an event",
+    WAIT_ANSWER: "an answer",
+    WAIT_UNDO: "its compensations",
     PARKED: "a resume",
 }
 
@@ -179,8 +193,20 @@ def _pointer(state: State, pointer: Pointer, loaded: LoadedProgram, paths: dict[
         "waits_for": WAITS.get(pointer.wait, "nothing"),
         "due": min(dues) if dues else None,
         "child": frame.child or None,
+        **_waiting(state, frame.id, step.signal),
         "source": loaded.place_of(pointer.pc, frame.step) or None,
     }
+
+
+def _waiting(state: State, activation: int, signal: Signal | None) -> dict[str, Any]:
+    """Return the event that a pointer waits for, or the question; nothing where it waits for neither."""
+    row = state.waits.get(activation)
+    if row is None:
+        return {}
+    if row.kind == "event":
+        return {"event": row.name, "key": row.key}
+    options = [] if signal is None else list(signal.options)
+    return {"title": row.title, "options": options, "assignees": list(row.assignees)}
 
 
 async def _print(store: Store, row: RunRow, found: dict[str, Any]) -> None:
@@ -207,6 +233,11 @@ async def _print(store: Store, row: RunRow, found: dict[str, Any]) -> None:
         for pointer in found["live"]:
             due = f" due {format_moment(pointer['due'])}" if pointer["due"] else ""
             child = f" {pointer['child']}" if pointer["child"] else ""
+            if "event" in pointer:
+                child = f" {pointer['event']}" + (f" with the key {pointer['key']}" if pointer["key"] else "")
+            elif "title" in pointer:
+                asked = f" of {', '.join(pointer['assignees'])}" if pointer["assignees"] else ""
+                child = f"{asked} to: {pointer['title']} ({', '.join(pointer['options'])})"
             source = f"  {pointer['source']}" if pointer["source"] else ""
             lines.append(
                 harmless(

@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import sys
 
-from wfe_dsl.suggest import did_you_mean
 from wfe_vm.program import Program
 
 from ..programs import ProgramCache
@@ -17,6 +16,7 @@ from ..providers.contracts import FINISHED, LogRow, RunFilter, RunRow, Store
 from .exits import NOT_FOUND, SUCCEEDED, CommandError
 from .failures import NUMBER
 from .family import Family
+from .near import did_you_mean
 from .options import add_run_argument, add_store_option, moment, settings_of
 from .output import is_terminal, print_bytes, print_lines
 from .stores import find_run, open_for_reading, require_store, run_loop

@@ -27,6 +27,7 @@ __all__ = ["VERBS", "main", "run", "verb_parser", "version"]
 PROGRAM: Final = "wfec"
 
 VERBS: Final[dict[str, tuple[str, str]]] = {
+    "new": ("author", "write a starter file"),
     "check": ("author", "find the mistakes in workflow files without running anything"),
     "compile": ("author", "compile a file to a program file that needs no source"),
     "fmt": ("author", "lay workflow files out in the one canonical style"),
@@ -34,6 +35,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "disasm": ("author", "show a compiled program's steps and code"),
     "graph": ("author", "draw a workflow file, or a run with its statuses"),
     "plan": ("author", "show what a run would do, without running anything"),
+    "diff": ("author", "show what changed between two workflows, files or runs"),
     "explain": ("author", "explain a diagnostic by its code"),
     "schema": ("author", "print the JSON Schema of workflow files, for editors"),
     "run": ("run", "run a workflow in the foreground"),
@@ -41,9 +43,12 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "retry": ("run", "reopen a failed run at the steps that failed"),
     "cancel": ("run", "end a run in order: its abort hooks run"),
     "terminate": ("run", "end a run at once: no hook runs"),
+    "event": ("run", "publish an event that runs wait for"),
+    "approve": ("run", "answer an approval that a run waits for"),
     "list": ("look", "list runs"),
     "inspect": ("look", "show a run: status, steps, inputs, outputs, error"),
     "logs": ("look", "show what a run's steps printed"),
+    "why": ("look", "say what a run waits for, since when, and who can end that"),
     "doctor": ("operate", "see what is installed here, and what is missing for what"),
     "config": ("operate", "show the settings and where each comes from"),
 }

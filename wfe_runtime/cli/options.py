@@ -12,6 +12,7 @@ from wfe_vm.durations import DurationError, parse_duration
 from ..settings import Settings, SettingsError, load_settings, parse_durability
 
 __all__ = [
+    "add_definition_options",
     "add_follow_options",
     "add_run_argument",
     "add_store_option",
@@ -47,6 +48,14 @@ def add_variable_options(parser: argparse.ArgumentParser) -> None:
         help="a value for ((NAME)) in the file; dots in a name nest; goes before --vars-file and WFE_CONFIG",
     )
     parser.add_argument("--vars-file", metavar="FILE", help="values for ((names)): a YAML or JSON map")
+
+
+def add_definition_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every verb that compiles a file, and may find it compiled already."""
+    add_variable_options(parser)
+    parser.add_argument(
+        "--no-cache", action="store_true", help="compile the file even if it was compiled before, and keep nothing"
+    )
 
 
 def add_follow_options(parser: argparse.ArgumentParser) -> None:

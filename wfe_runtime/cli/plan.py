@@ -13,7 +13,7 @@ from wfe_dsl.plan import plan_of
 from wfe_dsl.plan_text import plan_lines
 
 from .definitions import choose, load
-from .documents import read_variables
+from .documents import variable_sources
 from .exits import DEFINITION, SUCCEEDED, CommandError
 from .input_values import read_inputs
 from .options import add_variable_options
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    programs = load(arguments.file, read_variables(arguments.var, arguments.vars_file))
+    programs = load(arguments.file, variable_sources(arguments.var, arguments.vars_file))
     chosen = choose(programs, arguments.workflow, arguments.file)
     program = chosen.program
     inputs = read_inputs(program, arguments.inputs, arguments.inputs_file, partial=True)

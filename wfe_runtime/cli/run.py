@@ -9,18 +9,18 @@ from __future__ import annotations
 import argparse
 import os
 
-from wfe_dsl.suggest import did_you_mean
 from wfe_vm.program import Program
 
 from ..engine import Engine
 from ..providers.contracts import FINISHED, RunRow
-from .definitions import Found, choose, load, program_rows
-from .documents import read_variables
+from .definitions import Found, choose, kept_programs, load, program_rows
+from .documents import variable_sources
 from .exits import NOT_FOUND, CommandError, UsageError, check_text
 from .failures import NUMBER
 from .follow import Follower, foreground
 from .input_values import read_inputs
-from .options import add_follow_options, add_variable_options, durability, settings_of
+from .near import did_you_mean
+from .options import add_definition_options, add_follow_options, durability, settings_of
 from .stores import run_loop
 from .texts import DANGEROUS
 from .views import View, choose_view
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--inputs", dest="inputs_file", metavar="FILE", help="inputs as a JSON or YAML map; - is standard input"
     )
-    add_variable_options(parser)
+    add_definition_options(parser)
     add_follow_options(parser)
     parser.add_argument("--name", metavar="NAME", help="a name for the run (default: the workflow's with a number)")
     parser.add_argument(
@@ -72,7 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     settings = settings_of(arguments)
-    programs = load(arguments.file, read_variables(arguments.var, arguments.vars_file))
+    cache = kept_programs(settings, arguments.no_cache)
+    programs = load(arguments.file, variable_sources(arguments.var, arguments.vars_file), cache)
     chosen = choose(programs, arguments.workflow, arguments.file)
     inputs = read_inputs(chosen.program, arguments.inputs, arguments.inputs_file)
     name = _name(arguments.name)

@@ -21,6 +21,7 @@ __all__ = [
     "find_run",
     "is_absent",
     "keeps_runs",
+    "open_for_change",
     "open_for_reading",
     "require_store",
     "run_loop",
@@ -73,6 +74,13 @@ async def open_for_reading(settings: Settings) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def open_for_change(settings: Settings) -> AsyncIterator[Store]:
+    """Open the store, made first where it is not there yet, and close it again. Raises StoreError."""
+    async with open_for_reading(settings) as store:
+        yield store
 
 
 async def find_run(store: Store, reference: str) -> RunRow:

@@ -12,7 +12,7 @@ from ..engine import LEASE_MS, Engine
 from ..errors import MissingError, WfeError
 from ..providers.contracts import RunRow
 
-__all__ = ["by_whom", "is_owner_here", "refuse_if_missing", "take_or_wait"]
+__all__ = ["by_whom", "is_owner_here", "refuse_if_missing", "take_or_wait", "user_name"]
 
 MARGIN_MS = 2_000
 LOOK_SECONDS = 0.5
@@ -65,8 +65,12 @@ def is_owner_here(owner: str) -> bool:
 
 def by_whom(what: str) -> str:
     """Return what the journal says of a request: what, by whom and with which command."""
+    return f"{what} by {user_name()} with wfec"
+
+
+def user_name() -> str:
+    """Return the name of the user of this process, as the system has it."""
     try:
-        user = pwd.getpwuid(os.getuid()).pw_name
+        return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
-        user = f"user {os.getuid()}"
-    return f"{what} by {user} with wfec"
+        return f"user {os.getuid()}"

@@ -14,25 +14,41 @@ from typing import Final, Protocol
 
 import msgspec
 
+from wfe_vm.state import SINCE_RUN
+
 __all__ = [
+    "EVENTS_KEPT_MS",
     "FINISHED",
+    "PUBLISHED",
+    "EventRow",
     "Host",
     "InboxPost",
     "InboxRow",
     "JournalRow",
     "LogRow",
+    "NewEvent",
     "NewRun",
     "ProgramRow",
+    "Published",
     "RunCommit",
     "RunFilter",
     "RunRow",
+    "Signal",
     "Store",
     "StoredState",
+    "Subscription",
+    "Unsubscription",
 ]
 
 
 FINISHED: Final = frozenset({"succeeded", "failed", "aborted", "terminated"})
 """The statuses of a run that has ended; only ``retry`` takes it out of them."""
+
+EVENTS_KEPT_MS: Final = 30 * 24 * 3600 * 1000
+"""How long an event is kept at least, from its own time on; a wait that comes later does not find it."""
+
+PUBLISHED: Final = "published"
+"""The kind of the inbox rows that a subscription leads to; their payload is a Delivery (``deliveries.py``)."""
 
 
 class ProgramRow(msgspec.Struct, frozen=True):
@@ -125,6 +141,62 @@ class InboxRow(msgspec.Struct, frozen=True):
     payload: bytes
 
 
+class NewEvent(msgspec.Struct, frozen=True):
+    """An event to be published. ``data`` is encoded by the engine. An ``id`` that is there already is that event."""
+
+    id: str
+    name: str
+    key: str
+    time: int
+    data: bytes
+
+
+class EventRow(msgspec.Struct, frozen=True):
+    """An event as stored. Numbers grow in the order of publishing, over all names and keys."""
+
+    number: int
+    id: str
+    name: str
+    key: str
+    time: int
+    data: bytes
+
+
+class Published(msgspec.Struct, frozen=True):
+    """What became of an event: its number, and whether it is new; else an event of that id was there."""
+
+    id: str
+    number: int
+    new: bool
+
+
+class Subscription(msgspec.Struct, frozen=True):
+    """A run is to be told of one event: the first of exactly that name and key that is numbered over ``after``.
+
+    ``since``: SINCE_RUN, published after the run was created; SINCE_NOW, after this commit; otherwise
+    with a time of ``since`` or later. As soon as there is such an event (it may be there already) it is
+    put into the run's inbox, with ``activation`` and ``attempt``, and the subscription is over. A run
+    has one for a name and key: a later one takes the place of the earlier.
+    """
+
+    activation: int
+    attempt: int
+    name: str
+    key: str
+    after: int = 0
+    since: int = SINCE_RUN
+
+
+class Unsubscription(msgspec.Struct, frozen=True):
+    """A run is not to be told of events of that name and key any more."""
+
+    name: str
+    key: str
+
+
+Signal = Subscription | Unsubscription | NewEvent
+
+
 class RunCommit(msgspec.Struct, frozen=True):
     """What one or several advances of one run change, all of it or nothing.
 
@@ -150,6 +222,7 @@ class RunCommit(msgspec.Struct, frozen=True):
     posts: tuple[InboxPost, ...] = ()
     consumed: tuple[int, ...] = ()  # ids of this run's inbox rows
     release: bool = False  # give up ownership in the same commit
+    signals: tuple[Signal, ...] = ()  # carried out one after another, each seeing those before it
 
 
 class JournalRow(msgspec.Struct, frozen=True):
@@ -271,6 +344,23 @@ class Store(Protocol):
 
     async def read_inbox(self, runs: Sequence[str]) -> list[InboxRow]:
         """Return what waits for these runs, in order of id."""
+
+    # Events
+
+    async def publish(self, events: Sequence[NewEvent]) -> list[Published]:
+        """Keep events, in order, and tell every run that is subscribed; durable when it returns, then announced.
+
+        Events older than EVENTS_KEPT_MS by the time of a new one may be dropped.
+        """
+
+    async def read_events(self, name: str, key: str, after: int = 0, limit: int = 1000) -> list[EventRow]:
+        """Return the events of exactly that name and key with a number over ``after``, in order."""
+
+    async def list_subscriptions(self, run: str) -> list[Subscription]:
+        """Return what a run is subscribed to, by name and key.
+
+        ``after`` is then the number that the event must exceed, ``since`` its earliest time or 0.
+        """
 
     # Ownership
 

@@ -15,18 +15,25 @@ from msgspec.structs import replace
 from wfe_runtime.errors import NameTaken, StoreError
 from wfe_runtime.providers.contracts import (
     FINISHED,
+    PUBLISHED,
+    EventRow,
     Host,
     InboxPost,
     InboxRow,
     JournalRow,
     LogRow,
+    NewEvent,
     NewRun,
     ProgramRow,
+    Published,
     RunCommit,
     RunFilter,
     RunRow,
     StoredState,
+    Subscription,
+    Unsubscription,
 )
+from wfe_runtime.providers.deliveries import Board, Told
 from wfe_runtime.providers.hosts import is_gone
 from wfe_runtime.providers.texts import check_texts
 from wfe_runtime.providers.watching import Watchers
@@ -47,6 +54,7 @@ class _Run:
     __slots__ = (
         "due",
         "ended",
+        "events_before",
         "fence",
         "inbox",
         "journal",
@@ -80,6 +88,7 @@ class _Run:
         self.snapshot_sequence = 0
         self.inbox: dict[int, InboxRow] = {}
         self.logs: list[LogRow] = []
+        self.events_before = 0
 
     def row(self) -> RunRow:
         new = self.new
@@ -123,6 +132,7 @@ class MemoryStore:
         self._hosts: dict[str, tuple[Host, int]] = {}
         self._last_post = 0
         self._last_log = 0
+        self._board = Board()
         self._watchers = Watchers()
 
     async def open(self) -> None:
@@ -161,6 +171,7 @@ class MemoryStore:
             number = self._last_names[new.workflow] = self._last_names.get(new.workflow, 0) + 1
             name = f"{new.workflow}-{number}"
         run = _Run(new, name, len(self._runs) + 1)
+        run.events_before = self._board.last
         self._runs[new.id] = self._names[name] = run
         if new.key:
             self._keys[new.workflow, new.key] = run
@@ -223,9 +234,10 @@ class MemoryStore:
 
     async def commit(self, commits: Sequence[RunCommit]) -> list[bool]:
         for number, commit in enumerate(commits):
-            if commit.children or commit.posts:
+            if commit.children or commit.posts or commit.signals:
                 check_texts(f"commits[{number}].children", commit.children)
                 check_texts(f"commits[{number}].posts", commit.posts)
+                check_texts(f"commits[{number}].signals", commit.signals)
             if (commit.status in FINISHED) != (commit.ended > 0):
                 raise ValueError(f"status {commit.status} with ended={commit.ended} of run {commit.run}")
         touched: set[str] = set()
@@ -256,6 +268,14 @@ class MemoryStore:
                 touched.add(child.id)
         if commit.posts:
             touched.update(self._post(commit.posts))
+        for signal in commit.signals:
+            if isinstance(signal, Subscription):
+                found = self._board.subscribe(commit.run, signal, run.events_before)
+                touched.update(self._post([InboxPost(commit.run, PUBLISHED, payload) for _, payload in found]))
+            elif isinstance(signal, Unsubscription):
+                self._board.unsubscribe(commit.run, signal)
+            else:
+                touched.update(self._tell(self._board.publish(signal)[1]))
         for post in commit.consumed:
             run.inbox.pop(post, None)
         touched.add(commit.run)
@@ -285,6 +305,27 @@ class MemoryStore:
     async def read_inbox(self, runs: Sequence[str]) -> list[InboxRow]:
         found = [self._runs[id] for id in set(runs) if id in self._runs]
         return sorted((row for run in found for row in run.inbox.values()), key=lambda row: row.id)
+
+    # Events
+
+    async def publish(self, events: Sequence[NewEvent]) -> list[Published]:
+        check_texts("events", events)
+        answers = []
+        for event in events:
+            published, told = self._board.publish(event)
+            answers.append(published)
+            self._watchers.announce(self._tell(told))
+        return answers
+
+    def _tell(self, told: Iterable[Told]) -> set[str]:
+        unfinished = [(run, payload) for run, payload in told if not self._runs[run].ended]
+        return self._post([InboxPost(run, PUBLISHED, payload) for run, payload in unfinished])
+
+    async def read_events(self, name: str, key: str, after: int = 0, limit: int = 1000) -> list[EventRow]:
+        return self._board.events(name, key, after)[: limit or None]
+
+    async def list_subscriptions(self, run: str) -> list[Subscription]:
+        return self._board.subscriptions(run)
 
     # Ownership
 

@@ -1,7 +1,7 @@
 """Carries out RunCommits inside the writer's transaction.
 
 This file owns the order within a commit: guard (the run's row, by sequence and fence), journal, snapshot,
-result, children, posts, consumed. It opens and ends no transaction. The rules:
+result, children, posts, signals, consumed. It opens and ends no transaction. The rules:
 
 * A refused commit writes nothing; whether one is refused is the guard's row count and nothing else.
 * Many commits go as a few ``executemany`` first, which can't say *which* of them was refused: then
@@ -19,6 +19,7 @@ from wfe_runtime import faults
 from wfe_runtime.providers.contracts import FINISHED, InboxPost, NewRun, RunCommit
 from wfe_runtime.providers.sqlite.creation import insert_run
 from wfe_runtime.providers.sqlite.session import Known, Session
+from wfe_runtime.providers.sqlite.signals import POST, apply_signals
 
 __all__ = ["Refused", "apply_group", "apply_one", "check_commits", "insert_posts"]
 
@@ -32,7 +33,6 @@ JOURNAL = "INSERT INTO journal (run, sequence, time, delta) VALUES (?, ?, ?, ?)"
 SNAPSHOT = "INSERT OR REPLACE INTO snapshots (run, sequence, state) VALUES (?, ?, ?)"
 RESULT = "INSERT OR REPLACE INTO results (run, result) VALUES (?, ?)"
 NO_RESULT = "DELETE FROM results WHERE run = ?"
-POST = "INSERT INTO inbox (run, kind, payload) VALUES (?, ?, ?)"
 CONSUME = "DELETE FROM inbox WHERE id = ? AND run = ?"
 
 
@@ -163,7 +163,7 @@ def _change(known: Known, commit: RunCommit) -> tuple[int, str, int, int, int, i
 def _has_rest(known: Known, commit: RunCommit) -> bool:
     return (
         commit.snapshot is not None
-        or bool(commit.result or commit.children or commit.posts or commit.consumed)
+        or bool(commit.result or commit.children or commit.posts or commit.consumed or commit.signals)
         or commit.release
         or bool(known.has_result)
     )
@@ -184,6 +184,8 @@ def _apply_rest(session: Session, known: Known, commit: RunCommit) -> None:
         _insert_child(session, child)
     if commit.posts:
         insert_posts(session, commit.posts)
+    if commit.signals:
+        apply_signals(session, run, commit.run, commit.signals)
     if commit.consumed:
         session.executemany(CONSUME, [(post, run) for post in commit.consumed])
 

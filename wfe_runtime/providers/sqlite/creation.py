@@ -30,8 +30,8 @@ INSERT INTO runs (status, sequence, fence, owner, due, started, ended) VALUES ('
 """
 DETAILS = """
 INSERT INTO run_details (run, id, name, workflow, version, program, created, key, folder, durability, parent,
-    parent_activation, parent_attempt, root, depth, inputs)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    parent_activation, parent_attempt, root, depth, inputs, events_before)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT ifnull(max(number), 0) FROM events))
 """
 
 

@@ -16,19 +16,23 @@ import msgspec
 
 from wfe_runtime.errors import StoreError
 from wfe_runtime.providers.contracts import (
+    EventRow,
     Host,
     InboxPost,
     InboxRow,
     JournalRow,
     LogRow,
+    NewEvent,
     NewRun,
     ProgramRow,
+    Published,
     RunCommit,
     RunFilter,
     RunRow,
     StoredState,
+    Subscription,
 )
-from wfe_runtime.providers.sqlite import changes, queries
+from wfe_runtime.providers.sqlite import changes, queries, signals
 from wfe_runtime.providers.sqlite.commits import check_commits, insert_posts
 from wfe_runtime.providers.sqlite.location import parse_url
 from wfe_runtime.providers.sqlite.lookout import Lookout
@@ -134,6 +138,7 @@ class SqliteStore:
             for number, commit in enumerate(commits):
                 check_texts(f"commits[{number}].children", commit.children)
                 check_texts(f"commits[{number}].posts", commit.posts)
+                check_texts(f"commits[{number}].signals", commit.signals)
             check_texts("commits", commits)
             raise
 
@@ -144,6 +149,17 @@ class SqliteStore:
 
     async def read_inbox(self, runs: Sequence[str]) -> list[InboxRow]:
         return await self._read(queries.read_inbox, runs)
+
+    # Events
+
+    async def publish(self, events: Sequence[NewEvent]) -> list[Published]:
+        return cast(list[Published], await self._change(signals.publish_events, events, texts={"events": events}))
+
+    async def read_events(self, name: str, key: str, after: int = 0, limit: int = 1000) -> list[EventRow]:
+        return await self._read(signals.read_events, name, key, after, limit)
+
+    async def list_subscriptions(self, run: str) -> list[Subscription]:
+        return await self._read(signals.list_subscriptions, run)
 
     # Ownership
 

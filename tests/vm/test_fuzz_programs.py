@@ -1,0 +1,55 @@
+"""Changed programs are refused or run to an end: see ``fuzz_programs.py``, which does it by the million."""
+
+from __future__ import annotations
+
+import resource
+import time
+
+import pytest
+
+from tests.vm.fuzz_programs import attempt, fuzz
+from tests.vm.mutations import mutation
+from wfe_vm.program import encode_program
+
+ENDS = {"succeeded", "failed", "aborted", "terminated"}
+
+
+@pytest.mark.acceptance("PRG-06")
+@pytest.mark.parametrize("block", range(4))
+def test_no_changed_program_faults(block: int) -> None:
+    outcomes, findings = fuzz(seed=7, first=block * 5000, mutations=5000)
+    assert not findings
+    assert outcomes.total() == 5000
+    accepted = sum(outcomes[end] for end in ENDS)
+    assert 500 < accepted < 2500, "the changes are either too wild or too tame to show anything"
+
+
+@pytest.mark.soak
+@pytest.mark.acceptance("PRG-06")
+def test_a_minute_of_changed_programs_neither_faults_nor_grows() -> None:
+    fuzz(seed=8, first=0, mutations=5000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    end, first = time.monotonic() + 60, 5000
+    while time.monotonic() < end:
+        _, findings = fuzz(seed=8, first=first, mutations=2000)
+        assert not findings
+        first += 2000
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 32 * 1024, f"{grown} KiB more after {first} mutations"
+
+
+def test_a_mutation_is_found_again_by_its_number() -> None:
+    for number in range(300):
+        first, second = mutation(5, number), mutation(5, number)
+        assert (first and encode_program(first)) == (second and encode_program(second))
+
+
+def test_what_faults_is_told_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    accepted = next(number for number in range(1000) if attempt(5, number) in ENDS)
+
+    def fault(program: object, seed: int) -> str:
+        raise AssertionError("something is wrong")
+
+    monkeypatch.setattr("tests.vm.fuzz_programs.live", fault)
+    _, findings = fuzz(seed=5, first=accepted, mutations=1)
+    assert findings == [f"mutation {accepted} of seed 5: AssertionError: something is wrong"]

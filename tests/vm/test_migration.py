@@ -1,0 +1,149 @@
+"""Which runs could go on with another program, and why others can't."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from tests.dsl.build import compiled
+from wfe_dsl.compiler import Compiled
+from wfe_vm.commands import RunStep
+from wfe_vm.events import Resume, Started, StepEnded, Suspend
+from wfe_vm.machine import Machine
+from wfe_vm.migration import Migration, migration_of
+from wfe_vm.outcome import Failure
+from wfe_vm.state import State
+
+CHAIN = "- {name: a, config: {run: a}}\n- {name: b, config: {run: b}}\n- {name: c, config: {run: c}}\n"
+FORK = "- {{name: p, parallel: [{{name: x, config: {{run: a}}}}, {{name: {0}, config: {{run: a}}}}]}}\n"
+LOOP = "- {name: each, for_each: '[1, 2]', do: [{name: w, config: {run: a}}]}\n"
+
+
+def stands(program: Compiled, *ended: str, suspend_first: bool = False, outcome: str = "success") -> State:
+    """Return the state of a run once these steps have ended, and nothing else has."""
+    machine = Machine(program.program)
+    state = machine.new_state("r1", "demo-1", program.hash)
+    waiting = {}
+    commands = machine.advance(state, Started(1, {"n": 1})).commands
+    for name in ended:
+        waiting.update({one.path: one for one in commands if isinstance(one, RunStep)})
+        task = waiting[name]
+        if suspend_first:
+            machine.advance(state, Suspend(1))
+        error = None if outcome == "success" else Failure("exit", "it failed")
+        commands = machine.advance(state, StepEnded(1, task.activation, task.attempt, outcome, {}, error)).commands
+    return state
+
+
+def check(old: str, new: str, *ended: str, keys: str = "", new_keys: str | None = None, **more: bool) -> Migration:
+    before = compiled(old, keys)
+    after = compiled(new, keys if new_keys is None else new_keys)
+    return migration_of(before.program, after.program, stands(before, *ended, **more))
+
+
+def reasons(migration: Migration) -> str:
+    assert not migration.possible
+    assert migration.moves == ()
+    return "\n".join(f"{obstacle.path}: {obstacle.why}" for obstacle in migration.obstacles)
+
+
+def test_a_run_that_waits_for_a_step_goes_on_in_that_step() -> None:
+    new = "- {name: z, config: {run: z}}\n" + CHAIN.replace("run: c", "run: other")
+    migration = check(CHAIN, new, "a")
+    program = compiled(new).program
+    [move] = migration.moves
+    assert [program.steps[index].name for index in move.steps] == ["demo", "b"]
+    assert move.path == "b"
+
+
+def test_a_run_suspended_between_two_steps_goes_on_after_the_one_that_it_left() -> None:
+    new = CHAIN.replace("- {name: b,", "- {name: new, config: {run: n}}\n- {name: b,")
+    migration = check(CHAIN, new, "a", suspend_first=True)
+    program = compiled(new).program
+    assert migration.moves[0].pc == program.steps[1].exit
+
+
+def test_where_the_left_step_is_gone_it_goes_on_at_the_one_that_it_comes_to() -> None:
+    new = CHAIN.replace("- {name: a, config: {run: a}}\n", "")
+    migration = check(CHAIN, new, "a", suspend_first=True)
+    assert migration.possible
+    assert migration.moves[0].pc < compiled(new).program.steps[1].entry
+
+
+def test_a_moved_run_really_does_go_on() -> None:
+    new = compiled(CHAIN.replace("- {name: b,", "- {name: new, config: {run: n}}\n- {name: b,"))
+    old = compiled(CHAIN)
+    state = stands(old, "a", suspend_first=True)
+    [move] = migration_of(old.program, new.program, state).moves
+    pointer = state.pointers[move.pointer]
+    pointer.pc = move.pc
+    for frame, step in zip(pointer.frames, move.steps, strict=True):
+        frame.step = step
+    state.scopes[0] += [None] * (new.program.scope_sizes[0] - len(state.scopes[0]))
+    state.bind()
+    commands = Machine(new.program).advance(state, Resume(2)).commands
+    assert [one.path for one in commands if isinstance(one, RunStep)] == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("new", "why"),
+    [
+        ("- {name: a, config: {run: a}}\n- {name: c, config: {run: c}}", "b: the new program has no such step"),
+        (CHAIN.replace("{name: b, config: {run: b}}", "{name: b, sleep: 1s}"), "its kind was task and is sleep now"),
+        (
+            CHAIN.replace("{name: b, config", "{name: b, type: deno, config").replace("run: b", "script: b"),
+            "its type was shell and is deno now",
+        ),
+        (
+            CHAIN.replace("- {name: b, config: {run: b}}", "- {name: s, sequence: [{name: b, config: {run: b}}]}"),
+            "the step of that name lies at s/b",
+        ),
+    ],
+)
+def test_a_step_without_a_counterpart_is_an_obstacle(new: str, why: str) -> None:
+    assert why in reasons(check(CHAIN, new, "a"))
+
+
+def test_steps_that_are_not_live_may_change_as_they_like() -> None:
+    assert check(CHAIN, "- {name: b, config: {run: b}}\n- {name: d, sleep: 1s}", "a").possible
+
+
+def test_a_fork_that_has_begun_needs_the_same_branches() -> None:
+    assert check(FORK.format("y"), CHAIN + FORK.format("y")).possible
+    assert "its branches are others" in reasons(check(FORK.format("y"), FORK.format("z"), "p/y"))
+
+
+def test_the_items_of_a_loop_move_with_it_unless_it_gathers_what_it_did_not() -> None:
+    assert len(check(LOOP, CHAIN + LOOP).moves) == 3
+    gathering = LOOP.replace("do:", "collect: list, do:")
+    assert "it gathered a list" in reasons(check(LOOP, gathering))
+
+
+def test_a_failed_run_is_looked_at_where_a_retry_would_reopen_it() -> None:
+    old = compiled(CHAIN)
+    state = stands(old, "a", outcome="failure")
+    assert state.end is not None
+    assert migration_of(old.program, compiled(CHAIN + LOOP).program, state).possible
+    gone = migration_of(old.program, compiled("- {name: b, config: {run: b}}").program, state)
+    assert "a: the new program has no such step" in reasons(gone)
+
+
+def test_a_run_that_has_succeeded_has_nothing_to_go_on_with() -> None:
+    assert "the run has ended succeeded" in reasons(check(CHAIN, CHAIN, "a", "b", "c"))
+
+
+@pytest.mark.parametrize(
+    ("keys", "why"),
+    [
+        ("inputs: {n: string}", "the input n that the run was given is no string"),
+        ("inputs: {n: integer, m: integer}", "was not given the input m"),
+    ],
+)
+def test_inputs_that_the_new_program_would_refuse_are_an_obstacle(keys: str, why: str) -> None:
+    assert why in reasons(check(CHAIN, CHAIN, "a", keys="inputs: {n: integer}", new_keys=keys))
+
+
+def test_a_program_of_another_workflow_is_none_for_the_run() -> None:
+    old = compiled(CHAIN)
+    other = msgspec.structs.replace(old.program, workflow="w")
+    assert "the program is one of w" in reasons(migration_of(old.program, other, stands(old, "a")))

@@ -1,0 +1,138 @@
+"""Say why a run stands where it stands: what it waits for, since when, and who can end that.
+
+What it says is what was committed. A run that has ended waits for nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import AsyncIterator
+from typing import Any
+
+from wfe_vm.outcome import UNFINISHED_STATUSES
+from wfe_vm.state import State
+
+from ..engine import load_run_state
+from ..programs import ProgramCache
+from ..providers.contracts import RunRow, Store
+from ..signals import OpenWait, open_waits
+from .exits import SUCCEEDED
+from .family import read_records
+from .options import add_run_argument, add_store_option, settings_of
+from .output import print_line, print_lines
+from .stores import find_run, open_for_reading, require_store, run_loop, store_flag
+from .texts import format_moment, harmless, to_json
+
+__all__ = ["add_arguments", "execute"]
+
+EXAMPLES = """
+wfec why deploy-42
+wfec why deploy-42 -o json
+"""
+
+DEEPEST = 32
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_run_argument(parser)
+    parser.add_argument("-o", "--output", choices=("table", "json"), default="table", help="how it is printed")
+    add_store_option(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    settings = settings_of(arguments)
+    require_store(settings, arguments.run)
+
+    async def work() -> int:
+        async with open_for_reading(settings) as store:
+            row = await find_run(store, arguments.run)
+            reasons = [reason async for reason in _reasons(store, row, store_flag(settings), DEEPEST)]
+        if arguments.output == "json":
+            print_line(to_json({"run": row.id, "name": row.name, "status": row.status, "waiting_for": reasons}))
+        else:
+            print_lines([harmless(f"run {row.name} is {row.status}"), *map(_line, reasons)])
+        return SUCCEEDED
+
+    return run_loop(work())
+
+
+async def _reasons(store: Store, row: RunRow, flag: str, depth: int) -> AsyncIterator[dict[str, Any]]:
+    """Give each thing that a run, or a child that it waits for, waits for."""
+    stored = await store.load_state(row.id)
+    if stored is None or row.status not in UNFINISHED_STATUSES:
+        return
+    state, _, _ = load_run_state(stored)
+    if row.status == "pending":
+        yield _reason(row, "start", row.created, "a process that takes it up", f"wfec resume {row.name}{flag}")
+        return
+    if state.suspended:
+        yield _reason(row, "suspended", state.suspended_at, "somebody who resumes it", _command(row, "resume", flag))
+    program = (await ProgramCache(store).load(row.program)).program
+    paths = {record.activation: record.path for record in await read_records(store, row.id)}
+    for wait in open_waits(state, program):
+        if wait.kind == "resume":
+            continue  # that is the suspension
+        path = paths.get(wait.activation, wait.path)
+        yield _explain(row, state, wait, path, flag)
+        child = await store.get_run(wait.child) if wait.kind == "child" and depth else None
+        if child is not None:
+            async for reason in _reasons(store, child, flag, depth - 1):
+                yield reason
+
+
+def _explain(row: RunRow, state: State, wait: OpenWait, path: str, flag: str) -> dict[str, Any]:
+    waiting = wait.waiting
+    details: dict[str, Any] = {"step": path, "due": wait.due or None}
+    if wait.kind == "event" and waiting is not None:
+        key = f" --key {shlex.quote(waiting.key)}" if waiting.key else ""
+        details.update(event=waiting.name, key=waiting.key)
+        command = f"wfec event {shlex.quote(waiting.name)}{key}{flag}"
+        return _reason(row, "event", wait.since, "whoever publishes the event", command, **details)
+    if wait.kind == "approval" and waiting is not None:
+        details.update(title=waiting.title, options=list(wait.options), assignees=list(waiting.assignees))
+        who = ", ".join(waiting.assignees) or "anybody"
+        command = _command(row, "approve", flag, f"/{path}", f" --option {shlex.quote(wait.options[0])}")
+        return _reason(row, "approval", wait.since, who, command, **details)
+    if wait.kind == "child":
+        details["child"] = wait.child
+        return _reason(
+            row, "child", wait.since, f"the child run {wait.child}", f"wfec why {wait.child}{flag}", **details
+        )
+    who = "the time, in the process that has the run" if row.owner else "the time, once a process has the run"
+    return _reason(row, wait.kind, wait.since, who, "" if row.owner else _command(row, "resume", flag), **details)
+
+
+def _command(row: RunRow, verb: str, flag: str, place: str = "", more: str = "") -> str:
+    return f"wfec {verb} {shlex.quote(row.name + place)}{more}{flag}"
+
+
+def _reason(row: RunRow, kind: str, since: int, ended_by: str, command: str, **details: Any) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "run": row.id,
+        "name": row.name,
+        "since": since,
+        "ended_by": ended_by,
+        "command": command or None,
+        **details,
+    }
+
+
+def _line(reason: dict[str, Any]) -> str:
+    what = {
+        "start": "to be begun",
+        "suspended": "a resume",
+        "timer": "a timer",
+        "retry": "the delay before its next attempt",
+        "child": f"the child run {reason.get('child')}",
+        "event": f"the event {reason.get('event')}" + (f" with the key {reason['key']}" if reason.get("key") else ""),
+        "approval": f"an answer to: {reason.get('title')} ({', '.join(reason.get('options', ()))})",
+    }[reason["kind"]]
+    due = f", until {format_moment(reason['due'])}" if reason.get("due") else ""
+    step = f"/{reason['step']}" if reason.get("step") else ""
+    command = f": {reason['command']}" if reason["command"] else ""
+    since = format_moment(reason["since"])
+    return harmless(
+        f"  {reason['name']}{step} waits for {what} since {since}{due}; can be ended by {reason['ended_by']}{command}"
+    )
