@@ -29,6 +29,7 @@ from ..providers.contracts import RunRow
 from ..result import RunResult, decode_event
 from ..settings import Settings
 from ..signals import OpenWait, goes_on_by_itself, open_waits
+from ..undoing import left_to_undo
 from . import exits
 from .failures import describe_failure, next_steps, place_of_failure
 from .family import Family
@@ -286,7 +287,9 @@ class Follower:
                 yield _outside(row, wait, self._last.get((row.id, wait.activation)))
         if state.suspended:
             parked = [record.path for record in self._parked_steps(state, row)]
-            yield {"kind": "resume", "run": row.id, "name": row.name, "steps": parked}
+            by_hand = {"kind": "resume", "run": row.id, "name": row.name, "steps": parked}
+            to_undo = left_to_undo(state, engine.loaded_of(row.id).program)
+            yield {**by_hand, "to_undo": to_undo} if to_undo else by_hand
 
     def _parked_steps(self, state: State, row: RunRow) -> Iterator[Record]:
         for pointer in state.pointers.values():
