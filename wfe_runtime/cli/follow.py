@@ -53,7 +53,9 @@ class Follower:
         self._settings = settings
         self._family = Family()
         self._row: RunRow | None = None
-        self._waiting: list[tuple[RunRow, Delta]] = []  # told before the run was known
+        self._waiting: list[tuple[RunRow, Delta]] = []  # told before the run's own first line was printed
+        self._begun = False  # that line has been printed
+        self._known: set[tuple[str, int, int]] = set()  # attempts under way that were shown with it
         self._last: dict[tuple[str, int], Record] = {}
         self._stirred = asyncio.Event()
         self.interrupts = Interrupts(self._on_signal, view.abandon)
@@ -64,13 +66,13 @@ class Follower:
 
     def advanced(self, run: RunRow, delta: Delta) -> None:
         self._stirred.set()
-        if self._row is None:
+        if not self._begun:
             self._waiting.append((run, delta))
         elif self._family.has(run) and not self._over:
             self._show(run, delta)
 
     def printed(self, run: RunRow, step: str, attempt: int, stream: str, text: str) -> None:
-        if self._row is not None and self._family.has(run) and not self._over:
+        if self._begun and self._family.has(run) and not self._over:
             self._view.output(run, self._family.prefix(run), step, attempt, stream, text, _now())
 
     def troubled(self, message: str) -> None:
@@ -83,6 +85,8 @@ class Follower:
         if delta.sequence == 1 and not top:
             self._view.begun(run, prefix, _inputs(run), delta.time, False)
         for record in delta.records:
+            if record.what == "started" and (run.id, record.activation, record.attempt) in self._known:
+                continue  # committed while the runs under way were looked up
             self._family.note(run.id, record)
             if record.what == "started" or record.status in ("failed", "error"):
                 self._last[run.id, record.activation] = record
@@ -131,7 +135,9 @@ class Follower:
         rows = [other for other in engine.at_hand() if self._family.has(other)] if again else []
         under_way = await self._family.learn(engine.store, rows, rows)
         self._view.begun(row, "", _inputs(row), _now() if again else row.created, again)
+        self._begun = True
         for run, record in under_way:
+            self._known.add((run.id, record.activation, record.attempt))
             self._show_record(run, record)
         for run, delta in self._waiting:
             if self._family.has(run):
