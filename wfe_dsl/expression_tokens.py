@@ -37,8 +37,8 @@ _FOREIGN_SIGNS: Final[tuple[tuple[str, str, str | None], ...]] = (
     ("|", "for `or` write `||`; functions are called like lower(x)", None),
     ("$", "an expression has no variables of the shell; write inputs.name or vars.name", None),
     ("`", "strings stand in '…' or \"…\"", None),
-    *((quote, "strings stand in '…' or \"…\"", '"') for quote in "\u201c\u201d"),
-    *((quote, "strings stand in '…' or \"…\"", "'") for quote in "\u2018\u2019"),
+    # One of a pair: an edit here alone would not cure it.
+    *((quote, "strings stand in '…' or \"…\"", None) for quote in "\u201c\u201d\u2018\u2019"),
     (".", "a name stands directly after the `.`: inputs.name; a number begins with a digit: 0.5", None),
 )
 FOREIGN_PAIRS: Final = {

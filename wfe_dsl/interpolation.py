@@ -33,7 +33,7 @@ from .interpolation_text import (
     unfit,
 )
 from .kept_variables import Marks, variable_of
-from .nodes import Expression, Literal, Text, Variable
+from .nodes import Expression, Literal, Text, Unreadable, Variable
 from .roots import ROOTS
 from .source import Span, SpanOf
 from .suggest import Guesser
@@ -177,7 +177,7 @@ class Interpolator:
                 return kept
         before = len(self.diagnostics.found)
         replaced, pieces = self._substituted(text, offset, references, span_of)
-        if len(self.diagnostics.found) > before and read is parse_expression:
+        if len(self.diagnostics.found) > before:
             return None
         return read(replaced, through(pieces, span_of), self.diagnostics)
 
@@ -202,8 +202,7 @@ class Interpolator:
         def flush(end: int) -> None:
             if end > begin:
                 found = self._read(self._segment, text[begin:end], begin, inner, span_of)
-                assert found is not None
-                parts.append(found)
+                parts.append(Unreadable(span=span_of(begin, end)) if found is None else found)
             inner.clear()
 
         for reference in references:

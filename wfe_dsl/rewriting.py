@@ -215,6 +215,18 @@ def _yaml_comments(text: str) -> Comments:
     return read_comments(text)
 
 
+def _text_comments(text: str) -> Comments:
+    from .text_front import read_comments
+
+    return read_comments(text)
+
+
+def _format_text(text: str, path: str) -> str:
+    from .text_front import format_text
+
+    return format_text(text, path)
+
+
 def _format_yaml(text: str, path: str) -> str:
     from .yaml_front.format import format_yaml
 
@@ -223,6 +235,6 @@ def _format_yaml(text: str, path: str) -> str:
 
 NOTATIONS: Final[dict[str, Notation]] = {
     "yaml": Notation((".yaml", ".yml"), _read_file, _print_yaml, _yaml_comments, _format_yaml, has_data_keys=True),
-    "wfe": Notation((".wfe",), _read_file, _print_text, has_data_keys=True),
+    "wfe": Notation((".wfe",), _read_file, _print_text, _text_comments, _format_text, has_data_keys=True),
     "python": Notation((".py",), _read_python, _print_python, keeps_variables=False, has_data_keys=True),
 }

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from .. import nodes
-from ..embedded import OPENING, STRING
+from ..embedded import OPENING
 from ..expression_printer import NoSpelling, print_expression
 from ..source import FORBIDDEN
 from ..variables import find_references
@@ -112,10 +112,7 @@ def expression(tree: nodes.Expression) -> str:
         for number in range(len(spellings) - 1, -1, -1):
             text = text.replace(f"{STAND_IN}{number}{STAND_IN}", spellings[number])
     # Only strings can hold such letters.
-    text = UNPRINTABLE.sub(_escape, text)
-    if "((" in text:
-        text = STRING.sub(lambda found: found[0].replace("((", "(\\u0028"), text)
-    return text
+    return UNPRINTABLE.sub(_escape, text)
 
 
 def _with_stand_ins(tree: Any, spellings: list[str]) -> Any:

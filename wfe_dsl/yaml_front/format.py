@@ -31,8 +31,10 @@ WIDTH: Final = 120
 _BLOCK_HEADER: Final = re.compile(r"([|>])([-+0-9]*)")
 Levels = tuple[tuple[int, int], ...]
 
-_BLANK_LINE: Final = re.compile(r"(?:\r\n|[\n\r\x85\u2028\u2029])[ \t]*(?:\r\n|[\n\r\x85\u2028\u2029])")
+_BLANK_LINE: Final = re.compile(r"(?>\r\n|[\n\r\x85\u2028\u2029])[ \t]*(?:\r\n|[\n\r\x85\u2028\u2029])")
 _BLANK_LINES: Final = re.compile(r"(?:[ \t]*(?:\r\n|[\n\r\x85\u2028\u2029]))+")
+_DASH: Final = re.compile(r"^[ \t]*(?:-[ \t]*)+$", re.MULTILINE)
+"""A line of dashes alone: the items begin further down."""
 
 
 class Line(msgspec.Struct):
@@ -288,7 +290,10 @@ def _with_comments(lines: list[Line], written: Written) -> list[str]:
             done = line.begin
         for comment in alone.get(number, ()):
             separate(comment.begin)
-            result.append(" " * _indent_of(comment, lines[number - 1] if number else None, line) + comment.text)
+            previous = lines[number - 1] if number else None
+            if previous is not None and line is not None and _DASH.search(text, previous.end, comment.begin):
+                previous = None  # it stands within the item that follows
+            result.append(" " * _indent_of(comment, previous, line) + comment.text)
             done = max(done, comment.begin + len(comment.text))
         if line is None:
             break

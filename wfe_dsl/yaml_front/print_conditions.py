@@ -10,7 +10,7 @@ from typing import Final
 
 from .. import nodes
 from ..expression_parser import read_expression
-from ..expression_printer import NoSpelling
+from ..expression_printer import NoSpelling, print_expression
 from ..expression_tokens import ExpressionSyntaxError
 from ..roots import ROOTS
 from .conditions import COMPARISONS, INDEXES, MAX_CHAIN, SEGMENT
@@ -27,6 +27,8 @@ def written_condition(condition: nodes.Expression) -> Value:
     """Return a condition as ``when`` takes it. Raises NoSpelling."""
     if not has_data_key(condition):
         text = written_expression(condition)
+        if isinstance(text, Series | Table):
+            return print_expression(condition)  # in YAML's own form it would be a condition of another kind
         # A long structured condition may be too much for an expression's bounds.
         if not isinstance(text, str) or not isinstance(read_expression(text), ExpressionSyntaxError) or "((" in text:
             return text

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from .. import nodes
+from ..expression_printer import print_text
 from .layout import Item, Series, Table, Value
-from .print_values import item, written_duration, written_literal, written_value
+from .print_values import item, written_config, written_duration, written_literal
+from .step_types import MAP
 
 __all__ = ["written_surroundings"]
 
@@ -14,7 +16,7 @@ def written_surroundings(workflow: nodes.Workflow) -> list[Item]:
     items: list[Item] = []
     group = workflow.concurrency
     if group is not None:
-        entries = [item("group", written_value(group.group), group.group.span)]
+        entries = [item("group", print_text(group.group), group.group.span)]
         if group.limit != 1:
             entries.append(item("limit", group.limit))
         if group.on_full != "queue":
@@ -39,7 +41,8 @@ def _service(service: nodes.Service) -> Table:
     if service.ports:
         items.append(item("ports", _listed(service.ports, service)))
     if service.env is not None:
-        items.append(item("env", written_value(service.env), service.env.span))
+        entries = (("env", service.env.span, service.env),)
+        items += written_config(nodes.MapExpression(span=service.span, entries=entries), {"env": MAP}).items
     for key in ("command", "args"):
         if getattr(service, key):
             items.append(item(key, _listed(getattr(service, key), service)))

@@ -9,6 +9,8 @@ Rules: a key that says nothing new is not written; what people write on one line
 
 from __future__ import annotations
 
+from typing import Final
+
 from .. import nodes
 from ..comments import Comments
 from ..expression_printer import NoSpelling
@@ -20,13 +22,17 @@ from .print_surroundings import written_surroundings
 from .print_values import (
     item,
     lines_of,
+    written_config,
     written_duration,
     written_entries,
     written_literal,
-    written_value,
 )
 from .recovery import DEFAULT_JITTER, OUTCOMES
 from .step_keys import HOOKS
+from .step_types import COMMAND, MAP, TEXT
+
+DEFAULTS: Final = {"env": MAP, "working_dir": TEXT, "shell": COMMAND}
+"""The keys of ``defaults`` that are those of configurations."""
 
 __all__ = ["print_document", "written_file", "written_workflow"]
 
@@ -119,11 +125,10 @@ def _defaults(defaults: nodes.Defaults) -> Table:
     if defaults.timeout_ms is not None:
         items.append(item("timeout", written_duration(defaults.timeout_ms)))
     items += _recovery(defaults)
-    for key in ("env", "working_dir", "shell"):
-        value = getattr(defaults, key)
-        if value is not None:
-            items.append(item(key, written_value(value), value.span))
-    return Table(items, flow=True)
+    given = ((key, getattr(defaults, key)) for key in DEFAULTS)
+    entries = tuple((key, value.span, value) for key, value in given if value is not None)
+    config = written_config(nodes.MapExpression(span=defaults.span, entries=entries), DEFAULTS)
+    return Table(items + config.items, flow=True)
 
 
 # Steps

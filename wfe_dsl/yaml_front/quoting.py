@@ -48,8 +48,8 @@ def is_plain(text: str, flow: bool = False) -> bool:
 
 
 def quoted(text: str) -> str:
-    """Return a text in quotes, on one line: in single ones unless something in it needs an escape."""
-    if "\n" in text or _NEEDS_ESCAPE.search(text):
+    """Return a text in quotes, on one line: in single ones unless something in it needs an escape, or is unseen."""
+    if "\n" in text or "\t" in text or _NEEDS_ESCAPE.search(text):
         return _escaped(text)
     if "'" in text and '"' not in text and "\\" not in text:
         return f'"{text}"'
