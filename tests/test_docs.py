@@ -54,6 +54,8 @@ CHECKED_ELSEWHERE = {
         ".venv/bin/pip install -q -e '.[dev]'",
     ),
     r"\.venv/bin/python -m pytest -q": (".ci/run", ".venv/bin/python -m pytest -q"),
+    r"WFE_SANITIZE=1 python setup\.py build_ext --inplace": ("setup.py", "WFE_SANITIZE"),
+    r"LD_PRELOAD=.*|  PYTHONMALLOC=malloc .*": ("tests/vm/test_fuzz_programs.py", "fuzz_programs"),
     r"\.venv/bin/python setup\.py build_ext --inplace": (
         "workflows.yaml",
         "${{ inputs.python }} setup.py --quiet build_ext --inplace",

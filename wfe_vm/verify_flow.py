@@ -380,6 +380,6 @@ class _Flow:
     def begin(self, index: int, context: int, pc: int) -> int:
         """Return the context of a step's body, which starts after the instruction at ``pc``."""
         step = self.program.steps[index]
-        if index and step.entry != pc + 2:
+        if step.entry != pc + 2:
             self.report("step-pc", f"entry of step {index} is {step.entry}, its body starts at {pc + 2}", pc)
         return self.contexts.within(context, _BODY, index, step.depth)

@@ -22,7 +22,7 @@ def test_a_code_is_explained_with_both_examples_and_nothing_is_written(folder: P
         assert line in shown.out
     assert wfec("explain", "101", "-o", "json").json == {
         "code": "WFE0101", "severity": "error", "title": row.title,
-        "why": row.why, "wrong": row.wrong, "right": row.right,
+        "why": row.why, "notation": "yaml", "wrong": row.wrong, "right": row.right,
     }  # fmt: skip
     assert os.listdir(folder) == []
 

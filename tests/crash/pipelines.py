@@ -77,6 +77,16 @@ workflows:
       - {{publish: {{event: done, key: '${{{{ run.id }}}}', data: 7}}}}
       - {{name: heard, wait: {{event: done, key: '${{{{ run.id }}}}'}}}}
       - {{publish: {{event: done, key: '${{{{ run.id }}}}', data: 8}}}}
+      - name: quickest
+        race: [{{name: hare, config: *run}}, {{name: tortoise, sleep: 1h}}]
+      - name: trip
+        continue_on_failure: true
+        saga:
+          - name: booked
+            parallel:
+              - {{name: hotel, config: *run, compensate: {{name: no-hotel, config: *run}}}}
+              - {{name: flight, config: *run, compensate: {{name: no-flight, config: *run}}}}
+          - {{name: broke, config: {{run: '{APPEND}; exit 7'}}}}
       - {{name: nap, sleep: 5ms}}
       - name: tolerated
         continue_on_failure: true

@@ -13,8 +13,8 @@ STOP = "{fail: no}"
 WAIT = "{sleep: 1s}"
 
 
-ADVICE = {"WFE0420", "WFE0421", "WFE0422"}
-"""What is said of sagas and compensations that could do more: other tests are about that."""
+ADVICE = {"WFE0420", "WFE0421", "WFE0422", "WFE0450"}
+"""What is said of sagas, compensations and events that could do more: other tests are about that."""
 
 
 def looked_at(diagnostics: list[Diagnostic]) -> list[Diagnostic]:

@@ -12,7 +12,7 @@ import pytest
 from tests.providers.contract import advance, new
 from wfe_runtime import faults
 from wfe_runtime.errors import StoreError
-from wfe_runtime.providers.contracts import InboxPost, LogRow
+from wfe_runtime.providers.contracts import InboxPost, LogRow, NewEvent
 from wfe_runtime.providers.sqlite import SqliteStore
 from wfe_runtime.providers.sqlite.schema import APPLICATION, MIGRATIONS
 
@@ -248,9 +248,11 @@ WRITES = [
     lambda store: store.commit([advance("r0", 1, children=(new("c1"),), snapshot=b"s")]),
     lambda store: store.create_run(new("r9"), [InboxPost("r9", "e", b"")]),
     lambda store: store.append_logs([LogRow("r0", "s", 1, "stdout", 1, "text")]),
+    lambda store: store.publish([NewEvent("e1", "paid", "", 1, b"")]),
 ]
 
 COMMITS = 2  # so many of the writes are commits
+PUBLISHING = 4  # the one that is about events
 
 
 async def content(store):
@@ -259,6 +261,7 @@ async def content(store):
             await store.load_state(f"{run}"),
             await store.read_inbox([run]),
             await store.read_logs(run),
+            await store.read_events("paid", ""),
         )
         for run in ("r0", "r1", "r9", "c1")
     ]
@@ -279,6 +282,8 @@ def test_a_write_that_fails_at_any_point_changes_nothing_and_succeeds_afterwards
             before = await content(store)
             for point in faults.points():
                 if not point.startswith("sqlite.") or point in ("sqlite.after_commit", "sqlite.after_announce"):
+                    continue
+                if write != PUBLISHING and point == "sqlite.after_signals":
                     continue
                 if write >= COMMITS and point in ("sqlite.after_guard", "sqlite.after_journal"):
                     continue

@@ -759,3 +759,12 @@ def test_a_function_of_the_library_is_accepted_with_the_arguments_it_takes() -> 
 
             codes = [problem.code for problem in verify(in_body(write))]
             assert codes == ([] if row.accepts(count) else ["function-arguments"])
+
+
+@pytest.mark.acceptance("PRG-05")
+def test_the_entry_of_the_run_itself_is_held_to_its_place_too() -> None:
+    program = in_body(emit(("PUSH", 1), ("POP",)))
+    run, *others = program.steps
+    moved = msgspec.structs.replace(run, entry=run.entry + 2)
+    found = verify(msgspec.structs.replace(program, steps=(moved, *others)))
+    assert [problem.code for problem in found] == ["step-pc"]

@@ -7,6 +7,7 @@ statements that ``;`` divides get lines of their own, but for those in a block o
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from ..diagnostics.model import Diagnostics
@@ -19,6 +20,8 @@ __all__ = ["format_text"]
 INDENT: Final = "  "
 OPENING: Final = ("{", "(", "[")
 CLOSED: Final = ("}", ")", "]")
+CALL: Final = re.compile(r" *(?:step|call)\b.*(?<!})$")
+"""A step on one line, with which a `compensate` on the next one goes on."""
 Piece = tuple[str, str, bool]
 """Kind, text, and whether a blank stood before it."""
 
@@ -89,7 +92,7 @@ class _Layouter:
                 break
             leading += 1
         depth = max(self.depth - leading, 0)
-        if first[:2] == ("word", "compensate") and self.out and not self.out[-1].endswith("}"):
+        if first[:2] == ("word", "compensate") and self.out and CALL.match(self.out[-1]):
             depth += 1
         if leading and self.out and not self.out[-1]:
             self.out.pop()  # no blank line before a closing bracket

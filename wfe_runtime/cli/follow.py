@@ -29,6 +29,7 @@ from ..providers.contracts import RunRow
 from ..result import RunResult, decode_event
 from ..settings import Settings
 from ..signals import OpenWait, goes_on_by_itself, open_waits
+from ..undoing import left_to_undo
 from . import exits
 from .failures import describe_failure, next_steps, place_of_failure
 from .family import Family
@@ -52,7 +53,9 @@ class Follower:
         self._settings = settings
         self._family = Family()
         self._row: RunRow | None = None
-        self._waiting: list[tuple[RunRow, Delta]] = []  # told before the run was known
+        self._waiting: list[tuple[RunRow, Delta]] = []  # told before the run's own first line was printed
+        self._begun = False  # that line has been printed
+        self._known: set[tuple[str, int, int]] = set()  # attempts under way that were shown with it
         self._last: dict[tuple[str, int], Record] = {}
         self._stirred = asyncio.Event()
         self.interrupts = Interrupts(self._on_signal, view.abandon)
@@ -63,13 +66,13 @@ class Follower:
 
     def advanced(self, run: RunRow, delta: Delta) -> None:
         self._stirred.set()
-        if self._row is None:
+        if not self._begun:
             self._waiting.append((run, delta))
         elif self._family.has(run) and not self._over:
             self._show(run, delta)
 
     def printed(self, run: RunRow, step: str, attempt: int, stream: str, text: str) -> None:
-        if self._row is not None and self._family.has(run) and not self._over:
+        if self._begun and self._family.has(run) and not self._over:
             self._view.output(run, self._family.prefix(run), step, attempt, stream, text, _now())
 
     def troubled(self, message: str) -> None:
@@ -82,6 +85,8 @@ class Follower:
         if delta.sequence == 1 and not top:
             self._view.begun(run, prefix, _inputs(run), delta.time, False)
         for record in delta.records:
+            if record.what == "started" and (run.id, record.activation, record.attempt) in self._known:
+                continue  # committed while the runs under way were looked up
             self._family.note(run.id, record)
             if record.what == "started" or record.status in ("failed", "error"):
                 self._last[run.id, record.activation] = record
@@ -130,7 +135,9 @@ class Follower:
         rows = [other for other in engine.at_hand() if self._family.has(other)] if again else []
         under_way = await self._family.learn(engine.store, rows, rows)
         self._view.begun(row, "", _inputs(row), _now() if again else row.created, again)
+        self._begun = True
         for run, record in under_way:
+            self._known.add((run.id, record.activation, record.attempt))
             self._show_record(run, record)
         for run, delta in self._waiting:
             if self._family.has(run):
@@ -286,7 +293,9 @@ class Follower:
                 yield _outside(row, wait, self._last.get((row.id, wait.activation)))
         if state.suspended:
             parked = [record.path for record in self._parked_steps(state, row)]
-            yield {"kind": "resume", "run": row.id, "name": row.name, "steps": parked}
+            by_hand = {"kind": "resume", "run": row.id, "name": row.name, "steps": parked}
+            to_undo = left_to_undo(state, engine.loaded_of(row.id).program)
+            yield {**by_hand, "to_undo": to_undo} if to_undo else by_hand
 
     def _parked_steps(self, state: State, row: RunRow) -> Iterator[Record]:
         for pointer in state.pointers.values():

@@ -28,6 +28,7 @@ from ..engine import load_run_state
 from ..programs import LoadedProgram, ProgramCache
 from ..providers.contracts import RunFilter, RunRow, Store
 from ..result import decode_event, decode_result
+from ..undoing import left_to_undo
 from .exits import SUCCEEDED
 from .failures import describe_failure, place_of_failure
 from .family import read_records
@@ -88,7 +89,8 @@ async def _inspect(store: Store, row: RunRow) -> dict[str, Any]:
     event = decode_event(row.inputs)
     children = await store.list_runs(RunFilter(parent=row.id))
     stored = await store.load_state(row.id)
-    live = [] if stored is None else _live(load_run_state(stored)[0], loaded, records)
+    state = None if stored is None else load_run_state(stored)[0]
+    live = [] if state is None else _live(state, loaded, records)
     return {
         "id": row.id,
         "name": row.name,
@@ -112,6 +114,7 @@ async def _inspect(store: Store, row: RunRow) -> dict[str, Any]:
         if result is None
         else [{"step": passed.step, "error": failure_object(passed.error)} for passed in result.tolerated],
         "compensated": result is not None and result.compensated,
+        "to_undo": [] if state is None else left_to_undo(state, loaded.program),
         "warnings": [] if result is None else result.warnings,
         "steps": _steps(records, loaded),
         "live": live,
@@ -245,6 +248,10 @@ async def _print(store: Store, row: RunRow, found: dict[str, Any]) -> None:
                     f" since {format_moment(pointer['since'])}{source}"
                 )
             )
+    if found["to_undo"]:
+        lines += ["", "left to undo", *(f"  {harmless(step)}" for step in found["to_undo"])]
+    if found["compensated"]:
+        lines += ["", "it was compensated: what its sagas had done was undone"]
     if found["children"]:
         lines += ["", "children"]
         lines += [f"  {harmless(child['name'])}  {child['status']}  {child['id']}" for child in found["children"]]

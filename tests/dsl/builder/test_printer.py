@@ -37,7 +37,7 @@ def run(folder: Path, source: str, variables: Variables | None = None) -> nodes.
 
 
 @pytest.mark.acceptance("TXT-02")
-@settings(suppress_health_check=list(HealthCheck), deadline=None)
+@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=25)
 @given(document=documents())
 def test_running_what_is_printed_makes_an_equal_tree(
     tmp_path_factory: pytest.TempPathFactory, document: nodes.Document

@@ -361,11 +361,11 @@ def small_ones(wf: Workflow) -> None:
 
 
 @twin(
-    "- {name: a, config: {run: make}, when: {all: [{field: count, gt: 3}, {field: note, equals: 'v${{ inputs.name }}'}]}}\n"
+    "- {name: a, config: {run: make}, when: {all: [{field: n, gt: 3}, {field: note, equals: 'v${{ inputs.name }}'}]}}\n"
     "- {name: b, config: {run: make}, when: {field: inputs.note, is_null: true}}"
 )
 def structured_conditions(wf: Workflow) -> None:
-    known = (data("count") != None) & (data("count") > 3)  # noqa: E711
+    known = (data("n") != None) & (data("n") > 3)  # noqa: E711
     wf.shell("a", "make", when=known & (data("note") == template("v", wf.inputs.name)))
     wf.shell("b", "make", when={"field": "inputs.note", "is_null": True})
 
