@@ -17,7 +17,9 @@ from wfe_dsl.variables import Variables
 from wfe_dsl.yaml_front import load_yaml_text
 
 BROKEN = {
-    str(path.relative_to(ROOT)): path.read_text() for path in sorted((ROOT / "tests/data/broken").rglob("*.yaml"))
+    str(path.relative_to(ROOT)): path.read_text()
+    for path in sorted((ROOT / "tests/data/broken").rglob("*.yaml"))
+    if "unresolved-variable" not in path.name  # which need not be known to write a file again
 }
 VARIABLES = Variables([("limits.time", "10s"), ("host", "here")])
 
@@ -90,12 +92,7 @@ def test_the_text_that_is_written_is_in_its_canonical_style(name: str, tmp_path:
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_file_with_errors_is_neither_laid_out_nor_converted(name: str, tmp_path: Path) -> None:
     source = place(tmp_path, name, "yaml")
-    findings, diagnostics = Diagnostics(), Diagnostics()
-    compiled = load_yaml_text(BROKEN[name], Variables(), findings, source.name, source.path)
-    if compiled is not None:
-        compile_document(compiled, findings)
-    if not findings.has_errors or {one.code for one in findings.found} == {"WFE0030"}:
-        pytest.skip("it only warns, or lacks the value of a variable")
+    diagnostics = Diagnostics()
     assert format_file(BROKEN[name], source, Variables(), diagnostics) is None
     assert diagnostics.has_errors
     assert convert(BROKEN[name], source, "wfe", place(tmp_path, name, "wfe"), Variables(), Diagnostics()) is None
