@@ -32,7 +32,8 @@ def diagnose(path: Path) -> tuple[list[Diagnostic], int]:
 
 
 def written(folder: Path, text: str, name: str = "example.yaml") -> Path:
-    path = folder / name
+    # The notation of the text language is shown in it.
+    path = folder / (name if not text.startswith("workflow demo ") else "example.wfe")
     path.write_text(text, "utf-8")
     return path
 

@@ -30,7 +30,10 @@ class Mistake(Exception):
 
 
 class Cursor:
-    """``broken``: whether anything could not be read, so that what is missing may have stood there."""
+    """``broken``: whether anything could not be read, so that what is missing may have stood there.
+
+    ``mistakes``: how many statements were given up.
+    """
 
     def __init__(self, source: SourceFile, diagnostics: Diagnostics) -> None:
         self.source = source
@@ -43,6 +46,7 @@ class Cursor:
         self.suspects: list[Token] = []
         self.cut = False
         self.broken = False
+        self.mistakes = 0
 
     # Looking and moving
 
@@ -161,8 +165,8 @@ class Cursor:
             self.cut = True
             width = len(text) - len(text.lstrip("`"))
             span = self.layout.span(start, start + width)
-            fence = text[:width]
-            self.report("WFE0602", "this raw block is never closed", span, f"end it with a line that holds `{fence}`")
+            help = f"end it with a line that holds {width} backticks"
+            self.report("WFE0602", "this raw block is never closed", span, help)
             return
         quote = text[0]
         help = f"close it with {quote} on the same line; a text of several lines stands between ```"
@@ -183,6 +187,7 @@ class Cursor:
 
     def recover(self, begin: int) -> None:
         """Go to where the statement that began at token ``begin`` ends."""
+        self.mistakes += 1
         if self.at == begin and self.kind not in ("}", "end"):
             self.skip_one()
         while self.kind not in ("newline", ";", "}", "end"):
@@ -217,6 +222,11 @@ class Cursor:
             return False
         return self.next_kind() not in (":", "=", ",")
 
+    def before_line(self) -> None:
+        """Go back to the end of the line before, as what stands here begins a statement of its own."""
+        while self.at and self.tokens[self.at - 1][0] == "newline" and self.tokens[self.at][0] != "newline":
+            self.at -= 1
+
     # Blocks
 
     def block(self, read_item: Callable[[], None], commas: bool = False, foreign: Collection[str] = ()) -> Span:
@@ -241,6 +251,7 @@ class Cursor:
             if foreign and kind == "word" and tokens[self.at][1] in foreign and self.begins_statement():
                 self.report_open(opening)
                 self.open.pop()
+                self.before_line()
                 break
             begin = self.at
             try:

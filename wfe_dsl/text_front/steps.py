@@ -30,6 +30,9 @@ from .values import (
 )
 from .words import BLOCK_KEYS, MODIFIERS, RESERVED, SHORTHANDS, STEP_WORDS, WORKFLOW_WORDS, outside_tasks
 
+AFTER_RETURN: Final = frozenset(MODIFIERS).difference(("inputs", "outputs"))
+"""The other two would be the beginnings of an expression."""
+
 __all__ = ["read_step", "read_steps"]
 
 STEP_EXAMPLE: Final = 'as in step build = shell "make"'
@@ -148,12 +151,17 @@ def _task_rest(cursor: Cursor, entries: Entries, config: Entries, start: int, gi
         raise cursor.refuse("what it does", STEP_EXAMPLE)
     if cursor.kind == "{":
         given = True
+        before = cursor.mistakes
         cursor.block(lambda: _task_item(cursor, entries, config, type), foreign=outside_tasks(type))
         end = cursor.tokens[cursor.at - 1][3]
+        if cursor.mistakes > before:
+            # What seems to be missing may be what could not be read.
+            span = cursor.layout.span(min(start, end), end)
+            entries["config"] = Entry("config", span, Broken(span))
         modifiers(cursor, entries, read_steps)
     else:
         end = cursor.tokens[cursor.at - 1][3]
-    if given or config:
+    if (given or config) and "config" not in entries:
         span = cursor.layout.span(min(start, end), end)
         entries["config"] = Entry("config", span, Mapping(span, config))
 
@@ -438,7 +446,7 @@ def _return(cursor: Cursor, token: Token, entries: Entries) -> None:
     found: Node = Scalar(span, "", None, "", token[2], token[3])
     if cursor.kind == "{":
         found = expression_map(cursor, "{", RETURN_EXAMPLE)
-    elif cursor.kind not in ("newline", ";", "}", "end") and cursor.word not in MODIFIERS:
+    elif cursor.kind not in ("newline", ";", "}", "end") and cursor.word not in AFTER_RETURN:
         raise cursor.refuse("a map of outputs", RETURN_EXAMPLE)
     _put(cursor, entries, "return", token, found)
     modifiers(cursor, entries, read_steps)

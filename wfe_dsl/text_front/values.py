@@ -68,11 +68,10 @@ def name(cursor: Cursor, what: str, example: str) -> Scalar:
         fix = Fix(cursor.span(token), f'"{written}"')
         help = f'choose another one, or put it in quotes: "{written}"'
         cursor.report("WFE0603", message, cursor.span(token), help, fix=fix)
-        if cursor.next_kind() in ("=", ":", "{", "string", "word", "(", ",") or what != "the name of a step":
-            # It was meant as a name, so what follows is read as if it were one.
-            cursor.at += 1
-            return plain(cursor, token)
-        raise Mistake
+        if written in OPERATOR_WORDS:
+            raise Mistake  # the name is missing, more likely
+        cursor.at += 1
+        return plain(cursor, token)
     if (kind == "word" or kind == "number") and NAME.fullmatch(written):
         cursor.at += 1
         return plain(cursor, token)
@@ -196,6 +195,8 @@ def _never_closed(cursor: Cursor, opening: Token) -> None:
     if not cursor.cut:
         cursor.cut = cursor.kind == "end"
         cursor.report_open(opening)
+        if cursor.begins_statement():
+            cursor.before_line()
 
 
 # Maps
@@ -386,6 +387,7 @@ def expression(cursor: Cursor, embed: bool = False) -> Node:
         # The reader of expressions would say so too, but not at the bracket if what follows made no sense.
         cursor.cut = cursor.cut or tokens[cursor.at][0] == "end"
         cursor.report_open(brackets[-1])
+        cursor.before_line()
         broken = True
     if broken:
         return Broken(cursor.layout.span(begin, end))
