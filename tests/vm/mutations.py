@@ -26,7 +26,18 @@ from wfe_dsl.variables import Variables
 from wfe_vm.errors import ProgramError
 from wfe_vm.isa import ROWS, Operand
 from wfe_vm.library import FUNCTIONS_BY_NUMBER
-from wfe_vm.program import Child, Collect, Program, Retry, Step, decode_program, encode_program, pack_code, unpack_code
+from wfe_vm.program import (
+    Child,
+    Collect,
+    Program,
+    Retry,
+    Signal,
+    Step,
+    decode_program,
+    encode_program,
+    pack_code,
+    unpack_code,
+)
 from wfe_vm.verify_table import EXHAUSTED, FAIL_FAST, KINDS, PC_FIELDS
 
 __all__ = ["mutation"]
@@ -218,6 +229,14 @@ def _other_value(program: Program, step: Step, name: str, rng: random.Random) ->
         "retry": lambda: _some_retry(rng),
         "child": lambda: Child("other", version=rng.choice(ODD_LENGTHS), detach=rng.random() < 0.5),
         "collect": lambda: Collect("all", rng.randrange(-1, 12)),
+        "signal": lambda: Signal(
+            event=rng.choice(("", "go")),
+            options=rng.choice(((), ("yes", "no"))),
+            timeout_ms=rng.choice(ODD_LENGTHS),
+            on_timeout=rng.choice((*ODD_INDEXES, *starts)),
+        ),
+        "compensation": lambda: rng.choice(starts),
+        "undoable": lambda: not step.undoable,
         "outputs": lambda: (),
         "keep_stdout": lambda: not step.keep_stdout,
         "continue_on_failure": lambda: not step.continue_on_failure,
