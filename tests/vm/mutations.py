@@ -50,7 +50,18 @@ RANDOM_PROGRAMS: Final = 40
 ODD_NUMBERS: Final = (-(2**31), -2, -1, 0, 1, 2, 3, 127, 128, 255, 65536, 2**31 - 1)
 ODD_INDEXES: Final = (*ODD_NUMBERS, -(2**63), 2**63 - 1, 2**64 - 1)
 ODD_LENGTHS: Final = (-1, 0, 1, 5, 50, 2**53, 2**53 + 1, 2**62, -(2**63), 2**64 - 1)
-ODD_CONSTANTS: Final = (*SCALARS, [], {}, [1, "a", None], {"n": 1}, [["x", 0, 3]], [["x", 1, 0]], [["x", 9, 9]])
+ODD_CONSTANTS: Final = (
+    *SCALARS,
+    -(2**63),
+    2**63 - 1,
+    [],
+    {},
+    [1, "a", None],
+    {"n": 1},
+    [["x", 0, 3]],
+    [["x", 1, 0]],
+    [["x", 9, 9]],
+)
 OPERANDS: Final = {row.number: row.operands for row in ROWS}
 NUMBERS_OF: Final[dict[int, list[int]]] = {
     length: [row.number for row in ROWS if len(row.operands) == length] for length in range(4)
