@@ -19,6 +19,9 @@ COMPILED = (
     "wfe_vm.lifecycle",
     "wfe_vm.signals",
     "wfe_vm.machine",
+    "wfe_vm.verify_table",
+    "wfe_vm.verify_code",
+    "wfe_vm.verify_flow",
 )
 PURE = os.environ.get("WFE_PURE") == "1"
 DEBUG = os.environ.get("WFE_DEBUG") == "1"

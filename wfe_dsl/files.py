@@ -1,8 +1,9 @@
-"""The one place of the language that opens files: it reads them, and tells whoever asks which they were.
+"""The one place where a compilation opens files: it reads them, and tells whoever asks which they were.
 
 What a compilation gives depends on the files that it read, on those that it looked for and did not find,
 and on where links led. Who keeps what was compiled asks for that with ``recorded`` and looks at it before
-the next use. This file knows nothing of notations and of what is kept where.
+the next use. A workflow file in Python is run, not read: what that depends on nobody can tell. This file
+knows nothing of notations and of what is kept where.
 """
 
 from __future__ import annotations

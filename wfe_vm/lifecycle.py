@@ -27,6 +27,7 @@ import msgspec
 from .commands import EndRun, StartChild, StopChild, StopStep
 from .errors import ExpressionError, InternalError
 from .ids import derive_id, fraction
+from .limits import LARGEST_INTEGER
 from .moments import epoch_milliseconds
 from .outcome import Failure
 from .program import Program, Step
@@ -847,6 +848,8 @@ class Lifecycle(Sagas):
             raise ExpressionError(
                 "type", f"a sleep needs milliseconds, 0 or more, and was given {describe(milliseconds)}"
             )
+        if milliseconds > LARGEST_INTEGER - state.time:
+            raise ExpressionError("arithmetic", f"a sleep of {milliseconds} ms ends after all times that are counted")
         self._wait_until(state, pointer, frame, state.time + milliseconds)
 
     def _sleep_until(self, state: State, pointer: Pointer, frame: Frame, moment: Any) -> None:

@@ -7,7 +7,8 @@ Rules:
 
 1. Structs here are arrays on the wire: fields are only ever added at the end, with a default.
 2. ``encode_program`` sorts the keys of every map, so equal programs are equal bytes.
-3. ``decode_program`` gives back a program only from canonical bytes; whether it is safe to run is
+3. They hold no cycles, and a program has thousands of them: the garbage collector need not look (``gc=False``).
+4. ``decode_program`` gives back a program only from canonical bytes; whether it is safe to run is
    for ``wfe_vm.verify`` to say.
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
+from contextlib import suppress
 from sys import byteorder
 from typing import Any, Final
 
@@ -52,7 +54,7 @@ NO_PC: Final = -1
 """Where a step has no such code."""
 
 
-class Parameter(msgspec.Struct, frozen=True, array_like=True):
+class Parameter(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A declared input or output of a workflow. ``type`` is the canonical text of a type term."""
 
     name: str
@@ -63,7 +65,7 @@ class Parameter(msgspec.Struct, frozen=True, array_like=True):
     description: str = ""
 
 
-class Output(msgspec.Struct, frozen=True, array_like=True):
+class Output(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An output that a step declares: ``slot`` holds its flat value (``outputs.name``) at the step's depth."""
 
     name: str
@@ -72,7 +74,7 @@ class Output(msgspec.Struct, frozen=True, array_like=True):
     path: tuple[str, ...] = ()  # where in the task's result it lies; empty: under its own name
 
 
-class Retry(msgspec.Struct, frozen=True, array_like=True):
+class Retry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """When and how often a step is tried again. Times are milliseconds."""
 
     attempts: int  # in total; 0: without end
@@ -85,7 +87,7 @@ class Retry(msgspec.Struct, frozen=True, array_like=True):
     max_elapsed_ms: int = 0  # 0: no bound
 
 
-class Child(msgspec.Struct, frozen=True, array_like=True):
+class Child(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The workflow that a step starts. ``program`` is pinned where the files hold the child, else empty.
 
     ``implicit_inputs``: none were written, so of the map that is passed the child takes what it declares.
@@ -98,14 +100,14 @@ class Child(msgspec.Struct, frozen=True, array_like=True):
     implicit_inputs: bool = False
 
 
-class Collect(msgspec.Struct, frozen=True, array_like=True):
+class Collect(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The list that a for_each leaves: ``vars.name``, in a slot at the loop's own depth."""
 
     name: str
     slot: int
 
 
-class Signal(msgspec.Struct, frozen=True, array_like=True):
+class Signal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a wait, approve or publish is about. Its ``event`` has a name, an approval ``options``.
 
     ``reject`` are those of the options that refuse. ``on_timeout`` is where the steps for the case begin
@@ -119,7 +121,7 @@ class Signal(msgspec.Struct, frozen=True, array_like=True):
     on_timeout: int = NO_PC
 
 
-class Step(msgspec.Struct, frozen=True, array_like=True):
+class Step(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A row of the step table: all that the machine and the engine know of one named step.
 
     ``depth`` counts the for_each iterations around the step; the run's own scope is depth 0. Slots
@@ -273,8 +275,16 @@ class SourceMap(msgspec.Struct, frozen=True, array_like=True):
         return found
 
 
+class _Head(msgspec.Struct, array_like=True):
+    """The beginning of every program, of whatever release."""
+
+    format: int
+    isa: int
+
+
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decoder = msgspec.msgpack.Decoder(Program)
+_head_decoder = msgspec.msgpack.Decoder(_Head)
 
 
 def pack_code(words: list[int]) -> bytes:
@@ -311,9 +321,9 @@ def decode_program(data: bytes) -> Program:
     ``isa`` for a program of a newer release, naming both versions.
     """
     try:
-        head = msgspec.msgpack.decode(data)
-        if isinstance(head, list) and len(head) > 1 and isinstance(head[0], int) and isinstance(head[1], int):
-            _check_versions(head[0], head[1])
+        with suppress(msgspec.DecodeError):  # what is no program at all is told below
+            head = _head_decoder.decode(data)
+            _check_versions(head.format, head.isa)
         program = _decoder.decode(data)
         canonical = encode_program(program)
     except (msgspec.DecodeError, UnicodeError, RecursionError, TypeError, ValueError, OverflowError) as error:

@@ -10,7 +10,8 @@ msgpack: a row for each program with its hash, its canonical bytes and its sourc
 Rules:
 
 1. Equal programs in equal order give equal bytes, on every host: no time, no name of a machine.
-2. A file is read whole or refused whole, by a code and a message that says what to do.
+2. A file is read whole or refused whole, by a code and a message that says what to do. Source maps alone, which
+   no run needs and which are larger than the programs, are looked at when they are asked for.
 """
 
 from __future__ import annotations
@@ -39,21 +40,32 @@ _AGAIN: Final = "compile the workflow again with `wfec compile`"
 
 
 class FiledProgram(msgspec.Struct, frozen=True):
-    """A program as a file holds it. ``hash`` is its identity; ``source_map`` is None where none was kept."""
+    """A program as a file holds it. ``hash`` is its identity, ``packed_map`` its source map as the file has it."""
 
     program: Program
     hash: str
-    source_map: SourceMap | None = None
+    packed_map: bytes
+
+    @property
+    def source_map(self) -> SourceMap | None:
+        """The source map; None where none was kept. Raises ProgramError (``file-damaged``) where it is none."""
+        try:
+            return _map_decoder.decode(self.packed_map)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ProgramError(
+                "file-damaged", f"a source map in the compiled file can't be read ({error}): {_AGAIN}"
+            ) from error
 
 
 class _Row(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     hash: str
     data: bytes
-    source_map: SourceMap | None
+    source_map: msgspec.Raw
 
 
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decoder = msgspec.msgpack.Decoder(tuple[_Row, ...])
+_map_decoder: msgspec.msgpack.Decoder[SourceMap | None] = msgspec.msgpack.Decoder(SourceMap | None)
 
 
 def write_program_file(programs: Iterable[tuple[Program, SourceMap | None]]) -> bytes:
@@ -61,7 +73,7 @@ def write_program_file(programs: Iterable[tuple[Program, SourceMap | None]]) -> 
     rows = []
     for program, source_map in programs:
         data = encode_program(program)
-        rows.append(_Row(hash_of(data), data, source_map))
+        rows.append(_Row(hash_of(data), data, msgspec.Raw(_encoder.encode(source_map))))
     body = _encoder.encode(rows)
     head = _CHECKED_HEADER.pack(_MAGIC, FILE_FORMAT, len(body))
     return head + _digest(head, body) + body
@@ -98,7 +110,7 @@ def read_program_file(data: bytes) -> list[FiledProgram]:
     for row in rows:
         if hash_of(row.data) != row.hash:
             raise ProgramError("file-damaged", f"a program in the file is not what its hash says: {_AGAIN}")
-        programs.append(FiledProgram(decode_program(row.data), row.hash, row.source_map))
+        programs.append(FiledProgram(decode_program(row.data), row.hash, bytes(row.source_map)))
     return programs
 
 

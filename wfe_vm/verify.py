@@ -48,7 +48,7 @@ def verify(program: Program) -> list[Problem]:
             problems.append(Problem(code, message, pc))
 
     try:
-        words = unpack_code(program.code).tolist()
+        words = unpack_code(program.code)
     except ProgramError as error:
         return [Problem(error.code, error.message)]
     verify_tables(program, len(words), report)

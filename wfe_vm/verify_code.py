@@ -7,12 +7,13 @@ other is ``verify_flow.py``'s. It relies on the tables having been checked.
 
 from __future__ import annotations
 
+from array import array
 from typing import Any, Final
 
 from .isa import ROWS, Operand
 from .library import FUNCTIONS_BY_NUMBER
-from .program import Program
-from .verify_table import Report, step_pcs
+from .program import NO_PC, Program, Step
+from .verify_table import Report, pcs_of, step_pcs
 
 __all__ = ["OPCODE_BOUND", "deepest_gathered", "verify_code"]
 
@@ -43,15 +44,25 @@ _RANGE_CODES: Final = {
 }
 _NO_BOUND: Final = 2**31
 
-_OPERANDS: Final[list[tuple[int, ...] | None]] = [None] * OPCODE_BOUND
-for _row in ROWS:
-    if _row.retired is None:
-        _OPERANDS[_row.number] = tuple(int(kind) for kind in _row.operands)
+# By number, so many to an opcode: how many operands, -1 where there is no such opcode; then what each is.
+_COLUMNS: Final = 1 + max(len(row.operands) for row in ROWS)
+
+
+def _operand_table() -> array[int]:
+    table = array("i", [-1]) * (_COLUMNS * OPCODE_BOUND)
+    for row in ROWS:
+        if row.retired is None:
+            at = _COLUMNS * row.number
+            table[at : at + 1 + len(row.operands)] = array("i", [len(row.operands), *map(int, row.operands)])
+    return table
+
+
+_OPERANDS = _operand_table()
 _NAMES: Final = {row.number: row.name for row in ROWS}
 _RETIRED: Final = {row.number: row for row in ROWS if row.retired is not None}
 
 
-def verify_code(program: Program, words: list[int], report: Report) -> None:
+def verify_code(program: Program, words: array[int], report: Report) -> None:
     """Check every instruction of the code, reachable or not; each problem goes to ``report``."""
     size = len(words)
     if not size:
@@ -63,9 +74,10 @@ def verify_code(program: Program, words: list[int], report: Report) -> None:
         if not starts[target]:
             report("target-boundary", f"the jump goes to {target}, which is within an instruction", pc)
     for index, step in enumerate(program.steps):
-        for name, pc in step_pcs(step):
-            if not (0 <= pc < size and starts[pc]):
-                report("step-pc", f"{name} of step {index} is {pc}, where no instruction starts", pc)
+        if _is_misplaced(step, starts):
+            for name, pc in step_pcs(step):
+                if not (0 <= pc < size and starts[pc]):
+                    report("step-pc", f"{name} of step {index} is {pc}, where no instruction starts", pc)
 
 
 def deepest_gathered(constant: Any, sizes: tuple[int, ...]) -> int | None:
@@ -88,11 +100,11 @@ def deepest_gathered(constant: Any, sizes: tuple[int, ...]) -> int | None:
     return deepest
 
 
-def _decode(program: Program, words: list[int], starts: bytearray, report: Report) -> list[tuple[int, int]]:
+def _decode(program: Program, words: array[int], starts: bytearray, report: Report) -> list[tuple[int, int]]:
     """Mark where instructions start and check their operands; return the jumps as (pc, target)."""
     constants, sizes = program.constants, program.scope_sizes
-    size = len(words)
-    limits = [0] * (max(Operand) + 1)
+    size, depths = len(words), len(sizes)
+    limits = array("q", [0]) * (max(Operand) + 1)
     limits[_CONSTANT] = limits[_NAME] = limits[_GATHER] = len(constants)
     limits[_DEPTH] = len(sizes)
     limits[_SLOT] = max(sizes)
@@ -101,22 +113,24 @@ def _decode(program: Program, words: list[int], starts: bytearray, report: Repor
     limits[_TARGET] = size
     limits[_STEP] = len(program.steps)
     limits[_FUNCTION] = _NO_BOUND
-    operands_of = _OPERANDS
+    table = _OPERANDS
     jumps: list[tuple[int, int]] = []
     gathered: set[int] = set()
     pc = 0
     while pc < size:
         opcode = words[pc]
-        operands = operands_of[opcode] if 0 <= opcode < OPCODE_BOUND else None
-        if operands is None:
+        row = _COLUMNS * opcode if 0 <= opcode < OPCODE_BOUND else 0
+        count = table[row]
+        if count < 0:
             _report_opcode(opcode, pc, report)
             break
         starts[pc] = 1
         at = pc + 1
-        if at + len(operands) > size:
+        if at + count > size:
             report("operands-truncated", f"the code ends within the operands of {_NAMES[opcode]}", pc)
             break
-        for kind in operands:
+        for place in range(count):
+            kind = table[row + 1 + place]
             value = words[at]
             if not 0 <= value < limits[kind]:
                 report(_RANGE_CODES[kind], f"operand {value} of {_NAMES[opcode]} is out of range", pc)
@@ -125,7 +139,7 @@ def _decode(program: Program, words: list[int], starts: bytearray, report: Repor
                     report("name-constant", f"{_NAMES[opcode]} needs a text, constant {value} is none", pc)
             elif kind == _SLOT:
                 depth = words[at - 1]  # the depth stands right before the slot
-                if 0 <= depth < len(sizes) and value >= sizes[depth]:
+                if 0 <= depth < depths and value >= sizes[depth]:
                     report("slot-range", f"a scope at depth {depth} has no slot {value}", pc)
             elif kind == _TARGET:
                 jumps.append((pc, value))
@@ -138,6 +152,15 @@ def _decode(program: Program, words: list[int], starts: bytearray, report: Repor
             at += 1
         pc = at
     return jumps
+
+
+def _is_misplaced(step: Step, starts: bytearray) -> bool:
+    """Say whether a pc of a step is no start of an instruction. The numbers may be of any size."""
+    size = len(starts)
+    for pc in pcs_of(step):
+        if pc != NO_PC and not (0 <= pc < size and starts[pc]):
+            return True
+    return any(not (0 <= pc < size and starts[pc]) for pc in step.branches) if step.branches else False
 
 
 def _report_opcode(opcode: int, pc: int, report: Report) -> None:

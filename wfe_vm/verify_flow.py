@@ -9,6 +9,8 @@ What is known at an instruction is its *situation*: the number of items on the s
 among them as ``(position, bound local or -1)``, and the *context*: which steps are open around it and
 in which part of each it lies. A context is a number; ``_Contexts`` knows what it stands for.
 
+This one source runs compiled (with ``verify_flow.pxd``, which gives C types) and interpreted.
+
 Rules:
 
 1. All ways to an instruction must agree on its situation, so each is followed once.
@@ -18,13 +20,47 @@ Rules:
 
 from __future__ import annotations
 
+from array import array
 from typing import Final
 
-from . import opcodes as op
+import cython
+
 from .isa import ROWS, Flag, Operand, Row
 from .program import NO_PC, Program
 from .verify_code import OPCODE_BOUND, deepest_gathered
 from .verify_table import Report
+
+if not cython.compiled:
+    from .opcodes import (
+        APPROVE,
+        BEGIN,
+        COLLECT,
+        EACH_BEGIN,
+        EACH_FILTER,
+        EACH_KEEP,
+        EACH_NEXT,
+        END_BRANCH,
+        END_COMPENSATION,
+        END_HOOK,
+        ENTER,
+        FINISH,
+        FORK,
+        FORK_EACH,
+        GATHER,
+        GUARD,
+        JUMP,
+        LOAD_LOCAL,
+        MAKE_MAP,
+        PASS,
+        PUBLISH,
+        RETURN,
+        RUN,
+        SLEEP,
+        SLEEP_UNTIL,
+        START_CHILD,
+        TIMED_OUT,
+        WAIT,
+    )
 
 __all__ = ["verify_flow"]
 
@@ -37,6 +73,11 @@ _BRANCH: Final = 4  # the start of one of its pointers
 _UNDO: Final = 5  # its compensation
 _PART_NAMES: Final = ("outside", "the condition of", "the body of", "a hook of", "a branch of", "the compensation of")
 
+_ENDS: Final = -1
+"""Instead of a context: the way does not go on."""
+
+_NO_HOOKS: Final = (NO_PC,) * 5
+
 # How the flow treats an instruction.
 _PLAIN: Final = 0
 _COUNTED: Final = 1  # takes as many as an operand says
@@ -45,22 +86,22 @@ _EACH: Final = 3  # knows iterators or locals
 _JUMP: Final = 4
 _STEP: Final = 5  # opens, ends or forks
 
-_EACH_OPCODES: Final = frozenset({op.EACH_BEGIN, op.EACH_NEXT, op.EACH_KEEP, op.EACH_FILTER, op.LOAD_LOCAL})
-_UNNAMED_STEP_OPCODES: Final = frozenset({op.END_BRANCH, op.FINISH})
+_EACH_OPCODES: Final = frozenset({EACH_BEGIN, EACH_NEXT, EACH_KEEP, EACH_FILTER, LOAD_LOCAL})
+_UNNAMED_STEP_OPCODES: Final = frozenset({END_BRANCH, FINISH})
 
 _KINDS_OF: Final = {
-    op.RUN: ("task",),
-    op.START_CHILD: ("workflow",),
-    op.SLEEP: ("sleep", "sleep_until"),
-    op.SLEEP_UNTIL: ("sleep", "sleep_until"),
-    op.FORK: ("parallel", "race"),
-    op.FORK_EACH: ("for_each",),
-    op.COLLECT: ("for_each",),
-    op.PASS: ("while", "until"),
-    op.WAIT: ("wait",),
-    op.APPROVE: ("approve",),
-    op.PUBLISH: ("publish",),
-    op.TIMED_OUT: ("wait", "approve"),
+    RUN: ("task",),
+    START_CHILD: ("workflow",),
+    SLEEP: ("sleep", "sleep_until"),
+    SLEEP_UNTIL: ("sleep", "sleep_until"),
+    FORK: ("parallel", "race"),
+    FORK_EACH: ("for_each",),
+    COLLECT: ("for_each",),
+    PASS: ("while", "until"),
+    WAIT: ("wait",),
+    APPROVE: ("approve",),
+    PUBLISH: ("publish",),
+    TIMED_OUT: ("wait", "approve"),
 }
 """Which kinds of step an opcode may serve; any where it isn't listed."""
 
@@ -79,29 +120,30 @@ def _treatment(row: Row) -> int:
     return _PLAIN
 
 
-# By number: words, treatment, items taken, items given, items that a jump leaves, whether it may fail.
-_TABLE: Final = [(1, _PLAIN, 0, 0, 0, False)] * OPCODE_BOUND
-for _row in ROWS:
-    _TABLE[_row.number] = (
-        1 + len(_row.operands),
-        _treatment(_row),
-        len(_row.takes),
-        len(_row.gives),
-        len(_row.gives if _row.jump_gives is None else _row.jump_gives),
-        Flag.MAY_FAIL in _row.flags,
-    )
+# By number, so many to an opcode: words, treatment, items taken, items given, items that a jump leaves, may it fail.
+_COLUMNS: Final = 6
+
+
+def _effect_table() -> array[int]:
+    table = array("i", [0]) * (_COLUMNS * OPCODE_BOUND)
+    for row in ROWS:
+        leaves = row.gives if row.jump_gives is None else row.jump_gives
+        effect = (len(row.takes), len(row.gives), len(leaves), Flag.MAY_FAIL in row.flags)
+        at = _COLUMNS * row.number
+        table[at : at + _COLUMNS] = array("i", (1 + len(row.operands), _treatment(row), *effect))
+    return table
+
+
+_TABLE = _effect_table()
 _NAMES: Final = {row.number: row.name for row in ROWS}
 
 
-def verify_flow(program: Program, words: list[int], report: Report) -> None:
+def verify_flow(program: Program, words: array[int], report: Report) -> None:
     """Check all that the code can come to; each problem goes to ``report``."""
-    if len(words) < 2 or words[0] != op.BEGIN or words[1] != 0:
+    if len(words) < 2 or words[0] != BEGIN or words[1] != 0:
         report("run-entry", "the code does not start with BEGIN 0, the run itself", 0)
         return
-    flow = _Flow(program, words, report)
-    flow.work.append((0, 0, (), 0))
-    while flow.work:
-        flow.follow(*flow.work.pop())
+    _Flow(program, words, report).run()
 
 
 class _Contexts:
@@ -132,54 +174,67 @@ class _Contexts:
 
 
 _Iterators = tuple[tuple[int, int], ...]
-_Situation = tuple[int, _Iterators, int]
 
 
 class _Flow:
     """One program's code, and what is known of it so far."""
 
-    def __init__(self, program: Program, words: list[int], report: Report) -> None:
+    def __init__(self, program: Program, words: array[int], report: Report) -> None:
         self.program = program
+        self.steps = program.steps
         self.words = words
         self.report = report
         self.contexts = _Contexts()
-        self.met: list[_Situation | None] = [None] * len(words)
-        self.work: list[tuple[int, int, _Iterators, int]] = []
+        # What is known at each instruction, the context being -1 where it was not met yet.
+        nothing = array("i", [-1]) * len(words)
+        self.met_depths, self.met_iterators, self.met_contexts = nothing, nothing[:], nothing[:]
+        self.work: list[tuple[int, int, int, int]] = []
         self.opened: set[tuple[int, int]] = set()
         self.gathered: dict[int, int] = {}  # of a constant that GATHER takes: the deepest scope it names
+        self.iterators: list[_Iterators] = [()]  # all that were met, by number
+        self.numbers: dict[_Iterators, int] = {(): 0}
 
-    def follow(self, pc: int, depth: int, iterators: _Iterators, context: int) -> None:
+    def run(self) -> None:
+        """Follow every way there is."""
+        work = self.work
+        work.append((0, 0, 0, 0))
+        while work:
+            pc, depth, iterators, context = work.pop()
+            self.follow(pc, depth, iterators, context)
+
+    def follow(self, pc: int, depth: int, iterators: int, context: int) -> None:
         """Follow one way until it ends, goes wrong or meets instructions that were followed before."""
-        words, met, table, report = self.words, self.met, _TABLE, self.report
+        words, table, report = self.words, _TABLE, self.report
+        met_depths, met_iterators, met_contexts = self.met_depths, self.met_iterators, self.met_contexts
         size, max_stack = len(words), self.program.max_stack
         in_hook = self.contexts.parts[context] in (_HOOK, _UNDO)
         while True:
             if pc >= size:
                 report("falls-off", "the code goes on past its end", size)
                 return
-            before = met[pc]
-            if before is not None:
-                if before[0] != depth or before[1] != iterators or before[2] != context:
-                    self.report_join(pc, before, (depth, iterators, context))
+            if met_contexts[pc] >= 0:
+                if met_depths[pc] != depth or met_iterators[pc] != iterators or met_contexts[pc] != context:
+                    self.report_join(pc, depth, context)
                 return
-            met[pc] = (depth, iterators, context)
+            met_depths[pc], met_iterators[pc], met_contexts[pc] = depth, iterators, context
             opcode = words[pc]
-            length, treatment, takes, gives, jump_gives, may_fail = table[opcode]
-            if may_fail and in_hook:
+            row = _COLUMNS * opcode
+            length, treatment, takes, gives = table[row], table[row + 1], table[row + 2], table[row + 3]
+            if in_hook and table[row + 5]:
                 report("hook-code", f"{_NAMES[opcode]} may fail, but is in none of the steps there", pc)
                 return
             if treatment == _COUNTED:
                 takes = words[pc + length - 1]
-                if opcode == op.MAKE_MAP:
+                if opcode == MAKE_MAP:
                     takes *= 2
             elif treatment == _SCOPED:
                 if not self.check_scope(opcode, pc, context):
                     return
             elif treatment == _EACH:
-                after = self.each(opcode, pc, depth, iterators, context)
+                after = self.each(opcode, pc, depth, self.iterators[iterators], context)
                 if after is None:
                     return
-                depth, iterators = after
+                depth, iterators = after[0], self.number_of(after[1])
                 if depth > max_stack:
                     report("stack-overflow", f"the stack holds more than {max_stack} items", pc)
                     return
@@ -189,21 +244,20 @@ class _Flow:
             if low < 0:
                 report("stack-underflow", f"{_NAMES[opcode]} takes {takes} items of {depth} on the stack", pc)
                 return
-            if iterators and iterators[-1][0] >= low:
+            if iterators and self.iterators[iterators][-1][0] >= low:
                 report("iterator-misused", f"{_NAMES[opcode]} takes the iterator of a map or filter", pc)
                 return
             if treatment == _JUMP:
-                self.work.append((words[pc + 1], low + jump_gives, iterators, context))
-                if opcode == op.JUMP:
+                self.work.append((words[pc + 1], low + table[row + 4], iterators, context))
+                if opcode == JUMP:
                     return
             elif treatment == _STEP:
                 if low:
                     report("stack-not-empty", f"{_NAMES[opcode]} leaves {low} items on the stack", pc)
                     return
-                following = self.step(opcode, pc, context)
-                if following is None:
+                context = self.step(opcode, pc, context)
+                if context < 0:
                     return
-                context = following
                 in_hook = False
             depth = low + gives
             if depth > max_stack:
@@ -211,19 +265,28 @@ class _Flow:
                 return
             pc += length
 
-    def report_join(self, pc: int, before: _Situation, now: _Situation) -> None:
-        contexts = self.contexts
-        if before[2] != now[2]:
-            first, second = contexts.describe(before[2]), contexts.describe(now[2])
+    def number_of(self, iterators: _Iterators) -> int:
+        number = self.numbers.get(iterators)
+        if number is None:
+            number = self.numbers[iterators] = len(self.iterators)
+            self.iterators.append(iterators)
+        return number
+
+    def report_join(self, pc: int, depth: int, context: int) -> None:
+        """Report that this way comes to a pc in another situation than the one before it."""
+        contexts, earlier = self.contexts, self.met_contexts[pc]
+        if earlier != context:
+            first, second = contexts.describe(earlier), contexts.describe(context)
             self.report("step-join", f"two ways meet, one in {first}, one in {second}, not opened alike", pc)
-        elif before[0] != now[0]:
-            self.report("stack-join", f"two ways meet with {before[0]} and {now[0]} items on the stack", pc)
+        elif self.met_depths[pc] != depth:
+            met = self.met_depths[pc]
+            self.report("stack-join", f"two ways meet with {met} and {depth} items on the stack", pc)
         else:
             self.report("iterator-join", "two ways meet with different iterators on the stack", pc)
 
     def check_scope(self, opcode: int, pc: int, context: int) -> bool:
         needed = self.words[pc + 1]
-        if opcode == op.GATHER:
+        if opcode == GATHER:
             constant = needed
             if constant not in self.gathered:  # a list may be gathered at thousands of places
                 deepest = deepest_gathered(self.program.constants[constant], self.program.scope_sizes)
@@ -240,13 +303,13 @@ class _Flow:
     ) -> tuple[int, _Iterators] | None:
         """Follow an instruction that knows iterators or locals; return the stack after it."""
         words, name = self.words, _NAMES[opcode]
-        if opcode == op.LOAD_LOCAL:
+        if opcode == LOAD_LOCAL:
             local = words[pc + 1]
             if all(bound != local for _, bound in iterators):
                 self.report("local-unbound", f"no map or filter around it binds local {local}", pc)
                 return None
             return depth + 1, iterators
-        if opcode == op.EACH_BEGIN:
+        if opcode == EACH_BEGIN:
             if not depth:
                 self.report("stack-underflow", f"{name} takes an item, the stack has none", pc)
                 return None
@@ -254,132 +317,130 @@ class _Flow:
                 self.report("iterator-misused", f"{name} takes the iterator of a map or filter", pc)
                 return None
             return depth, (*iterators, (depth - 1, -1))
-        taken = 0 if opcode == op.EACH_NEXT else 1
+        taken = 0 if opcode == EACH_NEXT else 1
         if not iterators or iterators[-1][0] != depth - 1 - taken:
             self.report("iterator-expected", f"{name} needs the iterator of a map or filter there", pc)
             return None
         outer, (position, bound) = iterators[:-1], iterators[-1]
-        if opcode == op.EACH_NEXT:
+        if opcode == EACH_NEXT:
             local, target = words[pc + 1], words[pc + 2]
-            self.work.append((target, depth, outer, context))
+            self.work.append((target, depth, self.number_of(outer), context))
             return depth, (*outer, (position, local))
-        if bound < 0 or (opcode == op.EACH_FILTER and words[pc + 1] != bound):
+        if bound < 0 or (opcode == EACH_FILTER and words[pc + 1] != bound):
             self.report("local-unbound", f"{name} keeps an item that this iterator has not bound", pc)
             return None
         return depth - 1, (*outer, (position, -1))
 
-    def step(self, opcode: int, pc: int, context: int) -> int | None:
-        """Follow an instruction of a step; return the context after it, None where it does not go on."""
+    def step(self, opcode: int, pc: int, context: int) -> int:
+        """Follow an instruction of a step; return the context after it, -1 where it does not go on."""
         contexts = self.contexts
         part, innermost = contexts.parts[context], contexts.steps[context]
-        if opcode == op.END_BRANCH:
-            return self.expect(part == _BRANCH, "at the end of a branch", opcode, pc, context)
-        if opcode == op.FINISH:
-            return self.expect(part == _BODY and innermost == 0, "in the run's body", opcode, pc, context)
+        if opcode == END_BRANCH:
+            return _ENDS if part == _BRANCH else self.misplaced("at the end of a branch", opcode, pc, context)
+        if opcode == FINISH:
+            right = part == _BODY and innermost == 0
+            return _ENDS if right else self.misplaced("in the run's body", opcode, pc, context)
         index = self.words[pc + 1]
-        step = self.program.steps[index]
-        if step.kind not in _KINDS_OF.get(opcode, (step.kind,)):
+        step = self.steps[index]
+        kinds = _KINDS_OF.get(opcode)
+        if kinds is not None and step.kind not in kinds:
             self.report("step-kind", f"{_NAMES[opcode]} can't serve step {index} of kind {step.kind!r}", pc)
-            return None
-        if opcode in (op.BEGIN, op.ENTER):
+            return _ENDS
+        if opcode in (BEGIN, ENTER):
             if part == _ENTERED or innermost != step.parent or contexts.depths[context] != step.depth:
                 where = contexts.describe(context)
                 self.report("step-nesting", f"step {index} does not belong in {where}", pc)
-                return None
+                return _ENDS
             passes = step.path.count("[*]")
             if passes and passes != self.loops_around(context):
                 self.report(
                     "step-path", f"step {index} has a path of {passes} loops, in {self.loops_around(context)}", pc
                 )
-                return None
+                return _ENDS
             self.open(index, context)
-            if opcode == op.ENTER:
+            if opcode == ENTER:
                 return contexts.within(context, _ENTERED, index, step.depth)
             return self.begin(index, context, pc)
-        if opcode == op.GUARD:
-            right = part == _ENTERED and innermost == index
-            following = self.begin(index, contexts.parents[context], pc) if right else None
-            return self.expect(right, f"in the condition of step {index}", opcode, pc, context, following)
-        if opcode == op.END_HOOK:
+        if opcode == GUARD:
+            if part == _ENTERED and innermost == index:
+                return self.begin(index, contexts.parents[context], pc)
+            return self.misplaced(f"in the condition of step {index}", opcode, pc, context)
+        if opcode == END_HOOK:
             right = part == _HOOK and innermost == index
-            return self.expect(right, f"in a hook of step {index}", opcode, pc, context)
-        if opcode == op.END_COMPENSATION:
+            return _ENDS if right else self.misplaced(f"in a hook of step {index}", opcode, pc, context)
+        if opcode == END_COMPENSATION:
             right = part == _UNDO and innermost == index
-            return self.expect(right, f"in the compensation of step {index}", opcode, pc, context)
-        if opcode == op.COLLECT:
+            return _ENDS if right else self.misplaced(f"in the compensation of step {index}", opcode, pc, context)
+        if opcode == COLLECT:
             right = part == _BRANCH and innermost == index and step.collect is not None
             place = f"in a branch of step {index}, if that collects"
-            return self.expect(right, place, opcode, pc, context, context)
+            return context if right else self.misplaced(place, opcode, pc, context)
         right = part == _BODY and innermost == index
-        place = f"in the body of step {index}"
-        if opcode == op.RETURN:
-            place += ", and in no branch or hook"
+        if opcode == RETURN:
             around = context
             while right and around:
                 right = contexts.parts[around] == _BODY
                 around = contexts.parents[around]
-        following = context if opcode == op.PASS else None
-        return self.expect(right, place, opcode, pc, context, following)
+        if right:
+            return context if opcode == PASS else _ENDS
+        place = f"in the body of step {index}" + (", and in no branch or hook" if opcode == RETURN else "")
+        return self.misplaced(place, opcode, pc, context)
 
     def loops_around(self, context: int) -> int:
         """Return how many loops have a pass under way in this context."""
         contexts, loops = self.contexts, 0
         while context:
-            kind = self.program.steps[contexts.steps[context]].kind
+            kind = self.steps[contexts.steps[context]].kind
             part = contexts.parts[context]
             loops += (part == _BODY and kind in ("while", "until")) or (part == _BRANCH and kind == "for_each")
             context = contexts.parents[context]
         return loops
 
-    def expect(
-        self, right: bool, place: str, opcode: int, pc: int, context: int, following: int | None = None
-    ) -> int | None:
-        """Return ``following`` if the instruction is where it belongs; otherwise report it."""
-        if right:
-            return following
+    def misplaced(self, place: str, opcode: int, pc: int, context: int) -> int:
+        """Report an instruction that is not where it belongs; its way ends there."""
         where = self.contexts.describe(context)
         self.report("step-nesting", f"{_NAMES[opcode]} belongs {place}, but is in {where}", pc)
-        return None
+        return _ENDS
 
     def open(self, index: int, context: int) -> None:
         """Follow all that the machine itself goes to from an open step: its hooks, branches and exit."""
         if (index, context) in self.opened:
             return
         self.opened.add((index, context))
-        step, within, work = self.program.steps[index], self.contexts.within, self.work
+        step, contexts, work = self.steps[index], self.contexts, self.work
         if step.exit == NO_PC:
             self.report("step-pc", f"step {index} lacks its exit")
             return
-        body = within(context, _BODY, index, step.depth)
+        body = contexts.within(context, _BODY, index, step.depth)
         # The run itself has no outside: its exit is where its outputs begin.
-        work.append((step.exit, 0, (), context if index else body))
+        work.append((step.exit, 0, 0, context if index else body))
         hooks = (step.on_success, step.on_failure, step.on_error, step.on_abort, step.ensure)
-        if max(hooks) != NO_PC:
-            inner = within(context, _HOOK, index, step.depth)
-            work.extend((pc, 0, (), inner) for pc in hooks if pc != NO_PC)
+        if hooks != _NO_HOOKS:
+            inner = contexts.within(context, _HOOK, index, step.depth)
+            work.extend([(pc, 0, 0, inner) for pc in hooks if pc != NO_PC])
         if step.compensation != NO_PC:
-            work.append((step.compensation, 0, (), within(context, _UNDO, index, step.depth)))
+            work.append((step.compensation, 0, 0, contexts.within(context, _UNDO, index, step.depth)))
         if step.signal is not None and step.signal.on_timeout != NO_PC:
-            work.append((step.signal.on_timeout, 0, (), body))
+            work.append((step.signal.on_timeout, 0, 0, body))
         if step.branches:
             if step.kind == "race":
                 self.check_race(index)
             depth = step.depth + (step.kind == "for_each")
-            inner = within(body, _BRANCH, index, depth)
-            work.extend((pc, 0, (), inner) for pc in step.branches)
+            inner = contexts.within(body, _BRANCH, index, depth)
+            work.extend([(pc, 0, 0, inner) for pc in step.branches])
 
     def check_race(self, index: int) -> None:
         """See that each branch of a race is a step of its own: whether it wins is read off that."""
         begun: set[int] = set()
-        for pc in self.program.steps[index].branches:
-            own = self.words[pc + 1] if self.words[pc] in (op.BEGIN, op.ENTER) else -1
+        for pc in self.steps[index].branches:
+            own = self.words[pc + 1] if self.words[pc] in (BEGIN, ENTER) else -1
             if own < 0 or own in begun:
                 self.report("race-branch", f"a branch of the race {index} is no step of its own", pc)
             begun.add(own)
 
     def begin(self, index: int, context: int, pc: int) -> int:
         """Return the context of a step's body, which starts after the instruction at ``pc``."""
-        step = self.program.steps[index]
+        step = self.steps[index]
         if step.entry != pc + 2:
             self.report("step-pc", f"entry of step {index} is {step.entry}, its body starts at {pc + 2}", pc)
         return self.contexts.within(context, _BODY, index, step.depth)

@@ -23,7 +23,7 @@ from .program import FORMAT_VERSION, NO_PC, RESERVED_SLOTS, Parameter, Program, 
 from .typeterms import parse_type
 from .values import check_plain
 
-__all__ = ["Problem", "Report", "step_pcs", "verify_tables"]
+__all__ = ["PC_FIELDS", "Problem", "Report", "pcs_of", "step_pcs", "verify_tables"]
 
 LARGEST_NUMBER: Final = 2**53
 """Of a length in milliseconds or a count: sums of them still fit 64 bits."""
@@ -64,6 +64,10 @@ NETWORKS: Final = frozenset({"bridge", "host"})
 LAST_PORT: Final = 65_535
 
 
+PC_FIELDS: Final = ("entry", "exit", "on_success", "on_failure", "on_error", "on_abort", "ensure", "compensation")
+"""The fields of a step that hold a pc, its branches apart."""
+
+
 class Problem(msgspec.Struct, frozen=True):
     """Why a program is not safe to run. ``code`` is stable; ``pc`` is where, if in its code."""
 
@@ -84,19 +88,15 @@ _Flaw = Callable[[str, str], None]
 
 def step_pcs(step: Step) -> tuple[tuple[str, int], ...]:
     """Return the pcs that a step names, each with what it is, leaving out those it has not."""
-    hooks: tuple[tuple[str, int], ...] = (
-        ("entry", step.entry),
-        ("exit", step.exit),
-        ("on_success", step.on_success),
-        ("on_failure", step.on_failure),
-        ("on_error", step.on_error),
-        ("on_abort", step.on_abort),
-        ("ensure", step.ensure),
-        ("compensation", step.compensation),
-    )
-    if step.signal is not None:
-        hooks = (*hooks, ("on_timeout", step.signal.on_timeout))
-    return tuple((name, pc) for name, pc in hooks if pc != NO_PC) + tuple(("branch", pc) for pc in step.branches)
+    named = zip((*PC_FIELDS, "on_timeout"), pcs_of(step), strict=True)
+    return tuple((name, pc) for name, pc in named if pc != NO_PC) + tuple(("branch", pc) for pc in step.branches)
+
+
+def pcs_of(step: Step) -> tuple[int, ...]:
+    """Return the step's PC_FIELDS and its signal's ``on_timeout``; NO_PC is one that it has not."""
+    hooks = (step.on_success, step.on_failure, step.on_error, step.on_abort, step.ensure)
+    timed_out = NO_PC if step.signal is None else step.signal.on_timeout
+    return (step.entry, step.exit, *hooks, step.compensation, timed_out)
 
 
 def verify_tables(program: Program, words: int, report: Report) -> None:
@@ -202,7 +202,7 @@ def _check_step(program: Program, index: int, step: Step, known_types: set[str],
 
     _check_place(program, index, step, flaw)
     for number in (step.timeout_ms, step.total_timeout_ms, step.limit, step.max_passes):
-        if not 0 <= number <= LARGEST_NUMBER:
+        if number and not 0 <= number <= LARGEST_NUMBER:  # most are 0
             flaw("step-number", f"has a time or count of {number}, which is outside 0 to {LARGEST_NUMBER}")
     if step.exhausted not in EXHAUSTED or step.fail_fast not in FAIL_FAST or step.on_crash not in ON_CRASH:
         flaw(
@@ -226,7 +226,8 @@ def _check_step(program: Program, index: int, step: Step, known_types: set[str],
     _check_compensation(program, index, step, flaw)
     _check_branches(program, step, flaw)
     for output in step.outputs:
-        _check_type(f"step {index}'s output {output.name!r}", output.type, known_types, report)
+        if output.type not in known_types:
+            _check_type(f"step {index}'s output {output.name!r}", output.type, known_types, report)
 
 
 def _check_place(program: Program, index: int, step: Step, flaw: _Flaw) -> None:
@@ -324,5 +325,7 @@ def _check_branches(program: Program, step: Step, flaw: _Flaw) -> None:
 
 def _flaw_of(value: Any) -> str:
     """Return why a value is not one that a run can hold, or an empty text."""
-    problem = None if value is None or type(value) is bool else check_plain(value)
+    if value is None or type(value) is bool or (type(value) is str and value.isascii()):
+        return ""  # most constants are plain texts
+    problem = check_plain(value)
     return "" if problem is None else f"is no plain value: {problem}"

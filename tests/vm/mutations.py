@@ -19,15 +19,26 @@ from typing import Any, Final
 
 import msgspec
 
-from tests.oracle.programs import HOOKS, SCALARS, Seeded, build_program
+from tests.oracle.programs import SCALARS, Seeded, build_program
 from wfe_dsl.compiler import compile_file
 from wfe_dsl.diagnostics.model import Diagnostics
 from wfe_dsl.variables import Variables
 from wfe_vm.errors import ProgramError
 from wfe_vm.isa import ROWS, Operand
 from wfe_vm.library import FUNCTIONS_BY_NUMBER
-from wfe_vm.program import Child, Collect, Program, Retry, Step, decode_program, encode_program, pack_code, unpack_code
-from wfe_vm.verify_table import EXHAUSTED, FAIL_FAST, KINDS
+from wfe_vm.program import (
+    Child,
+    Collect,
+    Program,
+    Retry,
+    Signal,
+    Step,
+    decode_program,
+    encode_program,
+    pack_code,
+    unpack_code,
+)
+from wfe_vm.verify_table import EXHAUSTED, FAIL_FAST, KINDS, PC_FIELDS
 
 __all__ = ["mutation"]
 
@@ -37,9 +48,20 @@ BLOCK: Final = 5000
 
 RANDOM_PROGRAMS: Final = 40
 ODD_NUMBERS: Final = (-(2**31), -2, -1, 0, 1, 2, 3, 127, 128, 255, 65536, 2**31 - 1)
-ODD_LENGTHS: Final = (-1, 0, 1, 5, 50, 2**53, 2**53 + 1, 2**62)
-ODD_CONSTANTS: Final = (*SCALARS, [], {}, [1, "a", None], {"n": 1}, [["x", 0, 3]], [["x", 1, 0]], [["x", 9, 9]])
-PC_FIELDS: Final = ("entry", "exit", *HOOKS)
+ODD_INDEXES: Final = (*ODD_NUMBERS, -(2**63), 2**63 - 1, 2**64 - 1)
+ODD_LENGTHS: Final = (-1, 0, 1, 5, 50, 2**53, 2**53 + 1, 2**62, -(2**63), 2**64 - 1)
+ODD_CONSTANTS: Final = (
+    *SCALARS,
+    -(2**63),
+    2**63 - 1,
+    [],
+    {},
+    [1, "a", None],
+    {"n": 1},
+    [["x", 0, 3]],
+    [["x", 1, 0]],
+    [["x", 9, 9]],
+)
 OPERANDS: Final = {row.number: row.operands for row in ROWS}
 NUMBERS_OF: Final[dict[int, list[int]]] = {
     length: [row.number for row in ROWS if len(row.operands) == length] for length in range(4)
@@ -204,11 +226,11 @@ def _other_value(program: Program, step: Step, name: str, rng: random.Random) ->
     if rng.random() < 0.5:
         return getattr(rng.choice(program.steps), name)
     if name in PC_FIELDS or name in ("parent", "depth", "slot", "hook_slot", "item_slot", "index_slot"):
-        return rng.choice((*ODD_NUMBERS, rng.randrange(-1, 12)))
+        return rng.choice((*ODD_INDEXES, rng.randrange(-1, 12)))
     if name in ("timeout_ms", "total_timeout_ms", "limit", "max_passes"):
         return rng.choice(ODD_LENGTHS)
     if name == "branches":
-        return tuple(rng.choice(starts) for _ in range(rng.randrange(4)))
+        return tuple(rng.choice((*ODD_INDEXES, *starts[:20])) for _ in range(rng.randrange(4)))
     made_up: dict[str, Callable[[], Any]] = {
         "kind": lambda: rng.choice(sorted(KINDS)),
         "exhausted": lambda: rng.choice(sorted(EXHAUSTED)),
@@ -218,6 +240,14 @@ def _other_value(program: Program, step: Step, name: str, rng: random.Random) ->
         "retry": lambda: _some_retry(rng),
         "child": lambda: Child("other", version=rng.choice(ODD_LENGTHS), detach=rng.random() < 0.5),
         "collect": lambda: Collect("all", rng.randrange(-1, 12)),
+        "signal": lambda: Signal(
+            event=rng.choice(("", "go")),
+            options=rng.choice(((), ("yes", "no"))),
+            timeout_ms=rng.choice(ODD_LENGTHS),
+            on_timeout=rng.choice((*ODD_INDEXES, *starts)),
+        ),
+        "compensation": lambda: rng.choice(starts),
+        "undoable": lambda: not step.undoable,
         "outputs": lambda: (),
         "keep_stdout": lambda: not step.keep_stdout,
         "continue_on_failure": lambda: not step.continue_on_failure,
@@ -247,10 +277,10 @@ def _change_constant(program: Program, rng: random.Random) -> Program:
 def _change_sizes(program: Program, rng: random.Random) -> Program:
     name = rng.choice(("scope_sizes", "max_stack", "locals"))
     if name != "scope_sizes":
-        number = rng.choice((*ODD_NUMBERS, rng.randrange(8)))
+        number = rng.choice((*ODD_INDEXES, rng.randrange(8)))
         return msgspec.structs.replace(program, **{name: number})
     sizes = list(program.scope_sizes) or [3]
-    sizes[rng.randrange(len(sizes))] += rng.choice((-3, -1, 1, 2, 1000, 2**40))
+    sizes[rng.randrange(len(sizes))] += rng.choice((-3, -1, 1, 2, 1000, 2**40, 2**63))
     return msgspec.structs.replace(program, scope_sizes=tuple(sizes[: rng.choice((len(sizes), len(sizes) - 1))]))
 
 

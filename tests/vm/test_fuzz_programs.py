@@ -7,9 +7,13 @@ import time
 
 import pytest
 
+from tests.oracle.assembler import finish, run_program
 from tests.vm.fuzz_programs import attempt, fuzz
 from tests.vm.mutations import mutation
+from wfe_vm.events import Started
+from wfe_vm.machine import Machine
 from wfe_vm.program import encode_program
+from wfe_vm.verify import check
 
 ENDS = {"succeeded", "failed", "aborted", "terminated"}
 
@@ -53,3 +57,21 @@ def test_what_faults_is_told_by_its_number(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("tests.vm.fuzz_programs.live", fault)
     _, findings = fuzz(seed=5, first=accepted, mutations=1)
     assert findings == [f"mutation {accepted} of seed 5: AssertionError: something is wrong"]
+
+
+def test_a_sleep_beyond_all_times_is_an_error_of_its_step() -> None:
+    assembler = run_program()
+    step = assembler.step("nap", "sleep")
+    assembler.begin(step)
+    assembler.load(2**63 - 1)
+    assembler.emit("SLEEP", step)
+    assembler.exit(step)
+    finish(assembler)
+    program = assembler.program()
+    check(program)
+    machine = Machine(program)
+    state = machine.new_state("run", "name", "hash")
+    machine.advance(state, Started(1000, {}, {}))
+    assert state.end is not None
+    status, _, error = state.end
+    assert (status, error.kind, error.step) == ("failed", "arithmetic", "nap")

@@ -35,6 +35,9 @@ __all__ = [
 ]
 
 COMPILED: Final = ".wfc"
+KEPT: Final = (".yaml", ".yml", ".wfe")
+"""Notations that are data: what they compile to depends on what is read alone. A program may depend on anything."""
+
 PREFERRED: Final = ("ci", "main")
 
 
@@ -69,6 +72,8 @@ def load(path: str, sources: VariableSources, cache: ProgramFolder | None = None
         if sources:
             sources.variables()  # they have no use here, but a mistake in them is told
         return _load_compiled(path)
+    if os.path.splitext(path)[1].lower() not in KEPT:
+        cache = None
     name = None if cache is None else cache.name_of(path, msgspec.structs.astuple(sources), ())
     if cache is not None and name is not None:
         entry = cache.find(name)

@@ -1,0 +1,65 @@
+"""How long until a compiled program of 1,000 steps may run?
+
+That is reading a compiled file and verifying what it holds. The floor is the bare decoding of the same bytes into
+plain lists, nothing looked at. ``python -m benchmarks.bench_load``.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from wfe_dsl.compiler import compile_file
+from wfe_dsl.diagnostics.model import Diagnostics
+from wfe_dsl.variables import Variables
+from wfe_vm.program import decode_program
+from wfe_vm.program_file import read_program_file, write_program_file
+from wfe_vm.verify import verify
+
+from .documents import yaml_file
+from .measure import Contender, compete, options, report
+from .programs import sequence
+
+STEPS = 1000
+
+
+def decoded(data: bytes) -> int:
+    """Decode a program's bytes to plain lists, and return the length of its step table."""
+    return len(msgspec.msgpack.decode(data)[6])
+
+
+def loaded(data: bytes) -> int:
+    """Read a compiled file of one program; return the length of its step table, or -1 where it is not safe."""
+    [filed] = read_program_file(data)
+    return -1 if verify(filed.program) else len(filed.program.steps)
+
+
+def compiled(text: str) -> bytes:
+    """Return the compiled file of a YAML text."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "large.yaml"
+        path.write_text(text)
+        found = compile_file(str(path), Variables(), Diagnostics())
+    return write_program_file((one.program, one.source_map) for one in found)
+
+
+def main() -> None:
+    chosen = options(__doc__ or "", rounds=50)
+    plain = write_program_file([(decode_program(sequence(STEPS).program), None)])
+    for name, data in (("plain tasks", plain), ("conditions, outputs, source map", compiled(yaml_file(STEPS)))):
+        [filed] = read_program_file(data)
+        rows = len(filed.program.steps)
+        packed = msgspec.msgpack.encode(filed.program)
+        contenders = [
+            Contender("decoding to plain lists", 1, partial(decoded, packed), rows.__eq__),
+            Contender("read and verified", 1, partial(loaded, data), rows.__eq__),
+        ]
+        compete(contenders, chosen.rounds)
+        report(f"a program of {STEPS:,} steps: {name}, {len(data):,} bytes", contenders, "program", chosen.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+# C types of verify_flow.py.
+
+cimport cython
+
+from wfe_vm._opcodes cimport *
+
+cdef int[::1] _TABLE
+cdef int _COLUMNS, _OUTSIDE, _ENTERED, _BODY, _HOOK, _BRANCH, _UNDO, _ENDS, _PLAIN, _COUNTED, _SCOPED, _EACH, _JUMP, _STEP
+
+
+cdef class _Contexts:
+    cdef list parts, steps, parents, depths
+    cdef dict numbers
+
+    cdef int within(self, int parent, int part, int step, int depth) except -1
+    cdef str describe(self, int number)
+
+
+cdef class _Flow:
+    cdef object program, report
+    cdef tuple steps
+    cdef int[::1] words, met_depths, met_iterators, met_contexts
+    cdef _Contexts contexts
+    cdef list work, iterators
+    cdef set opened
+    cdef dict gathered, numbers
+
+    @cython.locals(pc=cython.int, depth=cython.int, iterators=cython.int, context=cython.int)
+    cdef run(self)
+    @cython.locals(
+        words=cython.int[::1], table=cython.int[::1], met_depths=cython.int[::1], met_iterators=cython.int[::1],
+        met_contexts=cython.int[::1], size=cython.int, max_stack=cython.int, in_hook=cython.bint, opcode=cython.int,
+        row=cython.int, length=cython.int, treatment=cython.int, takes=cython.longlong, gives=cython.int,
+        low=cython.longlong, after=tuple,
+    )
+    cdef follow(self, int pc, int depth, int iterators, int context)
+    cdef int number_of(self, tuple iterators) except -1
+    @cython.locals(contexts=_Contexts, earlier=cython.int, met=cython.int)
+    cdef report_join(self, int pc, int depth, int context)
+    @cython.locals(needed=cython.int, around=cython.int, constant=cython.int)
+    cdef bint check_scope(self, int opcode, int pc, int context) except -1
+    @cython.locals(words=cython.int[::1], local=cython.int, target=cython.int, taken=cython.int)
+    cdef tuple each(self, int opcode, int pc, int depth, tuple iterators, int context)
+    @cython.locals(
+        contexts=_Contexts, part=cython.int, innermost=cython.int, index=cython.int, passes=cython.int,
+        right=cython.bint, around=cython.int,
+    )
+    cdef int step(self, int opcode, int pc, int context) except -2
+    @cython.locals(contexts=_Contexts, loops=cython.int, part=cython.int)
+    cdef int loops_around(self, int context) except -1
+    cdef int misplaced(self, str place, int opcode, int pc, int context) except -2
+    @cython.locals(contexts=_Contexts, body=cython.int, inner=cython.int, depth=cython.int)
+    cdef open(self, int index, int context)
+    @cython.locals(own=cython.int)
+    cdef check_race(self, int index)
+    cdef int begin(self, int index, int context, int pc) except -1
