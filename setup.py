@@ -11,6 +11,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 COMPILED = (
+    "wfe_vm.values",
     "wfe_vm.state",
     "wfe_vm.operators",
     "wfe_vm.rundata",

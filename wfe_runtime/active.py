@@ -29,6 +29,7 @@ class ActiveRun:
     """One run at hand."""
 
     def __init__(self, row: RunRow, loaded: LoadedProgram, state: State, snapshot_bytes: int, delta_bytes: int) -> None:
+        self.id: Final = row.id
         self.row = row
         self.loaded = loaded
         self.state = state
@@ -51,10 +52,6 @@ class ActiveRun:
         self._seen: set[int] = set()
         self._release = False
         self._withdrawn: set[tuple[int, int]] = set()
-
-    @property
-    def id(self) -> str:
-        return self.row.id
 
     @property
     def dirty(self) -> bool:
@@ -154,22 +151,22 @@ class ActiveRun:
             self._delta_bytes = 0
         result = self.result()
         commit = RunCommit(
-            run=self.row.id,
-            expected_sequence=self.committed,
-            fence=self.row.fence,
-            sequence=state.sequence,
-            status=state.status,
-            journal=tuple(self._journal),
-            snapshot=snapshot,
-            due=state.due(),
-            started=self.started_at if self.committed == 0 else 0,
-            ended=self.ended_at,
-            result=b"" if result is None else encode_result(result),
-            children=tuple(self._children),
-            posts=tuple(self._posts),
-            consumed=tuple(self._consumed),
-            release=self._release,
-            signals=tuple(self._signals),
+            self.id,
+            self.committed,
+            self.row.fence,
+            state.sequence,
+            state.status,
+            tuple(self._journal),
+            snapshot,
+            state.due(),
+            self.started_at if self.committed == 0 else 0,
+            self.ended_at,
+            b"" if result is None else encode_result(result),
+            tuple(self._children),
+            tuple(self._posts),
+            tuple(self._consumed),
+            self._release,
+            tuple(self._signals),
         )
         deltas, commands = self._deltas, self._commands
         self._journal, self._deltas, self._commands = [], [], []
@@ -180,6 +177,8 @@ class ActiveRun:
 
 def _without_stopped(commands: list[Command]) -> list[Command]:
     """Drop steps that are stopped by the same batch: they need not start at all. Their stop stays, to be answered."""
+    if len(commands) < 2:
+        return commands
     stopped = {(command.activation, command.attempt) for command in commands if isinstance(command, StopStep)}
     if not stopped:
         return commands

@@ -44,15 +44,17 @@ class OutputLog(LogSink, Protocol):
 class _Log:
     """The log of one attempt, opened when the first is written: most steps that end at once print nothing."""
 
-    __slots__ = ("_opened", "open")
+    __slots__ = ("_active", "_command", "_open", "_opened")
 
-    def __init__(self, open: Callable[[], OutputLog]) -> None:
-        self.open = open
+    def __init__(self, open: Callable[[ActiveRun, str, int], OutputLog], active: ActiveRun, command: RunStep) -> None:
+        self._open = open
+        self._active = active
+        self._command = command
         self._opened: OutputLog | None = None
 
     def write(self, stream: str, data: bytes) -> None:
         if self._opened is None:
-            self._opened = self.open()
+            self._opened = self._open(self._active, self._command.path, self._command.attempt)
         self._opened.write(stream, data)
 
     @property
@@ -164,25 +166,26 @@ class Dispatcher:
             failure = Failure("executor", f"this host has no executor for steps of type {step.type}")
             self._end(attempt, StepResult("error", error=failure))
             return
-        log = _Log(lambda: self._open_log(active, command.path, command.attempt))
+        log = _Log(self._open_log, active, command)
+        row = active.row
         context = StepContext(
-            run=active.id,
-            run_name=active.row.name,
-            workflow=active.row.workflow,
-            step=command.path,
-            activation=command.activation,
-            attempt=command.attempt,
-            idempotency_key=f"{active.id}:{command.activation}",
-            type=step.type,
-            config=command.config,
-            inputs=command.inputs,
-            data=command.data or {},
-            outputs=step.outputs,
-            keep_stdout=step.keep_stdout,
-            timeout_ms=step.timeout_ms,
-            folder=active.row.folder,
-            fence=active.row.fence,
-            log=log,
+            active.id,
+            row.name,
+            row.workflow,
+            command.path,
+            command.activation,
+            command.attempt,
+            f"{active.id}:{command.activation}",
+            step.type,
+            command.config,
+            command.inputs,
+            command.data or {},
+            step.outputs,
+            step.keep_stdout,
+            step.timeout_ms,
+            row.folder,
+            row.fence,
+            log,
         )
         try:
             result = executor.run(context)
@@ -244,7 +247,8 @@ class Dispatcher:
         attempt.ended = True
         self._attempts.pop((attempt.active.id, command.activation), None)
         self._running -= 1
-        self._fill()
+        if self._queue:
+            self._fill()
         if attempt.reason == ABANDONED:
             return
         result = _fit(result)

@@ -527,7 +527,7 @@ class Engine:
         steps = active.loaded.program.steps
         now = self.clock.now()
         for command in active.loaded.machine.recover(active.state):
-            if not isinstance(command, RunStep | StopStep | StartChild | StopChild):
+            if not isinstance(command, (RunStep, StopStep, StartChild, StopChild)):
                 continue
             if (command.activation, command.attempt) not in under_way:
                 continue
@@ -578,6 +578,8 @@ class Engine:
 
     def _prepare(self, active: ActiveRun, command: Command) -> None:
         """See to what belongs into the same commit as the advance that gave the command."""
+        if isinstance(command, RunStep):  # most are
+            return
         if isinstance(command, StartChild):
             self._prepare_child(active, command)
         elif isinstance(command, StopChild):
@@ -588,7 +590,7 @@ class Engine:
             else:
                 event = Cancel(now, f"its parent {active.row.name} was stopped", now + CANCEL_DEADLINE_MS)
             active.add_post(InboxPost(command.child, "event", encode_event(event)))
-        elif isinstance(command, Subscribe | Unsubscribe | Publish):
+        elif isinstance(command, (Subscribe, Unsubscribe, Publish)):
             active.add_signal(signal_of(command, self.clock.now()))
         elif isinstance(command, EndRun):
             active.release(True)

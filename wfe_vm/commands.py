@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-class RunStep(msgspec.Struct, frozen=True, tag="run_step"):
+class RunStep(msgspec.Struct, frozen=True, gc=False, tag="run_step"):
     """Run a task and report a StepEnded for the same activation and attempt.
 
     ``step`` indexes the program's step table. ``data`` is what a script may see of the run besides
@@ -40,14 +40,14 @@ class RunStep(msgspec.Struct, frozen=True, tag="run_step"):
     data: dict[str, Any] | None = None
 
 
-class StopStep(msgspec.Struct, frozen=True, tag="stop_step"):
+class StopStep(msgspec.Struct, frozen=True, gc=False, tag="stop_step"):
     """Stop a running task; its end is still reported."""
 
     activation: int
     attempt: int
 
 
-class StartChild(msgspec.Struct, frozen=True, tag="start_child"):
+class StartChild(msgspec.Struct, frozen=True, gc=False, tag="start_child"):
     """Start a run of another workflow and report a ChildEnded, unless detached. ``child`` is its id to be.
 
     ``reopen`` asks to retry the existing child run instead of starting one.
@@ -63,7 +63,7 @@ class StartChild(msgspec.Struct, frozen=True, tag="start_child"):
     reopen: bool = False
 
 
-class StopChild(msgspec.Struct, frozen=True, tag="stop_child"):
+class StopChild(msgspec.Struct, frozen=True, gc=False, tag="stop_child"):
     """Cancel a child run, or terminate it if ``hard``; its end is still reported."""
 
     activation: int
@@ -72,7 +72,7 @@ class StopChild(msgspec.Struct, frozen=True, tag="stop_child"):
     hard: bool = False
 
 
-class Subscribe(msgspec.Struct, frozen=True, tag="subscribe"):
+class Subscribe(msgspec.Struct, frozen=True, gc=False, tag="subscribe"):
     """Deliver one event as an EventArrived for this activation and attempt, and ask no more after that.
 
     It is the one with the smallest number over ``after`` among those of exactly that name and key that
@@ -88,14 +88,14 @@ class Subscribe(msgspec.Struct, frozen=True, tag="subscribe"):
     since: int
 
 
-class Unsubscribe(msgspec.Struct, frozen=True, tag="unsubscribe"):
+class Unsubscribe(msgspec.Struct, frozen=True, gc=False, tag="unsubscribe"):
     """Deliver no event of that name and key any more. Belongs to the commit of its advance."""
 
     name: str
     key: str
 
 
-class Publish(msgspec.Struct, frozen=True, tag="publish"):
+class Publish(msgspec.Struct, frozen=True, gc=False, tag="publish"):
     """Publish an event with this id. Belongs to the commit of its advance."""
 
     activation: int
@@ -106,7 +106,7 @@ class Publish(msgspec.Struct, frozen=True, tag="publish"):
     data: Any = None
 
 
-class EndRun(msgspec.Struct, frozen=True, tag="end_run"):
+class EndRun(msgspec.Struct, frozen=True, gc=False, tag="end_run"):
     """The run has ended; tell whoever waits for it. ``compensated``: it did not succeed, and was undone for it."""
 
     status: str

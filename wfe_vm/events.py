@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-class Started(msgspec.Struct, frozen=True, tag="started", array_like=True):
+class Started(msgspec.Struct, frozen=True, gc=False, tag="started", array_like=True):
     """The run begins. ``inputs`` are checked and complete; ``host`` answers the program's host_names."""
 
     time: int
@@ -36,7 +36,7 @@ class Started(msgspec.Struct, frozen=True, tag="started", array_like=True):
     host: dict[str, bool] = {}
 
 
-class StepEnded(msgspec.Struct, frozen=True, tag="step", array_like=True):
+class StepEnded(msgspec.Struct, frozen=True, gc=False, tag="step", array_like=True):
     """An attempt of a task ended. ``outcome`` is success, failure, error or abort.
 
     ``stdout`` is the tail that expressions may read, given where the step asks for it.
@@ -51,7 +51,7 @@ class StepEnded(msgspec.Struct, frozen=True, tag="step", array_like=True):
     stdout: str | None = None
 
 
-class ChildEnded(msgspec.Struct, frozen=True, tag="child", array_like=True):
+class ChildEnded(msgspec.Struct, frozen=True, gc=False, tag="child", array_like=True):
     """A child run ended. ``status`` is succeeded, failed, aborted or terminated; ``error`` is the child's.
 
     An empty ``child`` means that it could not be started; otherwise the child, not the attempt, tells
@@ -67,27 +67,27 @@ class ChildEnded(msgspec.Struct, frozen=True, tag="child", array_like=True):
     error: Failure | None = None
 
 
-class Tick(msgspec.Struct, frozen=True, tag="tick", array_like=True):
+class Tick(msgspec.Struct, frozen=True, gc=False, tag="tick", array_like=True):
     """It is that late now: every timer due by ``time`` fires, in order of due time, then of activation."""
 
     time: int
 
 
-class Suspend(msgspec.Struct, frozen=True, tag="suspend", array_like=True):
+class Suspend(msgspec.Struct, frozen=True, gc=False, tag="suspend", array_like=True):
     """Running steps end and count, nothing new starts until Resume."""
 
     time: int
     reason: str = ""
 
 
-class Resume(msgspec.Struct, frozen=True, tag="resume", array_like=True):
+class Resume(msgspec.Struct, frozen=True, gc=False, tag="resume", array_like=True):
     """A suspended run goes on; a step that parked it is tried afresh."""
 
     time: int
     reason: str = ""
 
 
-class Cancel(msgspec.Struct, frozen=True, tag="cancel", array_like=True):
+class Cancel(msgspec.Struct, frozen=True, gc=False, tag="cancel", array_like=True):
     """The run is to end in order: abort hooks and ``ensure`` run. After ``deadline`` it ends hard (0: never)."""
 
     time: int
@@ -95,21 +95,21 @@ class Cancel(msgspec.Struct, frozen=True, tag="cancel", array_like=True):
     deadline: int = 0
 
 
-class Terminate(msgspec.Struct, frozen=True, tag="terminate", array_like=True):
+class Terminate(msgspec.Struct, frozen=True, gc=False, tag="terminate", array_like=True):
     """The run ends at once; no hook runs."""
 
     time: int
     reason: str = ""
 
 
-class Retry(msgspec.Struct, frozen=True, tag="retry", array_like=True):
+class Retry(msgspec.Struct, frozen=True, gc=False, tag="retry", array_like=True):
     """A failed or aborted run is reopened at the steps that failed, and at those aborted with them."""
 
     time: int
     reason: str = ""
 
 
-class EventArrived(msgspec.Struct, frozen=True, tag="event", array_like=True):
+class EventArrived(msgspec.Struct, frozen=True, gc=False, tag="event", array_like=True):
     """A published event was delivered for a subscription. ``number`` is its place among all events of the store."""
 
     time: int
@@ -121,7 +121,7 @@ class EventArrived(msgspec.Struct, frozen=True, tag="event", array_like=True):
     data: Any = None
 
 
-class Answered(msgspec.Struct, frozen=True, tag="answer", array_like=True):
+class Answered(msgspec.Struct, frozen=True, gc=False, tag="answer", array_like=True):
     """Somebody chose an option of an approval."""
 
     time: int

@@ -27,7 +27,7 @@ ERROR_KINDS: Final = ("timeout", "type", "null", "arithmetic", "limit", "lost", 
 """The engine could not do it, or it took too long."""
 
 
-class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Why something did not succeed.
 
     ``step`` is the path of the step where it began, ``child`` the run it began in if that is another.

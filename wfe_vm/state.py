@@ -81,7 +81,7 @@ class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
     assignees: tuple[str, ...] = ()
 
 
-class Delta(msgspec.Struct, array_like=True):
+class Delta(msgspec.Struct, array_like=True, gc=False):
     """What one advance changed. ``sequence`` is the state's after it."""
 
     format: int
@@ -108,6 +108,8 @@ class Delta(msgspec.Struct, array_like=True):
     waits: list[tuple[int, Waiting | None]] = []  # (activation, what it waits for; None: nothing any more)
     cursors: list[tuple[str, str, int]] = []  # (name, key, the number of the last event taken)
 
+
+NOTHING: Final[Any] = ()  # in place of the empty lists, of which a delta has many
 
 _encoder = msgspec.msgpack.Encoder()
 _delta_decoder = msgspec.msgpack.Decoder(Delta)
@@ -157,8 +159,8 @@ class Frame:
         self.marks: int = 0  # what its failure takes along, see phases
 
     def row(self) -> tuple[Any, ...]:
-        """Return the frame as it is stored."""
-        return (
+        """Return the frame as it is stored. What few frames have ends the row, and is left out where it isn't there."""
+        row = (
             self.id,
             self.step,
             self.phase,
@@ -169,6 +171,13 @@ class Frame:
             self.opened,
             self.started,
             self.mark,
+        )
+        stopping = self.error is not None or self.cause_outcome or self.cause is not None or self.final
+        forking = self.total or self.next or self.live or self.stopped or self.failed or self.failures
+        if not (stopping or forking or self.child or self.winner >= 0 or self.marks):
+            return row
+        return (
+            *row,
             self.error,
             self.cause_outcome,
             self.cause,
@@ -196,6 +205,8 @@ def frame_from(row: Any) -> Frame:
     frame.opened = row[7]
     frame.started = row[8]
     frame.mark = row[9]
+    if len(row) == 10:
+        return frame
     frame.error = _failure_from(row[10])
     frame.cause_outcome = row[11]
     frame.cause = _failure_from(row[12])
@@ -298,9 +309,7 @@ class State:
         self.active: int = 0  # pointers that wait for a step or a child
         self.heap: list[tuple[int, int, str]] = []
         self.stop_after: str = ""  # a step's path or name: suspend once it has been left; the host's wish
-        self._forget_changes()
-
-    def _forget_changes(self) -> None:
+        # Changes since the last delta
         self.ready: deque[Pointer] = deque()
         self.deciding: list[Pointer] = []  # branches that have come through well, in a race that is not decided
         self.commands: list[Any] = []
@@ -321,6 +330,49 @@ class State:
         self.changed_waits: dict[int, Waiting | None] = {}
         self.changed_cursors: dict[tuple[str, str], int] = {}
         self.stirred: dict[tuple[str, str], None] = {}  # queues that have changed
+
+    def _forget_changes(self) -> None:
+        """Begin new notes. Those that are empty are still: few advances change much."""
+        self.commands = []
+        if self.ready:
+            self.ready = deque()
+        if self.deciding:
+            self.deciding = []
+        if self.records:
+            self.records = []
+        if self.changed:
+            self.changed = {}
+        if self.removed:
+            self.removed = []
+        if self.changed_data:
+            self.changed_data = {}
+        if self.new_scopes:
+            self.new_scopes = []
+        if self.dropped_scopes:
+            self.dropped_scopes = []
+        if self.new_collected:
+            self.new_collected = []
+        if self.dropped_collected:
+            self.dropped_collected = []
+        if self.changed_timers:
+            self.changed_timers = {}
+        if self.changed_reopen:
+            self.changed_reopen = {}
+        if self.changed_registered:
+            self.changed_registered = {}
+        if self.new_tolerated:
+            self.tolerated += self.new_tolerated
+            self.new_tolerated = []
+        if self.new_warnings:
+            self.warnings += self.new_warnings
+            self.new_warnings = []
+        if self.changed_waits:
+            self.changed_waits = {}
+        if self.changed_cursors:
+            self.changed_cursors = {}
+        if self.stirred:
+            self.stirred = {}
+        self.changed_end = False
 
     # Changes
 
@@ -516,27 +568,25 @@ class State:
             self.time,
             self.status,
             self.header(),
-            [pointer.row() for pointer in self.changed.values()],
-            self.removed,
-            [(owner, slot, value) for (owner, slot), value in self.changed_data.items()],
-            self.new_scopes,
-            self.dropped_scopes,
-            self.new_collected,
-            self.dropped_collected,
-            [(activation, kind, due) for (activation, kind), due in self.changed_timers.items()],
-            list(self.changed_reopen.items()),
-            self.records,
-            self.new_tolerated,
-            self.new_warnings,
+            [pointer.row() for pointer in self.changed.values()] if self.changed else NOTHING,
+            self.removed or NOTHING,
+            [(*place, value) for place, value in self.changed_data.items()] if self.changed_data else NOTHING,
+            self.new_scopes or NOTHING,
+            self.dropped_scopes or NOTHING,
+            self.new_collected or NOTHING,
+            self.dropped_collected or NOTHING,
+            [(*timer, due) for timer, due in self.changed_timers.items()] if self.changed_timers else NOTHING,
+            list(self.changed_reopen.items()) if self.changed_reopen else NOTHING,
+            self.records or NOTHING,
+            self.new_tolerated or NOTHING,
+            self.new_warnings or NOTHING,
             self.end if self.changed_end else None,
-            list(self.changed_registered.items()),
+            list(self.changed_registered.items()) if self.changed_registered else NOTHING,
             self.hurried,
             self.compensated,
-            list(self.changed_waits.items()),
-            [(name, key, number) for (name, key), number in self.changed_cursors.items()],
+            list(self.changed_waits.items()) if self.changed_waits else NOTHING,
+            [(*queue, number) for queue, number in self.changed_cursors.items()] if self.changed_cursors else NOTHING,
         )
-        self.tolerated += self.new_tolerated
-        self.warnings += self.new_warnings
         self._forget_changes()
         return delta
 

@@ -87,6 +87,8 @@ def check_plain(value: Any) -> Problem | None:
     Refused are: anything that is no plain value, NaN and infinities, integers beyond 64 bits, texts with
     lone surrogates, keys that are no texts, and nesting beyond ``limits.MAX_NESTING``.
     """
+    if type(value) is dict and _is_flat_and_plain(value):
+        return None
     message = _problem_of(value)
     if message is not None:
         return Problem("", message)
@@ -111,6 +113,23 @@ def check_plain(value: Any) -> Problem | None:
                 below.append((member_path(path, key), item, depth + 1))
         waiting.extend(reversed(below))
     return None
+
+
+def _is_flat_and_plain(container: dict[Any, Any]) -> bool:
+    """Say whether a map holds but scalars, all right at the first glance: the usual outputs of a step do."""
+    for key, item in container.items():
+        if type(key) is not str or not key.isascii():
+            return False
+        kind = type(item)
+        if kind is str:
+            if not item.isascii():
+                return False
+        elif kind is int:
+            if not SMALLEST_INTEGER <= item <= LARGEST_INTEGER:
+                return False
+        elif item is not None and kind is not bool:
+            return False
+    return True
 
 
 def _problem_of(value: Any) -> str | None:
@@ -148,6 +167,18 @@ def size_of(value: Any) -> int:
     if kind in _SCALARS:
         return _ITEM_BYTES
     total = 5
+    if kind is dict:
+        for key, item in value.items():
+            total += len(key) + 5 + _ITEM_BYTES
+            kind = type(item)
+            if kind is str:
+                total += len(item)
+            elif kind not in _SCALARS:
+                break  # it nests
+        else:
+            if total <= MAX_STATE_BYTES:
+                return total
+        total = 5
     level: list[Any] = [value]
     depth = 0
     while level:

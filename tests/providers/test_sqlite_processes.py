@@ -67,7 +67,7 @@ class Listener:
 
 async def acquainted(*stores):
     """Wait until each store's socket is known to all the others: who comes during a commit may miss its message."""
-    while any(len(store._notifier._peers) < len(stores) - 1 for store in stores):
+    while any(len(store._notifier._peers) < len(stores) - 1 for store in stores):  # noqa: ASYNC110 - nothing tells it
         await asyncio.sleep(0)
 
 

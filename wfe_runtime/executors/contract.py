@@ -49,7 +49,7 @@ class StepContext(msgspec.Struct, frozen=True):
     log: LogSink
 
 
-class StepResult(msgspec.Struct, frozen=True):
+class StepResult(msgspec.Struct, frozen=True, gc=False):
     """How an attempt ended: ``outcome`` is success, failure, error or abort.
 
     ``outputs`` are typed as declared where declared; the machine checks them again.

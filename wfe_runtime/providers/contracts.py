@@ -51,7 +51,7 @@ PUBLISHED: Final = "published"
 """The kind of the inbox rows that a subscription leads to; their payload is a Delivery (``deliveries.py``)."""
 
 
-class ProgramRow(msgspec.Struct, frozen=True):
+class ProgramRow(msgspec.Struct, frozen=True, gc=False):
     """A program by its hash. ``program`` and ``source_map`` are encoded as ``wfe_vm.program`` has them."""
 
     hash: str
@@ -61,7 +61,7 @@ class ProgramRow(msgspec.Struct, frozen=True):
     source_map: bytes
 
 
-class NewRun(msgspec.Struct, frozen=True):
+class NewRun(msgspec.Struct, frozen=True, gc=False):
     """A run to be created, pending, with sequence 0.
 
     ``name`` empty: the store gives the next of ``<workflow>-1``, ``<workflow>-2`` … atomically.
@@ -90,7 +90,7 @@ class NewRun(msgspec.Struct, frozen=True):
     depth: int = 0
 
 
-class RunRow(msgspec.Struct, frozen=True):
+class RunRow(msgspec.Struct, frozen=True, gc=False):
     """A run as stored. ``result`` is the encoded end (outputs, error …), empty until then.
 
     ``root`` is never empty here: a topmost run's is its own id.
@@ -121,7 +121,7 @@ class RunRow(msgspec.Struct, frozen=True):
     depth: int
 
 
-class InboxPost(msgspec.Struct, frozen=True):
+class InboxPost(msgspec.Struct, frozen=True, gc=False):
     """Something a run is to be told: an event of ``wfe_vm.events`` as encoded by the engine.
 
     A post for a run that is not there is dropped.
@@ -132,7 +132,7 @@ class InboxPost(msgspec.Struct, frozen=True):
     payload: bytes
 
 
-class InboxRow(msgspec.Struct, frozen=True):
+class InboxRow(msgspec.Struct, frozen=True, gc=False):
     """A post that waits to be consumed; ids grow in the order of their commits."""
 
     id: int
@@ -141,7 +141,7 @@ class InboxRow(msgspec.Struct, frozen=True):
     payload: bytes
 
 
-class NewEvent(msgspec.Struct, frozen=True):
+class NewEvent(msgspec.Struct, frozen=True, gc=False):
     """An event to be published. ``data`` is encoded by the engine. An ``id`` that is there already is that event."""
 
     id: str
@@ -151,7 +151,7 @@ class NewEvent(msgspec.Struct, frozen=True):
     data: bytes
 
 
-class EventRow(msgspec.Struct, frozen=True):
+class EventRow(msgspec.Struct, frozen=True, gc=False):
     """An event as stored. Numbers grow in the order of publishing, over all names and keys."""
 
     number: int
@@ -162,7 +162,7 @@ class EventRow(msgspec.Struct, frozen=True):
     data: bytes
 
 
-class Published(msgspec.Struct, frozen=True):
+class Published(msgspec.Struct, frozen=True, gc=False):
     """What became of an event: its number, and whether it is new; else an event of that id was there."""
 
     id: str
@@ -170,7 +170,7 @@ class Published(msgspec.Struct, frozen=True):
     new: bool
 
 
-class Subscription(msgspec.Struct, frozen=True):
+class Subscription(msgspec.Struct, frozen=True, gc=False):
     """A run is to be told of one event: the first of exactly that name and key that is numbered over ``after``.
 
     ``since``: SINCE_RUN, published after the run was created; SINCE_NOW, after this commit; otherwise
@@ -187,7 +187,7 @@ class Subscription(msgspec.Struct, frozen=True):
     since: int = SINCE_RUN
 
 
-class Unsubscription(msgspec.Struct, frozen=True):
+class Unsubscription(msgspec.Struct, frozen=True, gc=False):
     """A run is not to be told of events of that name and key any more."""
 
     name: str
@@ -197,7 +197,7 @@ class Unsubscription(msgspec.Struct, frozen=True):
 Signal = Subscription | Unsubscription | NewEvent
 
 
-class RunCommit(msgspec.Struct, frozen=True):
+class RunCommit(msgspec.Struct, frozen=True, gc=False):
     """What one or several advances of one run change, all of it or nothing.
 
     Accepted only while the run's sequence is ``expected_sequence`` and its fence is ``fence``; then
@@ -225,13 +225,13 @@ class RunCommit(msgspec.Struct, frozen=True):
     signals: tuple[Signal, ...] = ()  # carried out one after another, each seeing those before it
 
 
-class JournalRow(msgspec.Struct, frozen=True):
+class JournalRow(msgspec.Struct, frozen=True, gc=False):
     sequence: int
     time: int
     delta: bytes
 
 
-class StoredState(msgspec.Struct, frozen=True):
+class StoredState(msgspec.Struct, frozen=True, gc=False):
     """What a state is rebuilt from: the last snapshot, if any, and the deltas after it, in order."""
 
     run: RunRow
@@ -240,7 +240,7 @@ class StoredState(msgspec.Struct, frozen=True):
     deltas: tuple[bytes, ...]
 
 
-class LogRow(msgspec.Struct, frozen=True):
+class LogRow(msgspec.Struct, frozen=True, gc=False):
     """A piece of a step's output, whole lines where it can be. ``number`` grows within the run."""
 
     run: str
@@ -252,7 +252,7 @@ class LogRow(msgspec.Struct, frozen=True):
     number: int = 0
 
 
-class Host(msgspec.Struct, frozen=True):
+class Host(msgspec.Struct, frozen=True, gc=False):
     """A process that may own runs. ``started`` tells two processes of one pid apart (see /proc/PID/stat)."""
 
     id: str
@@ -261,7 +261,7 @@ class Host(msgspec.Struct, frozen=True):
     started: int
 
 
-class RunFilter(msgspec.Struct, frozen=True):
+class RunFilter(msgspec.Struct, frozen=True, gc=False):
     """All given conditions hold. Newest first (the last created); ``limit`` 0: no limit.
 
     ``since``: created then or later. ``root``: that run and all below it.

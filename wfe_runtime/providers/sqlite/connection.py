@@ -86,7 +86,7 @@ def _connect(location: Location) -> sqlite3.Connection:
         location.path,
         timeout=location.patience,
         isolation_level=None,  # transactions are opened by hand
-        check_same_thread=False,  # each is used by one thread, but opened or closed by another
+        check_same_thread=False,  # one at a time uses it, but not always the same
         cached_statements=256,
     )
     connection.execute("PRAGMA cell_size_check = ON")

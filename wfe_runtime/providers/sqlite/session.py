@@ -50,7 +50,7 @@ class Known:
 
 
 class Session:
-    """The writer's connection with its cache. Used in the writer's thread only."""
+    """The writer's connection with its cache. Used by whoever has the writer's turn."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
