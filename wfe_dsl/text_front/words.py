@@ -17,9 +17,11 @@ __all__ = [
     "CONTINUING",
     "HOOK_WORDS",
     "MODIFIERS",
+    "NO_KEYS",
     "OPERATOR_WORDS",
     "RESERVED",
     "SHORTHANDS",
+    "STATEMENT_WORDS",
     "STEP_WORDS",
     "WORKFLOW_WORDS",
     "outside_tasks",
@@ -117,9 +119,12 @@ RESERVED: Final = frozenset(
 )
 """What is no name without quotes."""
 
+STATEMENT_WORDS: Final = RESERVED.difference(OPERATOR_WORDS, CONSTANT_WORDS)
+"""Those that no expression holds: where one begins a line, a statement does."""
+
 
 def outside_tasks(type: str) -> frozenset[str]:
-    """Return the words that can't begin a line in the block of a task: the block was never closed."""
+    """Return the words that are no keys in the block of a task: one at a line's beginning shows that it is open."""
     keys = STEP_TYPES[type].keys if type in STEP_TYPES else ()
     return NO_KEYS.difference(keys)
 
