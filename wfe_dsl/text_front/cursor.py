@@ -282,7 +282,8 @@ class Cursor:
         """Note a closed brace. One that stands further left than its line began was meant for another."""
         self.open.pop()
         layout = self.layout
-        if layout.begins_line(closing[2]) and layout.indentation(closing[2]) < layout.indentation(opening[2]):
+        column = layout.column_at_beginning(closing[2])
+        if column is not None and column < layout.indentation(opening[2]):
             self.suspects.append(opening)
 
 

@@ -6,6 +6,7 @@ A reserved word begins or divides statements, so it is no name unless it stands 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from ..yaml_front.step_keys import HOOKS, KINDS
@@ -123,6 +124,7 @@ STATEMENT_WORDS: Final = RESERVED.difference(OPERATOR_WORDS, CONSTANT_WORDS)
 """Those that no expression holds: where one begins a line, a statement does."""
 
 
+@lru_cache(maxsize=64)
 def outside_tasks(type: str) -> frozenset[str]:
     """Return the words that are no keys in the block of a task: one at a line's beginning shows that it is open."""
     keys = STEP_TYPES[type].keys if type in STEP_TYPES else ()
