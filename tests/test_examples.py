@@ -12,10 +12,15 @@ from typing import Any
 
 import pytest
 
+from wfe_dsl.compiler import compile_file
+from wfe_dsl.diagnostics.model import Diagnostics
+from wfe_dsl.text_front import format_text
+from wfe_dsl.variables import Variables
+
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 
-# The file, its inputs, and the outputs that it has to end with.
+# The file (of YAML, where it says no suffix), its inputs, and the outputs that it has to end with.
 RUNS: tuple[tuple[str, tuple[str, ...], dict[str, Any]], ...] = (
     ("hello", (), {"greeting": "Hello, world!", "length": 13}),
     ("hello", ("name=Zoë", "tone=loud", "times=2"), {"greeting": "HELLO, ZOë!", "length": 11}),
@@ -24,6 +29,8 @@ RUNS: tuple[tuple[str, tuple[str, ...], dict[str, Any]], ...] = (
         ('name=$(touch pwned); `id` "quoted"',),
         {"greeting": 'Hello, $(touch pwned); `id` "quoted"!', "length": 37},
     ),
+    ("hello.wfe", ("name=Ada", "tone=loud"), {"greeting": "HELLO, ADA!", "length": 11}),
+    ("pipeline.wfe", ("release=2.0.0",), {"artifact": "app-2.0.0.pyz", "tests": 2, "tag": "v2.0.0"}),
     ("pipeline", (), {"artifact": "app-1.10.pyz", "tests": 2, "tag": None}),
     ("pipeline", ("release=2.0.0",), {"artifact": "app-2.0.0.pyz", "tests": 2, "tag": "v2.0.0"}),
     (
@@ -70,7 +77,8 @@ def environment() -> dict[str, str]:
 def run_example(folder: Path, name: str, *inputs: str) -> tuple[int, list[dict[str, Any]]]:
     """Run an example in a folder; returns its exit code and the lines of its stream."""
     given = [part for text in inputs for part in ("-i", text)]
-    result = wfec(folder, "run", str(EXAMPLES / f"{name}.yaml"), *given, "--json")
+    file = name if "." in name else f"{name}.yaml"
+    result = wfec(folder, "run", str(EXAMPLES / file), *given, "--json")
     assert result.stdout, result.stderr
     return result.returncode, [json.loads(line) for line in result.stdout.splitlines()]
 
@@ -80,7 +88,24 @@ def printed(lines: list[dict[str, Any]]) -> str:
 
 
 def test_every_example_is_run_here() -> None:
-    assert {name for name, _, _ in RUNS} == {path.stem for path in EXAMPLES.iterdir()}
+    run = {name for name, _, _ in RUNS}
+    assert {name for name in run if "." not in name} == {path.stem for path in EXAMPLES.iterdir()}
+    assert {name for name in run if "." in name} == {path.name for path in EXAMPLES.glob("*.wfe")}
+
+
+@pytest.mark.acceptance("TXT-02")
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.wfe")))
+def test_an_example_in_the_text_language_is_the_program_of_its_yaml_file(name: str) -> None:
+    diagnostics = Diagnostics()
+    [text] = compile_file(str(EXAMPLES / f"{name}.wfe"), Variables(), diagnostics)
+    [yaml] = compile_file(str(EXAMPLES / f"{name}.yaml"), Variables(), diagnostics)
+    assert (text.hash, diagnostics.found) == (yaml.hash, [])
+
+
+@pytest.mark.acceptance("TXT-03")
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.wfe")), ids=lambda path: path.name)
+def test_an_example_in_the_text_language_is_in_the_style_it_teaches(path: Path) -> None:
+    assert format_text(path.read_text(), str(path)) == path.read_text()
 
 
 @pytest.mark.parametrize(

@@ -30,10 +30,10 @@ def read(text):
     """Return the shape of an expression. Raises NotInTheLanguage."""
     try:
         tree = _parser().parse(text)
-        shape = _Shapes().transform(tree)
+        shape = Shapes().transform(tree)
     except (UnexpectedInput, VisitError) as error:
         raise NotInTheLanguage(text) from error
-    if _too_large(shape):
+    if too_large(shape):
         raise NotInTheLanguage(text)
     return shape
 
@@ -70,10 +70,10 @@ def literal(value):
     return ("literal", type(value).__name__, value)
 
 
-def _too_large(shape):
+def too_large(shape):
     if shape[:2] == ("literal", "int"):
         return not -(2**63) <= shape[2] < 2**63
-    return any(_too_large(part) for part in shape if isinstance(part, tuple) and part)
+    return any(too_large(part) for part in shape if isinstance(part, tuple) and part)
 
 
 def _text(token):
@@ -86,7 +86,7 @@ def _refuse_lambdas(arguments):
 
 
 @v_args(inline=True)
-class _Shapes(Transformer):
+class Shapes(Transformer):
     def name(self, token):
         return ("name", str(token))
 
@@ -187,4 +187,4 @@ class _Shapes(Transformer):
         return ("?:", test, then, otherwise)
 
 
-setattr(_Shapes, "lambda", v_args(inline=True)(lambda self, name, body: ("lambda", str(name), body)))
+setattr(Shapes, "lambda", v_args(inline=True)(lambda self, name, body: ("lambda", str(name), body)))

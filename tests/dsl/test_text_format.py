@@ -27,7 +27,7 @@ run ```
     env { A = run.id ; B   "x" } }; step test = shell "make test"
 
 }
-# last
+#   last of all
 """
 NEAT = """\
 # first
@@ -44,7 +44,7 @@ workflow deploy version 3 "Deploy" {
     env { A = run.id; B "x" } }
   step test = shell "make test"
 }
-# last
+#   last of all
 """
 
 
@@ -73,7 +73,7 @@ def test_comments_are_found_by_the_lines_they_belong_to() -> None:
     found = read_comments(UGLY)
     assert found.before == {3: ("first",), 7: ("above",)}
     assert found.beside == {4: "beside"}
-    assert found.end == ("last",)
+    assert found.end == ("  last of all",)
 
 
 @pytest.mark.acceptance("TXT-03")
@@ -83,7 +83,7 @@ def test_a_printed_tree_has_its_comments_beside_what_they_stood_at() -> None:
         lines = [line.strip() for line in printed.splitlines()]
         assert lines[lines.index(comment) + 1].startswith(following)
     assert 'input env: string = "staging"  # beside' in printed
-    assert printed.endswith("# last\n")
+    assert printed.endswith("#   last of all\n")
 
 
 @pytest.mark.acceptance("TXT-04")

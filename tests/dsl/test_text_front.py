@@ -172,6 +172,36 @@ def test_three_mistakes_are_three_diagnostics() -> None:
     assert told(lines) == [("WFE0600", 1, 7), ("WFE0603", 3, 6), ("WFE0600", 4, 6)]
 
 
+@pytest.mark.acceptance("TXT-04")
+@pytest.mark.parametrize(
+    ("lines", "line"),
+    [
+        ("let x = [\n  true,\n  false\n]", "let x = [true, false]"),
+        ("let x = (1 == 2\n  and 2 == 3\n  or not\n true)", "let x = (1 == 2 and 2 == 3 or not true)"),
+        ("step b = shell { run make; shell [\n sh,\n step\n] }", "step b = shell { run make; shell [sh, step] }"),
+        ("call a (x: 1\n  + 2\n, y: 3)", "call a (x: 1 + 2, y: 3)"),
+        ("output x: {a: string, # a\n  b: any}", "output x: {a: string, b: any}"),
+    ],
+)
+def test_in_brackets_a_newline_is_a_blank(lines: str, line: str) -> None:
+    more = '\nstep s = shell "make"'
+    assert nodes.structure(read(within(lines + more)).workflows) == nodes.structure(read(within(line + more)).workflows)
+
+
+def test_what_begins_a_step_is_a_key_in_quotes_only_however_lines_are_cut() -> None:
+    for gap in (" ", "\n"):
+        assert {code for code, _, _ in told(f"step a = mail {{{gap}fail 5{gap}}}")} & {"WFE0600", "WFE0601"}
+        assert [code for code, _, _ in told(f'step a = mail {{{gap}"fail" 5{gap}}}')] == ["WFE0501"]
+
+
+def test_after_an_equals_sign_a_hyphen_is_a_minus() -> None:
+    head = "step b = shell {"
+    less, size = config_of(f"{head} working_dir = 7-5; run x }}"), config_of(f"{head} run = 7m }}")
+    assert isinstance(less, nodes.Binary)
+    assert isinstance(size, nodes.Literal)
+    assert size.value == "7m"
+
+
 WORDS = [
     "step",
     "x",

@@ -7,63 +7,76 @@ for the pass that knows names to blame.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
 import msgspec
 
 from .. import nodes
 from ..roots import ROOTS
+from ..yaml_front.step_keys import HOOKS
 
 __all__ = ["settle_names"]
 
 
 def settle_names(workflow: nodes.Workflow) -> nodes.Workflow:
     """Return the workflow with each bare name of a variable written out."""
-    variables = frozenset(_variables(workflow)).difference(ROOTS)
+    variables = _variables(workflow).difference(ROOTS)
     if not variables:
         return workflow
     settled: nodes.Workflow = _settle(workflow, variables)
     return settled
 
 
-def _variables(tree: Any) -> Iterator[str]:
+STEPS_OF: Final[dict[type[nodes.Node], tuple[str, ...]]] = {
+    nodes.Workflow: ("steps", "hooks"),
+    nodes.Hooks: HOOKS,
+    nodes.Step: ("body", "hooks", "compensate"),
+    nodes.Sequence: ("steps",),
+    nodes.Parallel: ("steps",),
+    nodes.Race: ("steps",),
+    nodes.Saga: ("steps",),
+    nodes.If: ("then", "otherwise"),
+    nodes.Switch: ("cases", "default"),
+    nodes.Case: ("steps",),
+    nodes.While: ("body",),
+    nodes.ForEach: ("body", "collect"),
+    nodes.Matrix: ("body", "collect"),
+    nodes.Wait: ("on_timeout",),
+    nodes.Approve: ("on_timeout",),
+}
+"""Where steps stand in what holds them."""
+
+
+def _variables(workflow: nodes.Workflow) -> frozenset[str]:
     """Return the names that steps give values to."""
-    pending = [tree]
+    found: set[str] = set()
+    pending: list[Any] = [workflow]
     while pending:
         node = pending.pop()
-        if isinstance(node, tuple):
+        kind = type(node)
+        if kind is tuple:
             pending.extend(node)
-        elif isinstance(node, nodes.Set):
-            yield from (name for name, _, _ in node.entries)
-        elif isinstance(node, nodes.Collect):
-            yield node.name
-        elif isinstance(node, HOLDERS):
-            pending.extend(
-                value
-                for field in node.__struct_fields__
-                if isinstance(value := getattr(node, field), tuple | nodes.Node)
-            )
+        elif kind is nodes.Set:
+            found.update(name for name, _, _ in node.entries)
+        elif kind is nodes.Collect:
+            found.add(node.name)
+        else:
+            pending.extend(value for field in STEPS_OF.get(kind, ()) if (value := getattr(node, field)))
+    return frozenset(found)
 
 
-HOLDERS = (
-    nodes.Workflow,
-    nodes.Hooks,
-    nodes.Step,
-    nodes.Sequence,
-    nodes.Parallel,
-    nodes.If,
-    nodes.While,
-    nodes.ForEach,
-    nodes.Matrix,
-    nodes.Case,
-    nodes.Switch,
-    nodes.Race,
-    nodes.Saga,
-    nodes.Wait,
-    nodes.Approve,
-)
-"""What holds steps."""
+PLAIN: Final = ("Span", "bool", "int", "float", "str", "bool | int | float | str", "tuple[str, ...]", "tuple[int, ...]")
+"""Types of fields that hold no expression."""
+
+
+@cache
+def _inner_fields(kind: type) -> tuple[str, ...]:
+    """Return the fields of a kind of node that may hold expressions, or what holds some."""
+    if not issubclass(kind, nodes.Node):
+        return ()
+    told = {field: written for base in kind.__mro__ for field, written in getattr(base, "__annotations__", {}).items()}
+    return tuple(field for field in kind.__struct_fields__ if told[field].removesuffix(" | None") not in PLAIN)
 
 
 def _settle(tree: Any, variables: frozenset[str]) -> Any:
@@ -72,10 +85,12 @@ def _settle(tree: Any, variables: frozenset[str]) -> Any:
             return tree
         root = nodes.Name(span=tree.span, name="vars")
         return nodes.Member(span=tree.span, target=root, name=tree.name, name_span=tree.span)
-    if isinstance(tree, tuple):
+    if type(tree) is tuple:
         items = tuple(_settle(item, variables) for item in tree)
         return tree if all(new is old for new, old in zip(items, tree, strict=True)) else items
-    if not isinstance(tree, nodes.Node):
+    kind: Any = type(tree)
+    fields = _inner_fields(kind)
+    if not fields:
         return tree
     within: dict[str, frozenset[str]] = {}
     if isinstance(tree, nodes.ForEach | nodes.Matrix):
@@ -84,9 +99,8 @@ def _settle(tree: Any, variables: frozenset[str]) -> Any:
     elif isinstance(tree, nodes.Lambda):
         within = {"body": variables - {tree.parameter}}
     changed = {}
-    for field in tree.__struct_fields__:
-        value = getattr(tree, field)
-        if isinstance(value, nodes.Node | tuple):
+    for field in fields:
+        if value := getattr(tree, field):
             new = _settle(value, within.get(field, variables))
             if new is not value:
                 changed[field] = new

@@ -18,7 +18,8 @@ def read_comments(text: str) -> Comments:
     pending: list[str] = []
     last = 0
     comments = {
-        layout.line_of(start): comment.removeprefix(COMMENT).strip() for start, comment in comments_of(source.text)
+        layout.line_of(start): comment.removeprefix(COMMENT).removeprefix(" ").rstrip()
+        for start, comment in comments_of(source.text)
     }
     for line in sorted(held | comments.keys()):
         if line in held:

@@ -16,12 +16,14 @@ from ..diagnostics.model import Diagnostics, Fix, Label
 from ..source import SourceFile, Span
 from ..yaml_front.reader import MAX_NESTING
 from .tokens import Layout, Token, tokens_of
-from .words import RESERVED
+from .words import STATEMENT_WORDS
 
 __all__ = ["SEPARATORS", "Cursor", "Mistake", "shown"]
 
 SEPARATORS: Final = ("newline", ";")
 CLOSING: Final = {"(": ")", "[": "]", "{": "}"}
+NO_BEGINNING: Final = (":", "=", ",", ")", "]")
+"""What follows a word that is a key or an item of a list."""
 SMART_QUOTES: Final = "\u201c\u201d\u2018\u2019"
 
 
@@ -216,11 +218,14 @@ class Cursor:
             self.at += 1
 
     def begins_statement(self) -> bool:
-        """Whether a reserved word stands at the beginning of a line, and not as a key."""
+        """Whether a word of statements stands at the beginning of a line, and neither as a key nor as an item."""
         kind, text, start, _ = self.tokens[self.at]
-        if kind != "word" or text not in RESERVED or not self.layout.begins_line(start):
+        if kind != "word" or text not in STATEMENT_WORDS or not self.layout.begins_line(start):
             return False
-        return self.next_kind() not in (":", "=", ",")
+        at = self.at + 1
+        while self.tokens[at][0] == "newline":
+            at += 1
+        return self.tokens[at][0] not in NO_BEGINNING
 
     def before_line(self) -> None:
         """Go back to the end of the line before, as what stands here begins a statement of its own."""
@@ -277,7 +282,8 @@ class Cursor:
         """Note a closed brace. One that stands further left than its line began was meant for another."""
         self.open.pop()
         layout = self.layout
-        if layout.begins_line(closing[2]) and layout.indentation(closing[2]) < layout.indentation(opening[2]):
+        column = layout.column_at_beginning(closing[2])
+        if column is not None and column < layout.indentation(opening[2]):
             self.suspects.append(opening)
 
 

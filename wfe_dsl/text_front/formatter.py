@@ -119,8 +119,9 @@ class _Layouter:
 
     @staticmethod
     def comment(written: str) -> str:
-        inside = written.removeprefix(COMMENT).strip()
-        return f"{COMMENT} {inside}".rstrip()
+        inside = written.removeprefix(COMMENT)
+        gap = "" if inside.startswith(" ") else " "
+        return f"{COMMENT}{gap}{inside}".rstrip()
 
     @staticmethod
     def gap(before: Piece | None, piece: Piece) -> str:

@@ -119,7 +119,7 @@ def _retry(cursor: Cursor) -> Node:
         token = cursor.take()
         key = RETRY_WORDS[token[1]]
         found: Node
-        if key == "jitter" and cursor.kind not in ("number", "variable"):
+        if key == "jitter" and cursor.kind not in ("number", "variable", "-"):
             found = _flag(cursor, token)
         else:
             found = literal(cursor, f"a value for `{token[1]}`")

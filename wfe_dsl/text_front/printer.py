@@ -105,6 +105,7 @@ class _Printer:
 
     def workflow(self, workflow: nodes.Workflow) -> None:
         title = f" {string(escaped(workflow.name))}" if workflow.name else ""
+        self.remaining(0, workflow.span.line - 1)
         self.comment(workflow.span)
         self.opened(f"workflow {name(workflow.id)} version {workflow.version}{title}", workflow.id_span)
         if workflow.description:
@@ -405,6 +406,10 @@ class _Printer:
 
     def hook_statements(self, hooks: nodes.Hooks | None) -> None:
         for hook, steps in _hooks(hooks):
+            if steps:
+                # Of the line with the hook's name, where it has one to itself.
+                for text in self.before.pop(steps[0].span.line - 1, ()):
+                    self.put(f"# {text}".rstrip() if text else "")
             self.put(f"{hook} {{")
             self.depth += 1
             self.steps(steps)

@@ -15,6 +15,7 @@ from .cursor import Cursor, Mistake
 from .modifiers import modifiers, read_key
 from .tokens import Token
 from .values import (
+    CONTINUING_SIGNS,
     Entries,
     add_entry,
     embedded,
@@ -176,6 +177,8 @@ def _task_item(cursor: Cursor, entries: Entries, config: Entries, type: str) -> 
         return
     if kind not in ("word", "number"):
         raise cursor.refuse("a key", 'as in run "make", timeout 5m or env { NAME "value" }')
+    if kind == "word" and word in outside_tasks(type) and cursor.next_kind() not in (":", "="):
+        raise cursor.refuse("a key", f'a key that is also a word for steps stands in quotes: "{word}"')
     cursor.at += 1
     if cursor.kind in ("newline", ";", "}", "end") and word not in BLOCK_KEYS:
         raise cursor.refuse(f"a value for `{word}`", f'as in {word} "…"')
@@ -387,7 +390,7 @@ def _wait(cursor: Cursor, token: Token, entries: Entries) -> None:
 
 
 def _since(cursor: Cursor) -> Node:
-    if cursor.word in ("now", "run") and cursor.next_kind() != "member":
+    if cursor.word in ("now", "run") and cursor.next_kind() not in CONTINUING_SIGNS:
         return literal(cursor)
     return embedded(cursor)
 

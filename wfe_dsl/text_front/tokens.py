@@ -19,9 +19,8 @@ __all__ = ["COMMENT", "Layout", "Token", "comments_of", "raw_lines", "tokens_of"
 Token = tuple[str, str, int, int]
 """Kind, text, start, end."""
 
-_TOKEN: Final = re.compile(
-    r"""(?P<blank>[ \t]+|\#[^\n\r\x85\u2028\u2029]*)
-      | (?P<newline>\r\n|[\n\r\x85\u2028\u2029])
+_BLANK: Final = r"[ \t]+|\#[^\n\r\x85\u2028\u2029]*"
+_KINDS: Final = r"""(?P<newline>\r\n|[\n\r\x85\u2028\u2029])
       | (?P<variable>\(\([ \t]*(?a:[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*)[ \t]*
           (?:\|(?!\|)(?:[ \t]*"(?:[^"\\\n]|\\.){0,1000}"[ \t]*|[^\n]{0,1000}?))?\)\))
       | (?P<number>[0-9]\w*(?:\.[0-9]\w*)*(?:(?<=[eE])[+-][0-9]+)?(?:-\w+)*)
@@ -31,9 +30,9 @@ _TOKEN: Final = re.compile(
       | (?P<raw>(?P<fence>`{3,})(?!`)(?s:.*?)(?<!`)(?P=fence)(?!`))
       | (?P<sign>=>|==|!=|<=|>=|&&|\|\||\?\?|[-+*/%<>!?:()\[\]{},=;.])
       | (?P<unclosed>"[^\n\r\x85\u2028\u2029]*|'[^\n\r\x85\u2028\u2029]*|`{3,}(?s:.*))
-      | (?P<other>(?s:.))""",
-    re.VERBOSE,
-)
+      | (?P<other>(?s:.))"""
+_TOKEN: Final = re.compile(rf"(?:{_BLANK})*(?:{_KINDS} | (?P<end>\Z))", re.VERBOSE)
+_TOKEN_OR_BLANK: Final = re.compile(rf"(?P<blank>{_BLANK}) | {_KINDS}", re.VERBOSE)
 COMMENT: Final = "#"
 _RAW_ENDS: Final = re.compile("\r\n|[\r\n]")
 _FENCE: Final = re.compile("`+")
@@ -45,16 +44,14 @@ def tokens_of(text: str) -> list[Token]:
     add = tokens.append
     for found in _TOKEN.finditer(text):
         kind = found.lastgroup
-        if kind == "blank":
-            continue
-        word = found[0]
-        start, end = found.span()
-        if kind == "sign":
-            kind = word
-        elif kind == "fence":
+        assert kind is not None
+        if kind == "fence":
             kind = "raw"
-        add((kind or "other", word, start, end))
-    add(("end", "", len(text), len(text)))
+        start, end = found.span(kind)
+        word = text[start:end]
+        add((word if kind == "sign" else kind, word, start, end))
+        if kind == "end":
+            break  # what blanks stand before is the end too
     return tokens
 
 
@@ -62,31 +59,45 @@ def comments_of(text: str) -> list[tuple[int, str]]:
     """Return the comments of a text, each with its offset."""
     return [
         (found.start(), found[0])
-        for found in _TOKEN.finditer(text)
+        for found in _TOKEN_OR_BLANK.finditer(text)
         if found.lastgroup == "blank" and found[0].startswith(COMMENT)
     ]
 
 
 class Layout:
-    """Where the lines of a source begin."""
+    """Where the lines of a source begin.
+
+    ``line`` is the one that was asked for last, ``first`` and ``last`` where it and the one after it begin: most
+    questions are about that line again.
+    """
 
     def __init__(self, source: SourceFile) -> None:
         self.source = source
         self.starts = [0, *(found.end() for found in LINE_ENDS.finditer(source.text))]
+        self.line = 1
+        self.first = 0
+        self.last = self.starts[1] if len(self.starts) > 1 else len(source.text) + 1
 
     def line_of(self, offset: int) -> int:
         """Return the number of the line, from 1, in which an offset is."""
-        return bisect_right(self.starts, offset)
+        if not self.first <= offset < self.last:
+            starts = self.starts
+            line = self.line = bisect_right(starts, offset)
+            self.first = starts[line - 1]
+            self.last = starts[line] if line < len(starts) else len(self.source.text) + 1
+        return self.line
 
     def span(self, start: int, end: int) -> Span:
         """Return the place between two offsets, the end exclusive."""
-        starts = self.starts
-        line = bisect_right(starts, start)
-        first = starts[line - 1]
+        if not self.first <= start < self.last:
+            self.line_of(start)
+        line, first = self.line, self.first
         if end <= start:
             return Span(self.source, line, start - first + 1, line, start - first + 2)
-        end_line = line if line == len(starts) or end <= starts[line] else bisect_right(starts, end - 1)
-        return Span(self.source, line, start - first + 1, end_line, end - starts[end_line - 1] + 1)
+        if end <= self.last:
+            return Span(self.source, line, start - first + 1, line, end - first + 1)
+        end_line = bisect_right(self.starts, end - 1)
+        return Span(self.source, line, start - first + 1, end_line, end - self.starts[end_line - 1] + 1)
 
     def indentation(self, offset: int) -> int:
         """Return how many blanks the line of an offset begins with."""
@@ -95,8 +106,12 @@ class Layout:
 
     def begins_line(self, offset: int) -> bool:
         """Whether nothing but blanks stands before an offset in its line."""
-        start = self.starts[self.line_of(offset) - 1]
-        return not self.source.text[start:offset].strip(" \t")
+        return self.column_at_beginning(offset) is not None
+
+    def column_at_beginning(self, offset: int) -> int | None:
+        """Return how many blanks stand before an offset in its line; None where anything else does."""
+        self.line_of(offset)
+        return None if self.source.text[self.first : offset].strip(" \t") else offset - self.first
 
 
 def raw_lines(token: str) -> list[tuple[str, int]]:

@@ -126,7 +126,7 @@ def literal(cursor: Cursor, what: str = "a value") -> Node:
         return _number(cursor, written, start, end)
     if kind == "word":
         cursor.at += 1
-        if (cursor.kind == "member" and cursor.token[2] == end) or cursor.kind == "(":
+        if cursor.kind in ("member", "(") and cursor.token[2] == end:
             return _refuse_expression(cursor, token)
         return _number(cursor, written, start, end)
     if kind == "[":
@@ -232,7 +232,7 @@ def expression_map(cursor: Cursor, opening: str, example: str) -> Mapping:
         key = _key(cursor)
         if not cursor.take_if(":"):
             cursor.expect("=", f"`:` and a value for `{key.text}`", example)
-        add_entry(cursor, entries, key.text, key.span, expression(cursor))
+        add_entry(cursor, entries, key.text, key.span, expression(cursor, enclosed=opening == "("))
 
     if opening == "{":
         cursor.block(entry, commas=True)
@@ -289,15 +289,20 @@ def embedded(cursor: Cursor) -> Node:
     ahead = 2 if kind == "-" else 1
     following = cursor.tokens[min(cursor.at + ahead, len(cursor.tokens) - 1)]
     alone = following[0] not in CONTINUING_SIGNS and not (following[0] == "word" and following[1] in OPERATOR_WORDS)
-    if alone and (kind in ("string", "number") or cursor.word in CONSTANT_WORDS):
+    if alone and (kind == "string" or cursor.word in CONSTANT_WORDS):
         return literal(cursor)
-    if kind == "raw" or (alone and kind == "-" and cursor.next_kind() == "number"):
+    if kind == "raw" or (alone and _is_size(cursor.tokens[cursor.at + ahead - 1])):
         return literal(cursor)
     return expression(cursor, embed=True)
 
 
-def expression(cursor: Cursor, embed: bool = False) -> Node:
-    """Return the expression that stands here, as its text."""
+def _is_size(token: Token) -> bool:
+    """Whether a token is a number, a size or a duration; `7-x` is a subtraction where expressions stand."""
+    return token[0] == "number" and "-" not in token[1]
+
+
+def expression(cursor: Cursor, embed: bool = False, enclosed: bool = False) -> Node:
+    """Return the expression that stands here, as its text. ``enclosed``: in parentheses, where newlines are blanks."""
     tokens = cursor.tokens
     begin_at = at = cursor.at
     wanted = True  # whether a value is wanted here, and not an operator
@@ -316,7 +321,7 @@ def expression(cursor: Cursor, embed: bool = False) -> Node:
                 wanted = False
                 continue
         if kind == "newline":
-            if brackets or (wanted and at > begin_at):
+            if brackets or enclosed or (wanted and at > begin_at):
                 at += 1
                 cursor.at = at
                 if cursor.begins_statement():
@@ -440,5 +445,8 @@ def type_text(cursor: Cursor) -> Node:
     if cursor.at == begin_at:
         raise cursor.refuse("a type", "as in string, integer?, list<string> or {host: string, port: integer}")
     begin, end = tokens[begin_at][2], tokens[cursor.at - 1][3]
-    written = re.sub(r"\s+", " ", cursor.text[begin:end])
+    written = cursor.text[begin:end]
+    if "#" in written:
+        written = _without_comments(cursor, begin_at, cursor.at)
+    written = re.sub(r"\s+", " ", written)
     return Scalar(cursor.layout.span(begin, end), written, written, '"', begin, end)

@@ -6,6 +6,7 @@ A reserved word begins or divides statements, so it is no name unless it stands 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from ..yaml_front.step_keys import HOOKS, KINDS
@@ -17,9 +18,11 @@ __all__ = [
     "CONTINUING",
     "HOOK_WORDS",
     "MODIFIERS",
+    "NO_KEYS",
     "OPERATOR_WORDS",
     "RESERVED",
     "SHORTHANDS",
+    "STATEMENT_WORDS",
     "STEP_WORDS",
     "WORKFLOW_WORDS",
     "outside_tasks",
@@ -117,9 +120,13 @@ RESERVED: Final = frozenset(
 )
 """What is no name without quotes."""
 
+STATEMENT_WORDS: Final = RESERVED.difference(OPERATOR_WORDS, CONSTANT_WORDS)
+"""Those that no expression holds: where one begins a line, a statement does."""
 
+
+@lru_cache(maxsize=64)
 def outside_tasks(type: str) -> frozenset[str]:
-    """Return the words that can't begin a line in the block of a task: the block was never closed."""
+    """Return the words that are no keys in the block of a task: one at a line's beginning shows that it is open."""
     keys = STEP_TYPES[type].keys if type in STEP_TYPES else ()
     return NO_KEYS.difference(keys)
 
