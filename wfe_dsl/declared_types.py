@@ -55,5 +55,8 @@ def report_type(declared: nodes.TypeText | None, diagnostics: Diagnostics) -> bo
     if declared is None or not isinstance(error, TypeTermError):
         return True
     span = declared.span.part(declared.text, error.offset, error.end)
-    diagnostics.add(_CODES[error.code], error.message, span, error.help or _CURES.get(error.code, _FORMS))
+    help = error.help or _CURES.get(error.code, _FORMS)
+    if error.code == "unexpected" and declared.text.startswith("[]", error.offset):
+        help = f"a list of them is written list<{declared.text[: error.offset]}>"
+    diagnostics.add(_CODES[error.code], error.message, span, help)
     return False

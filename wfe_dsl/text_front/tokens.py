@@ -2,8 +2,8 @@
 
 Every character belongs to a token, a blank or a comment, so the text can be put together again. The kinds
 are ``word``, ``number`` (durations and sizes too), ``string``, ``raw``, ``member`` (``.name``), ``newline``,
-``variable`` (``((name))``), ``end``, ``unclosed`` (a string or raw block without an end), ``other``, and each
-sign by itself. It knows nothing of statements.
+``variable`` (``((name))``), ``end``, ``unclosed`` (a string or raw block without an end, or a string of several
+lines), ``other``, and each sign by itself. It knows nothing of statements.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ _TOKEN: Final = re.compile(
       | (?P<string>"(?:[^"\\\n\r\x85\u2028\u2029]|\\[^\n\r])*"|'(?:[^'\\\n\r\x85\u2028\u2029]|\\[^\n\r])*')
       | (?P<raw>(?P<fence>`{3,})(?!`)(?s:.*?)(?<!`)(?P=fence)(?!`))
       | (?P<sign>=>|==|!=|<=|>=|&&|\|\||\?\?|[-+*/%<>!?:()\[\]{},=;.])
-      | (?P<unclosed>"[^\n\r\x85\u2028\u2029]*|'[^\n\r\x85\u2028\u2029]*|`{3,}(?s:.*))
+      | (?P<lines>"(?:[^"\\\n]|\\.)*(?:\n(?:[^"\\\n]|\\.)*){1,40}"(?=[ \t)\]},;]*(?:[\r\n]|$))
+          |'(?:[^'\\\n]|\\.)*(?:\n(?:[^'\\\n]|\\.)*){1,40}'(?=[ \t)\]},;]*(?:[\r\n]|$)))
+      | (?P<unclosed>["'][^\n\r\x85\u2028\u2029]*?(?=[ \t]*\{[ \t]*(?:[\n\r\x85\u2028\u2029]|$))
+          |["'][^\n\r\x85\u2028\u2029]*|`{3,}(?s:.*))
       | (?P<other>(?s:.))""",
     re.VERBOSE,
 )
@@ -53,6 +56,8 @@ def tokens_of(text: str) -> list[Token]:
             kind = word
         elif kind == "fence":
             kind = "raw"
+        elif kind == "lines":
+            kind = "unclosed"
         add((kind or "other", word, start, end))
     add(("end", "", len(text), len(text)))
     return tokens
