@@ -84,6 +84,7 @@ def test_a_command_gives_the_same_whatever_the_notation(wfec: Wfec, command: tup
     assert given["file.py"] == given["file.yaml"]
 
 
+@pytest.mark.acceptance("CLI-02")
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_runs_whatever_its_notation(wfec: Wfec, name: str) -> None:

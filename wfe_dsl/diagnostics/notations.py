@@ -76,9 +76,9 @@ HELPS: Final[tuple[tuple[str, str, str], ...]] = (
     ("add * to the step's `inputs:`", "add * to what the call is given: `(name: …)`", "add * to the step's `inputs=`"),
     ("give it under `inputs:`", "give it in parentheses after the call", "give it in `inputs=`"),
     (
-        "pass it by `env:` (`env: {NAME: ${{ … }}}`) and write",
-        "pass it by `env { NAME = … }` and write",
-        'pass it by `env={"NAME": …}` and write',
+        "pass it by `env:` (`env: {NAME: ${{ … }}}`)",
+        "pass it by `env { NAME = … }`",
+        'pass it by `env={"NAME": …}`',
     ),
     (
         "it has: detach, inputs, timeout, version, workflow, workflow_version",

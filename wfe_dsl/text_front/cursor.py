@@ -15,7 +15,7 @@ from typing import Final
 from ..diagnostics.model import Diagnostics, Fix, Label
 from ..source import SourceFile, Span
 from ..yaml_front.reader import MAX_NESTING
-from .slips import slip
+from .slips import instead, slip
 from .tokens import Layout, Token, tokens_of
 from .words import RESERVED
 
@@ -151,8 +151,12 @@ class Cursor:
         if kind == "end" and self.cut:
             return Mistake()
         message = f"{shown(token)} can't stand here: {expected} is expected"
-        example = slip(self.tokens, self.at, expected) or example
+        fix = None
         span = self.span(token)
+        if (known := slip(self.tokens, self.at, expected)) is not None:
+            example = known
+            cure = instead(self.tokens, self.at, known)
+            fix = None if cure is None else Fix(span, cure)
         if kind == "newline":
             # What is missing would have stood directly after what there is.
             message = f"the line ends too early: {expected} is expected"
@@ -160,7 +164,7 @@ class Cursor:
             span = self.layout.span(before, before)
         elif kind == "end":
             message = f"the file ends too early: {expected} is expected"
-        self.report("WFE0600", message, span, example)
+        self.report("WFE0600", message, span, example, fix=fix)
         return Mistake()
 
     def report_unclosed(self, token: Token) -> None:

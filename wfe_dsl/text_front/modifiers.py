@@ -148,6 +148,8 @@ def _outputs(cursor: Cursor) -> Listing:
     def item() -> None:
         found = name(cursor, "the name of an output", "as in outputs { image: string }")
         entries: Entries = {"name": Entry("name", found.span, found)}
+        if cursor.kind == "=":
+            raise cursor.refuse("`:` with a type", "as in outputs { image: string }")
         if cursor.take_if(":"):
             given = type_text(cursor)
             entries["type"] = Entry("type", given.span, given)

@@ -14,7 +14,7 @@ from typing import Final
 from ..yaml_front.step_keys import HOOKS
 from .tokens import Token
 
-__all__ = ["OTHER_WORDS", "slip"]
+__all__ = ["OTHER_WORDS", "instead", "slip"]
 
 SIGNS: Final = {
     "then": "there is no `then`; a block follows: if inputs.live { … }",
@@ -63,11 +63,15 @@ OTHER_WORDS: Final = {
 }
 """By the first word of what is no statement: how it is written."""
 
+_INSTEAD: Final = {"elif": "else if", "elseif": "else if", "elsif": "else if", "yes": "true", "no": "false", "=": "=="}
+"""What certainly cures, put in the place of what stands there, where its help is given."""
+_COMPARE: Final = "to compare two values write `==`"
 _PAIRS: Final = {
     ("-", ">"): "outputs are listed in the block of a step: outputs { image: string }",
     ("/", "/"): "a comment begins with `#`",
     ("/", "*"): "a comment begins with `#`, on each line",
 }
+_ENDS_OF_VALUES: Final = frozenset(("word", "number", "string", "member", ")", "]"))
 _UNITS: Final = re.compile(r"(ms|millis|s|sec|second|m|min|minute|h|hour|d|day)\w*")
 _VERSION: Final = re.compile(r"[vV]?([0-9]+)(?:\.[0-9]+)*")
 
@@ -90,12 +94,20 @@ def slip(tokens: Sequence[Token], at: int, expected: str) -> str | None:
     return SIGNS.get(text)
 
 
+def instead(tokens: Sequence[Token], at: int, help: str) -> str | None:
+    """Return what to put in the place of the token at ``at``, of which ``slip`` gave this help; None if not certain."""
+    text = tokens[at][1]
+    if text == "=":
+        return _INSTEAD[text] if help == _COMPARE and tokens[at - 1][0] in _ENDS_OF_VALUES else None
+    return _INSTEAD.get(text) if help == SIGNS.get(text) else None
+
+
 def _equals(before: Token, following: Token, expected: str) -> str | None:
     if expected.startswith("a value for `"):
         shown = following[1] if following[0] in ("word", "number", "string") else "…"
         return f"it stands directly after its word: {before[1]} {shown}"
-    if expected in ("`{`", "the end of the statement"):
-        return "to compare two values write `==`"
+    if expected == "`{`" or (expected == "the end of the statement" and before[0] in ("member", ")", "]")):
+        return _COMPARE
     return None
 
 

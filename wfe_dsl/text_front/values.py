@@ -89,11 +89,12 @@ def name(cursor: Cursor, what: str, example: str) -> Scalar:
         return plain(cursor, cursor.take())
     if kind == "word" and written in RESERVED:
         message = f"`{written}` is a word of the language and no name"
+        if written in OPERATOR_WORDS:
+            cursor.report("WFE0603", message, cursor.span(token), f"{what} stands before it, {example}")
+            raise Mistake  # the name is missing, more likely
         fix = Fix(cursor.span(token), f'"{written}"')
         help = f'choose another one, or put it in quotes: "{written}"'
         cursor.report("WFE0603", message, cursor.span(token), help, fix=fix)
-        if written in OPERATOR_WORDS:
-            raise Mistake  # the name is missing, more likely
         cursor.at += 1
         return plain(cursor, token)
     if (kind == "word" or kind == "number") and NAME.fullmatch(written):
