@@ -45,13 +45,13 @@ class TextContext(Context):
             span = node.layout.span(start, end)
             at = start - node.begin + node.shift
             written = written[:at] + STAND_IN * (end - start) + written[at + end - start :]
-            found[span.line, span.column] = self._piece(source[start:end], span)
+            found[span.line, span.column] = self._piece(source[start:end], span, start, end)
         scalar = Written(node.span, written, written, node.style, node.begin, node.end, False, node.layout, node.shift)
         tree = super().text(scalar) if embedded else super().expression(scalar, "this place")
         settled: nodes.Expression = replace_names(tree, lambda name: _stood_in(name, found))
         return settled
 
-    def _piece(self, written: str, span: Span) -> nodes.Expression:
+    def _piece(self, written: str, span: Span, start: int, end: int) -> nodes.Expression:
         if written.startswith("."):
             name = written[1:] if written[1] not in "\"'" else string_value(written[1:], 0)
             return nodes.DataKey(span=span, name=name)
@@ -60,7 +60,7 @@ class TextContext(Context):
         except ExpressionSyntaxError as error:
             self.report(error.code, error.message, span, error.help)
             return placeholder(span)
-        scalar = Scalar(span, inside, inside, '"', 0, 0)
+        scalar = Scalar(span, inside, inside, '"', start, end)
         return super().text(scalar)
 
 

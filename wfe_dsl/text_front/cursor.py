@@ -250,6 +250,13 @@ class Cursor:
             return False
         return self.next_kind() not in (":", "=", ",")
 
+    def begins_map(self) -> bool:
+        """Whether the brace here is one of a map, ``{}`` or ``{key: …``, and not of a block."""
+        at = self.at + 1
+        while self.tokens[at][0] == "newline":
+            at += 1
+        return self.tokens[at][0] == "}" or self.tokens[min(at + 1, len(self.tokens) - 1)][0] == ":"
+
     def before_line(self) -> None:
         """Go back to the end of the line before, as what stands here begins a statement of its own."""
         while self.at and self.tokens[self.at - 1][0] == "newline" and self.tokens[self.at][0] != "newline":

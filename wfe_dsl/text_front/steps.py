@@ -259,8 +259,8 @@ def _parallel(cursor: Cursor, token: Token, entries: Entries) -> None:
 
 
 def _condition(cursor: Cursor, example: str) -> Node:
-    """Return the expression between the first word of a block and its brace; no map is meant there."""
-    if cursor.kind == "{":
+    """Return the expression between the first word of a block and its brace, which may be all that there is."""
+    if cursor.kind == "{" and not cursor.begins_map():
         raise cursor.refuse("an expression", f"as in {example}")
     return expression(cursor)
 
