@@ -33,7 +33,7 @@ HELPS: Final[tuple[tuple[str, str, str], ...]] = (
     # A workflow
     ("as in `id: deploy`", "as in `workflow deploy version 1 { … }`", 'as in `Workflow("deploy", 1)`'),
     ("as in `version: 1`", "as in `workflow deploy version 1 { … }`", 'as in `Workflow("deploy", 1)`'),
-    ("Give its `version:`", "Give its `version`, as in `call deploy version 2`", "Give its `version=`"),
+    ("give its `version:`", "give its `version`, as in `call deploy version 2`", "give its `version=`"),
     ("`region: string`", "`input region: string`", '`{"region": str}`'),
     ("`type: {host: string, port: integer}`", "`input host: {host: string, port: integer}`", "`Input(…)`"),
     ("as in `enum: [test, live]`", 'as in `in ["test", "live"]`', 'as in `enum=["test", "live"]`'),
@@ -74,6 +74,7 @@ HELPS: Final[tuple[tuple[str, str, str], ...]] = (
     ("lists it under `outputs:`", "lists it in `outputs { }`", "lists it in `outputs=`"),
     ("list it under the `outputs:` of", "list it in the `outputs { }` of", "list it in `outputs=` of"),
     ("add * to the step's `inputs:`", "add * to what the call is given: `(name: …)`", "add * to the step's `inputs=`"),
+    ("give them under `inputs:`", "give them in parentheses after the call", "give them in `inputs=`"),
     ("give it under `inputs:`", "give it in parentheses after the call", "give it in `inputs=`"),
     (
         "pass it by `env:` (`env: {NAME: ${{ … }}}`)",
