@@ -48,13 +48,13 @@ def check_child(
     if child is None:
         if not call.version:
             near = family.near(call.id)
-            hint = f"did you mean `{near}`? " if near else ""
+            hint = f"did you mean `{near}`? If not, " if near else ""
             diagnostics.add(
                 "WFE0221",
                 f"the workflow `{call.id}` is not in these files and no version is given, "
                 "so the highest one that is registered when the step starts will run",
                 call.span,
-                f"{hint}Give its `version:`, or include the file that holds it",
+                f"{hint}give its `version:`, or include the file that holds it",
             )
         return
     _check_inputs(resolved, info, node, child, given, call.span, place, diagnostics)
@@ -115,6 +115,8 @@ def _check_inputs(
         help = f"add {wanted_names} to the step's `inputs:`"
         if node.inputs is None:
             help = "give it under `inputs:`; neither an input nor an output here has its name"
+            if len(missing) > 1:
+                help = "give them under `inputs:`; no input and no output here has their names"
         diagnostics.add(
             "WFE0223",
             f"the workflow `{child.id}` needs the input{'' if len(missing) == 1 else 's'} {wanted_names}",

@@ -37,7 +37,7 @@ from .variables import Variables
 
 __all__ = ["Compiled", "UnknownNotation", "check_document", "compile_document", "compile_file"]
 
-SUFFIXES = (".yaml", ".yml", ".wfe")
+SUFFIXES = (".yaml", ".yml", ".wfe", ".py")
 
 
 class Compiled(msgspec.Struct, frozen=True):
@@ -62,8 +62,8 @@ def compile_file(
 ) -> list[Compiled]:
     """Return the programs of a file and of what it includes, in the order of the text.
 
-    ``path`` is as the user wrote it. ``step_types`` are the installed types of steps beyond those built in.
-    The list is empty where ``diagnostics`` has errors. Raises UnknownNotation for a suffix that is not known.
+    ``path`` is as the user wrote it; a file of Python is run. ``step_types`` are the installed types of steps beyond
+    those built in. The list is empty where ``diagnostics`` has errors. Raises UnknownNotation for an unknown suffix.
     """
     with collector_off():
         document = read_document(path, variables, diagnostics, step_types)
@@ -73,7 +73,10 @@ def compile_file(
 def read_document(
     path: str, variables: Variables, diagnostics: Diagnostics, step_types: Collection[str] = ()
 ) -> nodes.Document | None:
-    """Return the tree of a file by the front end that its suffix names; None where nothing could be read."""
+    """Return the tree of a file by the front end that its suffix names; None where nothing could be read.
+
+    A file of Python is run, with all that stands in it.
+    """
     suffix = os.path.splitext(path)[1].lower()
     if suffix not in SUFFIXES:
         hint = did_you_mean(suffix, SUFFIXES)
@@ -83,6 +86,10 @@ def read_document(
         from .text_front import load_text
 
         return load_text(path, variables, diagnostics, step_types=step_types)
+    if suffix == ".py":
+        from .builder import load_python
+
+        return load_python(path, diagnostics, variables, step_types)
     from .yaml_front import load_yaml
 
     return load_yaml(path, variables, diagnostics, step_types=step_types)

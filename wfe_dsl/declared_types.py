@@ -9,6 +9,7 @@ from wfe_vm.typeterms import ANY, Type, TypeTermError, parse_type
 
 from . import nodes
 from .diagnostics.model import Diagnostics
+from .suggest import did_you_mean
 
 __all__ = ["declared_type", "report_type"]
 
@@ -28,6 +29,7 @@ _CURES: Final[dict[str, str]] = {
     "duplicate-field": "remove one of the two fields, or rename it",
     "too-deep": "write any for what lies deeper",
 }
+_NAMES: Final = ("string", "number", "integer", "bool", "any", "list", "map")
 _FORMS: Final = "a type is string, number, integer, bool, any, list<T>, map<T> or {name: T}, with a ? for null"
 
 
@@ -55,5 +57,10 @@ def report_type(declared: nodes.TypeText | None, diagnostics: Diagnostics) -> bo
     if declared is None or not isinstance(error, TypeTermError):
         return True
     span = declared.span.part(declared.text, error.offset, error.end)
-    diagnostics.add(_CODES[error.code], error.message, span, error.help or _CURES.get(error.code, _FORMS))
+    help = error.help or _CURES.get(error.code, _FORMS)
+    if error.code == "unknown-type" and not help.startswith("did you mean"):
+        help = did_you_mean(declared.text[error.offset : error.end], _NAMES) or help
+    if error.code == "unexpected" and declared.text.startswith("[]", error.offset):
+        help = f"a list of them is written list<{declared.text[: error.offset]}>"
+    diagnostics.add(_CODES[error.code], error.message, span, help)
     return False

@@ -106,9 +106,9 @@ def no_hook(name: str, span: Span) -> Unresolved:
 
 def unknown_step(resolved: Resolved, place: Place, name: str, span: Span) -> Unresolved:
     """No step of the workflow has that name."""
-    seen = (other for other, info in resolved.by_name.items() if place.scope.sees(info.scope))
+    seen = [other for other, info in resolved.by_name.items() if place.scope.sees(info.scope)]
     near = resolved.guesser.nearest(name, seen)
-    help = f"did you mean `{near}`?" if near else "the name has to be that of a step of this workflow"
+    help = _suggestion(near, seen, "the steps to be seen here are", "write the name of a step of this workflow")
     return Unresolved("WFE0203", f"steps.{name}", f"there is no step `{name}`", span, help)
 
 

@@ -21,6 +21,9 @@ SLIPS = {
 }
 
 
+TEXT_FILES = Path(__file__).resolve().parents[1] / "data" / "broken_text"
+
+
 def diagnose(path: Path) -> list[Diagnostic]:
     diagnostics = Diagnostics()
     compile_file(str(path), Variables(), diagnostics)
@@ -46,6 +49,7 @@ def with_fixes(folder: Path) -> list[tuple[str, str, str]]:
         suffix = ".yaml" if row.wrong.startswith(("workflow", "_", "include")) else ".wfe"
         if row.wrong and "Workflow(" not in row.wrong:
             texts.append((row.code, row.wrong, suffix))
+    texts += [(path.name, path.read_text(), ".wfe") for path in sorted(TEXT_FILES.glob("*.wfe"))]
     found = []
     for name, text, suffix in texts:
         path = folder / f"demo{suffix}"
@@ -59,6 +63,7 @@ def with_fixes(folder: Path) -> list[tuple[str, str, str]]:
 def test_a_fix_applied_cures_its_diagnostic_and_brings_nothing_new(tmp_path: Path) -> None:
     cases = with_fixes(tmp_path)
     assert {name for name, _, _ in cases} >= set(SLIPS) - {"and in words"}
+    assert sum(suffix == ".wfe" for _, _, suffix in cases) >= 10
     for name, text, suffix in cases:
         path = tmp_path / f"demo{suffix}"
         while True:  # each fix is an edit of its own

@@ -1,11 +1,13 @@
 """Workflows out of a file of Python: runs it, and collects those that it makes.
 
 Running a file runs all that stands in it. What it raises is a diagnostic at the line of the file that raised it, or
-led to it; the mistakes of its workflows are diagnostics as ever.
+led to it; the mistakes of its workflows are diagnostics as ever. What it prints goes to standard error, as standard
+output belongs to whoever asked for the workflows.
 """
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import os
 import sys
@@ -76,7 +78,8 @@ def _run(module: ModuleType, code: object, path: str, diagnostics: Diagnostics) 
     sys.modules[module.__name__] = module
     sys.path.insert(0, folder)
     try:
-        exec(code, module.__dict__)  # type: ignore[arg-type]
+        with contextlib.redirect_stdout(sys.stderr):
+            exec(code, module.__dict__)  # type: ignore[arg-type]
     except BuildError as error:
         diagnostics.found.extend(error.diagnostics)
         return False

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from .rows_builder import BUILDER_ROWS
+from .rows_builder import BUILDER_ROWS, INCLUDING_ROWS
 from .rows_files import FILE_ROWS
 from .rows_flow import FLOW_ROWS, SHELL_ROWS
 from .rows_names import NAME_ROWS
@@ -302,6 +302,7 @@ ROWS: Final[tuple[Code, ...]] = (
     *(Code(*row) for row in SHELL_ROWS),
     # Section 06: notations other than YAML
     *(replace(Code(*row), notation="python") for row in BUILDER_ROWS),
+    *(Code(*row) for row in INCLUDING_ROWS),
     *(replace(Code(*row), notation="wfe") for row in TEXT_ROWS),
 )
 

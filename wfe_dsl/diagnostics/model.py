@@ -6,6 +6,7 @@ import msgspec
 
 from ..source import Span
 from .codes import CODES
+from .notations import in_notation
 
 __all__ = ["Diagnostic", "Diagnostics", "Fix", "Label"]
 
@@ -58,9 +59,10 @@ class Diagnostics:
         labels: tuple[Label, ...] = (),
         fix: Fix | None = None,
     ) -> None:
-        """Record one diagnostic. ``code`` is a row of the catalogue."""
+        """Record one diagnostic, in the words of its file's notation. ``code`` is a row of the catalogue."""
         if code not in CODES:
             raise KeyError(f"no diagnostic has the code {code}")
+        message, help = in_notation(span.source.name, message, help)
         self.found.append(Diagnostic(code, message, span, help, labels, fix))
 
     @property

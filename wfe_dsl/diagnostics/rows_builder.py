@@ -9,7 +9,7 @@ from typing import Final
 
 from .rows_names import Row
 
-__all__ = ["BUILDER_ROWS"]
+__all__ = ["BUILDER_ROWS", "INCLUDING_ROWS"]
 
 
 def _python(lines: str, arguments: str = "", names: str = "Workflow", before: str = "") -> str:
@@ -114,3 +114,13 @@ BUILDER_ROWS: Final[tuple[Row, ...]] = (
         '    wf = Workflow("demo", 1)\n    wf.shell("build", "make")\n    return wf\n\n\nmake()\n',
     ),
 )  # fmt: skip
+INCLUDING_ROWS: Final[tuple[tuple[str, ...], ...]] = (
+    (
+        "WFE0660",
+        "error",
+        "A file of Python is included",
+        "A file of YAML or text is data: reading it must not run anything. A file of Python is run where it is read.",
+        "include: [shared.py]\nworkflow:\n  id: demo\n  version: 1\n  steps:\n    - {name: a, config: {run: make}}\n",
+        "workflow:\n  id: demo\n  version: 1\n  steps:\n    - {name: a, config: {run: make}}\n",
+    ),
+)

@@ -35,7 +35,7 @@ FLOW_ROWS: Final[tuple[Row, ...]] = (
         "WFE0402",
         "error",
         "Two branches give one output or variable",
-        "Which of them would be the last one is chance. One after the other may.",
+        "Which of the two comes last would be chance. Branches that run one after the other may give the same name.",
         steps_example(
             "- parallel:\n"
             "    - {name: first, config: {run: make one}, outputs: [{name: image}]}\n"
@@ -59,8 +59,8 @@ FLOW_ROWS: Final[tuple[Row, ...]] = (
         "WFE0404",
         "error",
         "Return in a branch, an iteration or a hook",
-        "`return` ends the whole run; beside other live pointers of the run, or while a step is being ended, that "
-        "has no clear meaning.",
+        "`return` ends the whole run. While other parts of it still go on, or while a step is being ended, it "
+        "would not be clear what becomes of them.",
         steps_example("- for_each: '[1, 2]'\n  do:\n    - return: {}"),
         steps_example("- for_each: '[1, 2]'\n  do:\n    - sleep: 1s\n- return: {}"),
     ),
@@ -96,8 +96,8 @@ FLOW_ROWS: Final[tuple[Row, ...]] = (
     (
         "WFE0409",
         "error",
-        "What is given has another type than what is taken",
-        "Both sides declare a type, and no value can have both.",
+        "Types that do not fit together",
+        "What is given and what takes it both declare a type, and no value can have both.",
         workflow_example(
             "outputs: {count: integer}\nsteps:\n"
             "  - {name: build, config: {run: make}, outputs: [{name: count, type: string}]}"
@@ -133,7 +133,7 @@ FLOW_ROWS: Final[tuple[Row, ...]] = (
     (
         "WFE0412",
         "warning",
-        "A comparison with a value that the enum has not",
+        "A comparison with a value that is not in the enum",
         "An input with an enum is one of its values, or the run does not start.",
         workflow_example(
             "inputs: {env: {type: string, enum: [test, live]}}\nsteps:\n"
@@ -188,8 +188,8 @@ FLOW_ROWS: Final[tuple[Row, ...]] = (
     (
         "WFE0422",
         "warning",
-        "Undone when it fails, and nothing to undo it with",
-        "`compensate_on_failure` has the `compensate` of a step run for the step's own failure too.",
+        "`compensate_on_failure` without `compensate`",
+        "`compensate_on_failure` runs the `compensate` of a step for the step's own failure too. Here there is none.",
         steps_example("- {name: charge, config: {run: make}, compensate_on_failure: true}"),
         steps_example(
             "- saga:\n    - {name: charge, config: {run: make}, compensate_on_failure: true, "
@@ -245,9 +245,9 @@ SHELL_ROWS: Final[tuple[Row, ...]] = (
     (
         "WFE0554",
         "error",
-        "An expression at a place of a script that can't be followed",
-        "It has to be sure that the value stays data: not inside `${…}`, nested backticks, after a backslash or as "
-        "a here-document's delimiter.",
+        "An expression where a script can't take one safely",
+        "The value has to stay data, whatever it holds. Inside `${…}`, in nested backticks, after a backslash or as a "
+        "here-document's delimiter that is not certain.",
         _script("echo ${NAME:-${{ inputs.name }}}"),
         _script("echo ${{ inputs.name }}"),
     ),
@@ -255,7 +255,8 @@ SHELL_ROWS: Final[tuple[Row, ...]] = (
         "WFE0555",
         "error",
         "An expression in a script that is not for a POSIX shell",
-        "How the value reaches the script as data is known for sh, bash and their like alone.",
+        "The value reaches the script as an environment variable, which is written `$NAME` in sh, bash and shells like "
+        "them only.",
         _script("print(${{ inputs.name }})", "      shell: python3\n"),
         _script("echo ${{ inputs.name }}", "      shell: bash\n"),
     ),

@@ -132,7 +132,7 @@ NAME_ROWS: Final[tuple[Row, ...]] = (
     (
         "WFE0210",
         "error",
-        "No such thing at this place",
+        "A name that does not exist at this place",
         "`item` and `index` exist inside a for_each, `outcome`, `error` and `attempt` inside a hook.",
         steps_example("- {name: build, config: {run: 'echo ${{ outcome }}'}}"),
         steps_example(
@@ -167,8 +167,8 @@ NAME_ROWS: Final[tuple[Row, ...]] = (
     (
         "WFE0213",
         "error",
-        "Host can only be asked",
-        "What a host has is asked by name, so that it is known before the run which names will be asked.",
+        "`host` without `has`",
+        "`host.has('docker')` is all that can be asked of a host: what a run may ask for is known before it starts.",
         steps_example("- {name: build, when: host.docker, config: {run: make}}"),
         steps_example("- {name: build, when: host.has('docker'), config: {run: make}}"),
     ),
@@ -183,7 +183,7 @@ NAME_ROWS: Final[tuple[Row, ...]] = (
     (
         "WFE0216",
         "warning",
-        "A key that nothing has",
+        "An input from a key that nothing has",
         "In a list-form input, a first name that is no root is an output, a step or an "
         "input. What nothing has is null, always.",
         workflow_example(

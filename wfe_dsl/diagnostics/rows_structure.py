@@ -25,7 +25,7 @@ STRUCTURE_ROWS: Final[tuple[tuple[str, ...], ...]] = (
         "WFE0102",
         "error",
         "A missing key",
-        "This can't do without the key.",
+        "Without the key that the message names it is not known what is meant.",
         "workflow:\n  id: example\n  steps:\n    - name: greet\n      config:\n        run: echo hello\n",
         steps_example("- name: greet\n  config:\n    run: echo hello"),
     ),
@@ -140,7 +140,7 @@ STRUCTURE_ROWS: Final[tuple[tuple[str, ...], ...]] = (
         "WFE0116",
         "error",
         "A number out of its range",
-        "The number is too small or too large for what it says.",
+        "The number is too small or too large for its key: the help says from where to where.",
         steps_example(
             "- parallel:\n    limit: 0\n    steps:\n      - name: part\n        config:\n          run: echo hello"
         ),
@@ -152,7 +152,7 @@ STRUCTURE_ROWS: Final[tuple[tuple[str, ...], ...]] = (
         "WFE0117",
         "error",
         "Not one of the words allowed here",
-        "The key takes one of a few words.",
+        "The key takes one of a few words: the help lists them, or the nearest.",
         steps_example("- name: greet\n  on_crash: repeat\n  config:\n    run: echo hello"),
         steps_example("- name: greet\n  on_crash: rerun\n  config:\n    run: echo hello"),
     ),
@@ -160,7 +160,7 @@ STRUCTURE_ROWS: Final[tuple[tuple[str, ...], ...]] = (
         "WFE0118",
         "warning",
         "A retry without an end",
-        "With 0 as its number a step is tried again for ever, if it never succeeds.",
+        "0 means no limit: a step that never succeeds is tried again for ever.",
         steps_example("- name: greet\n  error_behavior: {type: retry, max_retries: 0}\n  config:\n    run: echo hello"),
         steps_example("- name: greet\n  error_behavior: {type: retry, max_retries: 5}\n  config:\n    run: echo hello"),
     ),
@@ -218,7 +218,7 @@ STRUCTURE_ROWS: Final[tuple[tuple[str, ...], ...]] = (
     (
         "WFE0123",
         "error",
-        "A value that can't be compared so",
+        "A value that can't be compared this way",
         "Only numbers and texts have an order, and null is asked for by `is_null`.",
         workflow_example(
             "inputs: {size: integer}\nsteps:\n"

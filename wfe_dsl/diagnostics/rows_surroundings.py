@@ -86,8 +86,8 @@ SERVICE_ROWS: Final[tuple[Row, ...]] = (
     (
         "WFE0520",
         "error",
-        "A service is asked in no way, or in several, whether it is ready",
-        "A probe is a command, a port or a path: exactly one of `exec`, `tcp` and `http`.",
+        "A service without exactly one probe",
+        "A probe tells whether the service is ready: a command, a port or a path, by `exec`, `tcp` or `http`.",
         _database("ports: [5432]\nreadiness: {tcp: 5432, exec: [pg_isready]}"),
         _database("ports: [5432]\nreadiness: {exec: [pg_isready]}"),
     ),

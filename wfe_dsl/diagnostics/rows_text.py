@@ -65,4 +65,21 @@ TEXT_ROWS: Final[tuple[tuple[str, ...], ...]] = (
         'workflow demo version 1 {\n  step build = shell "make"\n}\nstep test = shell "make test"\n',
         'workflow demo version 1 {\n  step build = shell "make"\n  step test = shell "make test"\n}\n',
     ),
+    (
+        "WFE0630",
+        "error",
+        "YAML in a file of the text language",
+        "The end of its name says how a file is read: .wfe is the text language, .yaml and .yml are YAML.",
+        "workflow:\n  id: demo\n  version: 1\n  steps:\n    - {name: build, config: {run: make}}\n",
+        _workflow('step build = shell "make"'),
+    ),
+    (
+        "WFE0631",
+        "error",
+        "An expression where a value is written out",
+        "Durations, limits, counts and versions are fixed when a file is compiled; only `((name))`, which is put in "
+        "then, may stand for them.",
+        _workflow('input limit: string\nstep build = shell "make" timeout inputs.limit'),
+        _workflow('step build = shell "make" timeout 5m'),
+    ),
 )

@@ -2,18 +2,15 @@
 
 Strings in expressions may hold ``${{ }}``, and ``.name`` where a value stands is a data key. The reader of
 expressions that all notations share knows neither: names of equal length stand in for them while it reads.
-Helps are written in this notation.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 import msgspec
 
 from .. import nodes
-from ..diagnostics.model import Label
 from ..expression_tokens import ExpressionSyntaxError, string_value
 from ..source import Span
 from ..yaml_front.context import Context, placeholder
@@ -24,31 +21,10 @@ __all__ = ["TextContext", "replace_names"]
 
 STAND_IN: Final = "\u02d0"
 """A letter that no person writes; a name that is all of it stands for something else."""
-IN_YAML: Final = re.compile(r"`(?:- )?([a-z_]+): ?([^`]*)`")
-HELPS: Final = {
-    "write `name: value` lines below it, or `{name: value}`": "write `{ name value }`",
-    "write its items below it, each after `- `, or `[one, two]`": 'write `["one", "two"]`',
-    "write a text; one with `: ` or ` #` in it needs quotes": 'write a text, in quotes: `"…"`',
-    "give it one at least, as in `- {name: build, config: {run: make}}`": 'as in step build = shell "make"',
-    "as in `outputs: [{name: image, type: string}]`": "as in `outputs { image: string }`",
-    "or the number of attempts in all, as in `retry: 3`": "as in `retry 3 every 5s`",
-    "as in `id: deploy`": "as in `workflow deploy version 1 { … }`",
-    "as in `version: 1`": "as in `workflow deploy version 1 { … }`",
-}
 
 
 class TextContext(Context):
     """The text language's view of one workflow."""
-
-    def report(
-        self,
-        code: str,
-        message: str,
-        span: Span,
-        help: str,
-        labels: tuple[Label, ...] = (),
-    ) -> None:
-        super().report(code, message, span, in_text_notation(help), labels)
 
     def text(self, node: Scalar) -> nodes.Expression:
         return self._read(node, embedded=True) if _has_pieces(node) else super().text(node)
@@ -69,13 +45,13 @@ class TextContext(Context):
             span = node.layout.span(start, end)
             at = start - node.begin + node.shift
             written = written[:at] + STAND_IN * (end - start) + written[at + end - start :]
-            found[span.line, span.column] = self._piece(source[start:end], span)
+            found[span.line, span.column] = self._piece(source[start:end], span, start, end)
         scalar = Written(node.span, written, written, node.style, node.begin, node.end, False, node.layout, node.shift)
         tree = super().text(scalar) if embedded else super().expression(scalar, "this place")
         settled: nodes.Expression = replace_names(tree, lambda name: _stood_in(name, found))
         return settled
 
-    def _piece(self, written: str, span: Span) -> nodes.Expression:
+    def _piece(self, written: str, span: Span, start: int, end: int) -> nodes.Expression:
         if written.startswith("."):
             name = written[1:] if written[1] not in "\"'" else string_value(written[1:], 0)
             return nodes.DataKey(span=span, name=name)
@@ -84,7 +60,7 @@ class TextContext(Context):
         except ExpressionSyntaxError as error:
             self.report(error.code, error.message, span, error.help)
             return placeholder(span)
-        scalar = Scalar(span, inside, inside, '"', 0, 0)
+        scalar = Scalar(span, inside, inside, '"', start, end)
         return super().text(scalar)
 
 
@@ -115,8 +91,3 @@ def replace_names(tree: Any, put: Any) -> Any:
         items = tuple(replace_names(item, put) for item in tree)
         return tree if all(new is old for new, old in zip(items, tree, strict=True)) else items
     return tree
-
-
-def in_text_notation(help: str) -> str:
-    """Return a help in which what is shown as YAML is written as in the text language."""
-    return HELPS.get(help) or IN_YAML.sub(lambda found: f"`{found[1]} {found[2]}`".replace(" `", "`"), help)

@@ -15,6 +15,7 @@ from typing import Final
 from ..diagnostics.model import Diagnostics, Fix, Label
 from ..source import SourceFile, Span
 from ..yaml_front.reader import MAX_NESTING
+from .slips import instead, slip
 from .tokens import Layout, Token, tokens_of
 from .words import STATEMENT_WORDS
 
@@ -24,7 +25,6 @@ SEPARATORS: Final = ("newline", ";")
 CLOSING: Final = {"(": ")", "[": "]", "{": "}"}
 NO_BEGINNING: Final = (":", "=", ",", ")", "]")
 """What follows a word that is a key or an item of a list."""
-SMART_QUOTES: Final = "\u201c\u201d\u2018\u2019"
 
 
 class Mistake(Exception):
@@ -124,6 +124,13 @@ class Cursor:
         end = self.tokens[self.at - 1][3] if self.at else 0
         return self.layout.span(start, max(start, end))
 
+    def text_of(self, span: Span) -> str:
+        """Return what stands at a place, on one line and not too long."""
+        starts = self.layout.starts
+        written = self.text[starts[span.line - 1] + span.column - 1 : starts[span.end_line - 1] + span.end_column - 1]
+        written = " ".join(written.split())
+        return written if len(written) <= 60 else written[:59] + "…"
+
     # Mistakes
 
     def report(
@@ -135,7 +142,7 @@ class Cursor:
     def refuse(self, expected: str, example: str) -> Mistake:
         """Report what stands here, as something else is expected; return what to raise. ``example`` shows what."""
         token = self.tokens[self.at]
-        kind, text, start, _ = token
+        kind, _, start, _ = token
         if kind == "unclosed":
             self.report_unclosed(token)
             self.at += 1
@@ -146,9 +153,12 @@ class Cursor:
         if kind == "end" and self.cut:
             return Mistake()
         message = f"{shown(token)} can't stand here: {expected} is expected"
-        if text and text in SMART_QUOTES:
-            example = "quotes are written `\"` or `'`"
+        fix = None
         span = self.span(token)
+        if (known := slip(self.tokens, self.at, expected)) is not None:
+            example = known
+            cure = instead(self.tokens, self.at, known)
+            fix = None if cure is None else Fix(span, cure)
         if kind == "newline":
             # What is missing would have stood directly after what there is.
             message = f"the line ends too early: {expected} is expected"
@@ -156,7 +166,7 @@ class Cursor:
             span = self.layout.span(before, before)
         elif kind == "end":
             message = f"the file ends too early: {expected} is expected"
-        self.report("WFE0600", message, span, example)
+        self.report("WFE0600", message, span, example, fix=fix)
         return Mistake()
 
     def report_unclosed(self, token: Token) -> None:
@@ -170,9 +180,12 @@ class Cursor:
             help = f"end it with a line that holds {width} backticks"
             self.report("WFE0602", "this raw block is never closed", span, help)
             return
-        quote = text[0]
-        help = f"close it with {quote} on the same line; a text of several lines stands between ```"
-        self.report("WFE0304", "this string is never closed", self.layout.span(start, start + 1), help)
+        if "\n" in text:
+            message, help = "this string has several lines", "a text of several lines stands between ```"
+        else:
+            message = "this string is never closed"
+            help = f"close it with {text[0]} on the same line; a text of several lines stands between ```"
+        self.report("WFE0304", message, self.layout.span(start, start + 1), help)
 
     def close_at_end(self) -> None:
         """Report the block that is still open where the file ends; of several, the likeliest, once."""
@@ -183,9 +196,24 @@ class Cursor:
         self.report_open(opening)
 
     def report_open(self, opening: Token) -> None:
+        """Report a brace or bracket without an end; a sign of another kind in its place is taken for a slip."""
         closing = CLOSING[opening[0]]
         message = f"this `{opening[0]}` is never closed"
-        self.report("WFE0601", message, self.span(opening), f"a `{closing}` is missing")
+        help = f"a `{closing}` is missing"
+        if self.is_closed_by_another(opening):
+            help = f"close it with `{closing}`, not with `{self.kind}`"
+            self.at += 1
+        self.report("WFE0601", message, self.span(opening), help)
+
+    def is_closed_by_another(self, opening: Token) -> bool:
+        """Whether the sign that closes something here can only be meant for ``opening``, of another kind."""
+        if self.kind not in CLOSING.values() or self.kind == CLOSING[opening[0]]:
+            return False
+        line = self.layout.line_of(opening[2])
+        if self.layout.line_of(self.token[2]) != line:
+            return False
+        around = [brace for brace in self.open if brace[2] < opening[2]]
+        return not around or CLOSING[around[-1][0]] != self.kind or self.layout.line_of(around[-1][2]) != line
 
     def recover(self, begin: int) -> None:
         """Go to where the statement that began at token ``begin`` ends."""
@@ -227,6 +255,13 @@ class Cursor:
             at += 1
         return self.tokens[at][0] not in NO_BEGINNING
 
+    def begins_map(self) -> bool:
+        """Whether the brace here is one of a map, ``{}`` or ``{key: …``, and not of a block."""
+        at = self.at + 1
+        while self.tokens[at][0] == "newline":
+            at += 1
+        return self.tokens[at][0] == "}" or self.tokens[min(at + 1, len(self.tokens) - 1)][0] == ":"
+
     def before_line(self) -> None:
         """Go back to the end of the line before, as what stands here begins a statement of its own."""
         while self.at and self.tokens[self.at - 1][0] == "newline" and self.tokens[self.at][0] != "newline":
@@ -234,12 +269,18 @@ class Cursor:
 
     # Blocks
 
-    def block(self, read_item: Callable[[], None], commas: bool = False, foreign: Collection[str] = ()) -> Span:
+    def block(
+        self,
+        read_item: Callable[[], None],
+        commas: bool = False,
+        foreign: Collection[str] = (),
+        example: str = "what belongs to it stands in braces: { … }",
+    ) -> Span:
         """Read what stands in braces, an item at a time; return its place.
 
         ``foreign`` are words that no item can begin with: where one begins a line, the block was never closed.
         """
-        opening = self.expect("{", "`{`", "what belongs to it stands in braces: { … }")
+        opening = self.expect("{", "`{`", example)
         self.enter(opening)
         tokens = self.tokens
         while True:
@@ -254,19 +295,24 @@ class Cursor:
                 self.open.pop()
                 break
             if foreign and kind == "word" and tokens[self.at][1] in foreign and self.begins_statement():
-                self.report_open(opening)
+                # An inner block may have been closed by the brace that was meant for this one.
+                self.report_open(next((inner for inner in self.suspects if inner[2] > opening[2]), opening))
                 self.open.pop()
                 self.before_line()
                 break
             begin = self.at
             try:
                 read_item()
-                kind = tokens[self.at][0]
-                if kind not in ("newline", ";", "}", "end") and not (commas and kind == ","):
-                    raise self.refuse("the end of the statement", "statements end with their line, or with `;`")
+                self.end_statement(commas)
             except Mistake:
                 self.recover(begin)
         return self.span_from(opening[2])
+
+    def end_statement(self, commas: bool = False) -> None:
+        """Raise Mistake, and report it, where a statement doesn't end here."""
+        kind = self.tokens[self.at][0]
+        if kind not in ("newline", ";", "}", "end") and not (commas and kind == ","):
+            raise self.refuse("the end of the statement", "statements end with their line, or with `;`")
 
     def enter(self, opening: Token) -> None:
         """Note an opened brace. Raises Mistake where too many are open."""
@@ -298,5 +344,7 @@ def shown(token: Token) -> str:
         return "a string"
     if kind == "raw":
         return "a raw block"
+    if text == "`":
+        return "a backtick"
     text = text if len(text) <= 40 else text[:39] + "…"
     return f"`{text}`" if text.isprintable() else f"the character U+{ord(text[0]):04X}"

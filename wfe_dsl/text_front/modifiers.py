@@ -13,7 +13,18 @@ from ..suggest import did_you_mean
 from ..yaml_front.tree import Entry, Listing, Mapping, Node, Scalar
 from .cursor import Cursor
 from .tokens import Token
-from .values import Entries, add_entry, expression, expression_map, literal, map_block, name, text, type_text
+from .values import (
+    Entries,
+    add_entry,
+    expression,
+    expression_map,
+    literal,
+    literal_of,
+    map_block,
+    name,
+    text,
+    type_text,
+)
 from .words import HOOK_WORDS, MODIFIERS
 
 __all__ = ["StepsReader", "modifiers", "read_key"]
@@ -80,7 +91,7 @@ def read_key(cursor: Cursor, token: Token, entries: Entries, read_steps: StepsRe
     elif word in ("ensure", "compensate"):
         _steps(cursor, entries, word, token, read_steps)
     else:
-        add_entry(cursor, entries, word, span, literal(cursor, f"a value for `{word}`"))
+        add_entry(cursor, entries, word, span, literal_of(cursor, word))
 
 
 def _steps(cursor: Cursor, entries: Entries, key: str, token: Token, read_steps: StepsReader) -> None:
@@ -111,7 +122,7 @@ def _retry(cursor: Cursor) -> Node:
     if cursor.kind == "{":
         return map_block(cursor)
     start = cursor.token[2]
-    attempts = literal(cursor, "how many attempts there are in all")
+    attempts = literal(cursor, "how many attempts there are in all", "as in retry 3 every 5s")
     entries: Entries = {}
     while cursor.word in RETRY_WORDS:
         if cursor.word == "on" and cursor.next_kind() != "[":
@@ -122,7 +133,7 @@ def _retry(cursor: Cursor) -> Node:
         if key == "jitter" and cursor.kind not in ("number", "variable", "-"):
             found = _flag(cursor, token)
         else:
-            found = literal(cursor, f"a value for `{token[1]}`")
+            found = literal_of(cursor, token[1])
         add_entry(cursor, entries, key, cursor.span(token), found)
     if not entries:
         return attempts
@@ -137,6 +148,8 @@ def _outputs(cursor: Cursor) -> Listing:
     def item() -> None:
         found = name(cursor, "the name of an output", "as in outputs { image: string }")
         entries: Entries = {"name": Entry("name", found.span, found)}
+        if cursor.kind == "=":
+            raise cursor.refuse("`:` with a type", "as in outputs { image: string }")
         if cursor.take_if(":"):
             given = type_text(cursor)
             entries["type"] = Entry("type", given.span, given)
@@ -145,5 +158,5 @@ def _outputs(cursor: Cursor) -> Listing:
             entries["path"] = Entry("path", cursor.span(token), path)
         items.append(Mapping(cursor.layout.span(found.begin, cursor.tokens[cursor.at - 1][3]), entries))
 
-    cursor.block(item, commas=True)
+    cursor.block(item, commas=True, example="as in outputs { image: string }")
     return Listing(cursor.span_from(start), items)

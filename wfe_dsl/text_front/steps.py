@@ -7,12 +7,15 @@ all notations share. ``step NAME = …`` gives any step its name.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from ..suggest import nearest
+from ..yaml_front.step_keys import HOOKS
 from ..yaml_front.tree import Broken, Entry, Listing, Mapping, Node, Scalar
 from .cursor import Cursor, Mistake
 from .modifiers import modifiers, read_key
+from .slips import OTHER_WORDS
 from .tokens import Token
 from .values import (
     CONTINUING_SIGNS,
@@ -22,6 +25,7 @@ from .values import (
     expression,
     expression_map,
     literal,
+    literal_of,
     map_block,
     name,
     plain,
@@ -29,7 +33,7 @@ from .values import (
     text,
     value,
 )
-from .words import BLOCK_KEYS, MODIFIERS, RESERVED, SHORTHANDS, STEP_WORDS, WORKFLOW_WORDS, outside_tasks
+from .words import BLOCK_KEYS, HOOK_WORDS, MODIFIERS, RESERVED, SHORTHANDS, STEP_WORDS, WORKFLOW_WORDS, outside_tasks
 
 AFTER_RETURN: Final = frozenset(MODIFIERS).difference(("inputs", "outputs"))
 """The other two would be the beginnings of an expression."""
@@ -37,6 +41,10 @@ AFTER_RETURN: Final = frozenset(MODIFIERS).difference(("inputs", "outputs"))
 __all__ = ["read_step", "read_steps"]
 
 STEP_EXAMPLE: Final = 'as in step build = shell "make"'
+TAKING_STEPS: Final = frozenset(
+    ("sequence", "parallel", "race", "saga", "repeat", "else", "ensure", "compensate", "on_timeout", *HOOK_WORDS)
+)
+"""Words that steps in braces stand directly after."""
 ARGUMENTS_EXAMPLE: Final = "as in call deploy (region: inputs.region)"
 RETURN_EXAMPLE: Final = "as in return { image: steps.build.output.image }"
 CASE_EXAMPLE: Final = 'as in case "live" { step ship = shell "make ship" }'
@@ -49,10 +57,16 @@ def read_steps(cursor: Cursor) -> Listing:
     broken_before = cursor.broken
 
     def item() -> None:
-        items.append(read_step(cursor))
+        step = read_step(cursor)
+        cursor.end_statement()
+        items.append(step)
 
     cursor.broken = False
-    cursor.block(item)
+    before = cursor.tokens[cursor.at - 1]
+    if before[0] == "word" and before[1] in TAKING_STEPS:
+        cursor.block(item, example=f'as in {before[1]} {{ step tell = shell "make tell" }}')
+    else:
+        cursor.block(item)
     if cursor.broken and not items:
         items.append(Broken(cursor.span_from(start)))
     cursor.broken = cursor.broken or broken_before
@@ -73,6 +87,8 @@ def read_step(cursor: Cursor) -> Node:
 
 
 def _refuse_statement(cursor: Cursor, word: str) -> Mistake:
+    if word in OTHER_WORDS:
+        return cursor.refuse("a step", f"it is written {OTHER_WORDS[word]}")
     guess = nearest(word, STEP_WORDS) if word else None
     if guess is not None:
         return cursor.refuse("a step", f"did you mean `{guess}`?")
@@ -94,7 +110,7 @@ def _option(cursor: Cursor, entries: Entries, *words: str) -> bool:
     token = cursor.take_word(*words)
     if token is None:
         return False
-    _put(cursor, entries, token[1], token, literal(cursor, f"a value for `{token[1]}`"))
+    _put(cursor, entries, token[1], token, literal_of(cursor, token[1]))
     return True
 
 
@@ -121,6 +137,11 @@ def _body(cursor: Cursor, entries: Entries, key: str) -> None:
 
 def _step(cursor: Cursor, token: Token, entries: Entries) -> None:
     found = name(cursor, "the name of a step", STEP_EXAMPLE)
+    if cursor.kind == "word" and cursor.next_kind() == "=":
+        more = cursor.take()
+        message = f"the name `{cursor.text[found.begin : more[3]]}` has a blank, which a name can't have"
+        help = f"a name is made of letters, digits, `_` and `-`, as in `{found.text}-{more[1]}`"
+        cursor.report("WFE0113", message, cursor.span_from(found.begin), help)
     entries["name"] = Entry("name", found.span, found)
     cursor.expect("=", "`=`", STEP_EXAMPLE)
     following = cursor.token
@@ -129,7 +150,7 @@ def _step(cursor: Cursor, token: Token, entries: Entries) -> None:
         cursor.at += 1
         READERS[word](cursor, following, entries)
         return
-    if word == "" and cursor.kind != "string":
+    if word == "" and (cursor.kind != "string" or cursor.next_kind() not in ("string", "raw", "{")):
         raise cursor.refuse("the type of the step", STEP_EXAMPLE)
     if word in RESERVED and word != "workflow":
         raise cursor.refuse("the type of the step", STEP_EXAMPLE)
@@ -175,6 +196,8 @@ def _task_item(cursor: Cursor, entries: Entries, config: Entries, type: str) -> 
         key = string(cursor, cursor.take())
         add_entry(cursor, config, key.text, key.span, value(cursor))
         return
+    if word in OTHER_WORDS and word in HOOKS:
+        raise cursor.refuse("a key", f"it is written {OTHER_WORDS[word]}")
     if kind not in ("word", "number"):
         raise cursor.refuse("a key", 'as in run "make", timeout 5m or env { NAME "value" }')
     if kind == "word" and word in outside_tasks(type) and cursor.next_kind() not in (":", "="):
@@ -202,6 +225,8 @@ def _call(cursor: Cursor, token: Token, entries: Entries) -> None:
     entries["type"] = Entry("type", kind.span, kind)
     config: Entries = {"workflow": Entry("workflow", workflow.span, workflow)}
     _option(cursor, config, "version")
+    if cursor.kind in ("string", "raw", "number"):
+        raise cursor.refuse("`(` with the inputs", ARGUMENTS_EXAMPLE)
     if cursor.kind == "(":
         opening = cursor.token
         arguments = expression_map(cursor, "(", ARGUMENTS_EXAMPLE)
@@ -236,8 +261,15 @@ def _parallel(cursor: Cursor, token: Token, entries: Entries) -> None:
     modifiers(cursor, entries, read_steps)
 
 
+def _condition(cursor: Cursor, example: str) -> Node:
+    """Return the expression between the first word of a block and its brace, which may be all that there is."""
+    if cursor.kind == "{" and not cursor.begins_map():
+        raise cursor.refuse("an expression", f"as in {example}")
+    return expression(cursor)
+
+
 def _if(cursor: Cursor, token: Token, entries: Entries) -> None:
-    _put(cursor, entries, "if", token, expression(cursor))
+    _put(cursor, entries, "if", token, _condition(cursor, "if inputs.live { … }"))
     modifiers(cursor, entries, read_steps)
     _body(cursor, entries, "then")
     inner = entries
@@ -248,7 +280,7 @@ def _if(cursor: Cursor, token: Token, entries: Entries) -> None:
             inner["else"] = Entry("else", cursor.span(word), read_steps(cursor))
             break
         branch: Entries = {}
-        _put(cursor, branch, "if", following, expression(cursor))
+        _put(cursor, branch, "if", following, _condition(cursor, "else if inputs.live { … }"))
         _body(cursor, branch, "then")
         step = Mapping(cursor.span_from(following[2]), branch)
         inner["else"] = Entry("else", cursor.span(word), Listing(step.span, [step]))
@@ -257,7 +289,7 @@ def _if(cursor: Cursor, token: Token, entries: Entries) -> None:
 
 
 def _switch(cursor: Cursor, token: Token, entries: Entries) -> None:
-    _put(cursor, entries, "switch", token, expression(cursor))
+    _put(cursor, entries, "switch", token, _condition(cursor, "switch inputs.env { … }"))
     modifiers(cursor, entries, read_steps)
     cases: Entries = {}
     opening = cursor.token
@@ -269,7 +301,9 @@ def _switch(cursor: Cursor, token: Token, entries: Entries) -> None:
             return
         if cursor.take_word("case") is None:
             raise cursor.refuse("`case` or `default`", CASE_EXAMPLE)
-        found = literal(cursor, "the value of the case")
+        found = literal(cursor, "the value of the case", CASE_EXAMPLE)
+        if cursor.kind == ",":
+            raise cursor.refuse("`{`", f"each value has a case of its own, {CASE_EXAMPLE}")
         steps = read_steps(cursor)
         if isinstance(found, Scalar):
             add_entry(cursor, cases, found.text, found.span, steps, quoted=isinstance(found.value, str))
@@ -288,7 +322,7 @@ def _switch(cursor: Cursor, token: Token, entries: Entries) -> None:
 
 
 def _while(cursor: Cursor, token: Token, entries: Entries) -> None:
-    _put(cursor, entries, "while", token, expression(cursor))
+    _put(cursor, entries, "while", token, _condition(cursor, "while vars.count < 3 { … }"))
     _header(cursor, entries, entries, "max_iterations")
     _body(cursor, entries, "do")
     modifiers(cursor, entries, read_steps)
@@ -371,7 +405,7 @@ def _keywords(cursor: Cursor, entries: Entries, inner: Entries, read: dict[str, 
 def _event(cursor: Cursor, inner: Entries, example: str) -> None:
     token = cursor.take_word("event")
     if token is None:
-        raise cursor.refuse("`event` and its name", example)
+        raise cursor.refuse("`event` with its name", example)
     found = text(cursor, "the name of the event", example)
     _put(cursor, inner, "event", token, found)
 
@@ -382,7 +416,7 @@ def _wait(cursor: Cursor, token: Token, entries: Entries) -> None:
     words: dict[str, Callable[[Cursor], Node]] = {
         "key": embedded,
         "since": _since,
-        "timeout": literal,
+        "timeout": partial(literal_of, word="timeout"),
         "on_timeout": read_steps,
     }
     _keywords(cursor, entries, inner, words)
@@ -413,12 +447,11 @@ def _data(cursor: Cursor) -> Node:
 def _approve(cursor: Cursor, token: Token, entries: Entries) -> None:
     title = cursor.token
     inner: Entries = {}
+    if title[1] in ("options", "reject", "assignees") and cursor.next_kind() == "[":
+        raise cursor.refuse("the question", 'as in approve "Ship it?" options ["yes", "no"]')
     _put(cursor, inner, "title", title, embedded(cursor))
     words: dict[str, Callable[[Cursor], Node]] = {
-        "options": literal,
-        "reject": literal,
-        "assignees": literal,
-        "timeout": literal,
+        **{word: partial(literal_of, word=word) for word in ("options", "reject", "assignees", "timeout")},
         "on_timeout": read_steps,
     }
     _keywords(cursor, entries, inner, words)
@@ -434,7 +467,7 @@ def _let(cursor: Cursor, token: Token, entries: Entries) -> None:
     start = cursor.token[2]
     while True:
         variable = name(cursor, "the name of a variable", example)
-        cursor.expect("=", "`=` and a value", example)
+        cursor.expect("=", "`=` with a value", example)
         add_entry(cursor, values, variable.text, variable.span, expression(cursor))
         if not cursor.take_if(","):
             break
@@ -468,7 +501,7 @@ def _sleep(cursor: Cursor, token: Token, entries: Entries) -> None:
     if cursor.take_word("until") is not None:
         _put(cursor, entries, "sleep_until", token, expression(cursor))
     else:
-        _put(cursor, entries, "sleep", token, literal(cursor, "a duration such as 30s"))
+        _put(cursor, entries, "sleep", token, literal_of(cursor, "sleep"))
     modifiers(cursor, entries, read_steps)
 
 

@@ -2,8 +2,8 @@
 
 Every character belongs to a token, a blank or a comment, so the text can be put together again. The kinds
 are ``word``, ``number`` (durations and sizes too), ``string``, ``raw``, ``member`` (``.name``), ``newline``,
-``variable`` (``((name))``), ``end``, ``unclosed`` (a string or raw block without an end), ``other``, and each
-sign by itself. It knows nothing of statements.
+``variable`` (``((name))``), ``end``, ``unclosed`` (a string or raw block without an end, or a string of several
+lines), ``other``, and each sign by itself. It knows nothing of statements.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ _KINDS: Final = r"""(?P<newline>\r\n|[\n\r\x85\u2028\u2029])
       | (?P<string>"(?:[^"\\\n\r\x85\u2028\u2029]|\\[^\n\r])*"|'(?:[^'\\\n\r\x85\u2028\u2029]|\\[^\n\r])*')
       | (?P<raw>(?P<fence>`{3,})(?!`)(?s:.*?)(?<!`)(?P=fence)(?!`))
       | (?P<sign>=>|==|!=|<=|>=|&&|\|\||\?\?|[-+*/%<>!?:()\[\]{},=;.])
-      | (?P<unclosed>"[^\n\r\x85\u2028\u2029]*|'[^\n\r\x85\u2028\u2029]*|`{3,}(?s:.*))
+      | (?P<lines>"(?:[^"\\\n]|\\.)*(?:\n(?:[^"\\\n]|\\.)*){1,40}"(?=[ \t)\]},;]*(?:[\r\n]|$))
+          |'(?:[^'\\\n]|\\.)*(?:\n(?:[^'\\\n]|\\.)*){1,40}'(?=[ \t)\]},;]*(?:[\r\n]|$)))
+      | (?P<unclosed>["'][^\n\r\x85\u2028\u2029]*?(?=[ \t]*\{[ \t]*(?:[\n\r\x85\u2028\u2029]|$))
+          |["'][^\n\r\x85\u2028\u2029]*|`{3,}(?s:.*))
       | (?P<other>(?s:.))"""
 _TOKEN: Final = re.compile(rf"(?:{_BLANK})*(?:{_KINDS} | (?P<end>\Z))", re.VERBOSE)
 _TOKEN_OR_BLANK: Final = re.compile(rf"(?P<blank>{_BLANK}) | {_KINDS}", re.VERBOSE)
@@ -49,7 +52,11 @@ def tokens_of(text: str) -> list[Token]:
             kind = "raw"
         start, end = found.span(kind)
         word = text[start:end]
-        add((word if kind == "sign" else kind, word, start, end))
+        if kind == "sign":
+            kind = word
+        elif kind == "lines":
+            kind = "unclosed"
+        add((kind, word, start, end))
         if kind == "end":
             break  # what blanks stand before is the end too
     return tokens

@@ -28,6 +28,7 @@ __all__ = [
     "expression",
     "expression_map",
     "literal",
+    "literal_of",
     "map_block",
     "name",
     "plain",
@@ -49,6 +50,29 @@ INSIDE: Final = frozenset((*OPERATORS, ",", ":", "=>", "!", "(", "[", "{"))
 VALUE_EXAMPLE: Final = (
     'a value is written like "text", 42, true, [1, 2], { key "value" }; an expression stands after `=`'
 )
+EXAMPLES: Final = {
+    "version": "call deploy version 2",
+    "limit": "parallel limit 4 { … }",
+    "fail_fast": "parallel fail_fast cancel { … }",
+    "max_iterations": "while vars.again max_iterations 10 { … }",
+    "timeout": "timeout 5m",
+    "total_timeout": "total_timeout 1h",
+    "error_behavior": "error_behavior suspend",
+    "on_crash": "on_crash fail",
+    "retry": "retry 3 every 5s",
+    "every": "retry 3 every 5s",
+    "interval": "retry 3 interval 5s",
+    "backoff": "retry 3 every 5s backoff 2",
+    "max_interval": "retry 9 every 5s backoff 2 max_interval 1m",
+    "jitter": "retry 3 every 5s jitter 0.1",
+    "max_elapsed": "retry 9 every 5s max_elapsed 10m",
+    "on": 'retry 3 on ["timeout", 75]',
+    "sleep": "sleep 30s",
+    "options": 'approve "Ship it?" options ["yes", "later"]',
+    "reject": 'approve "Ship it?" options ["yes", "later"] reject ["later"]',
+    "assignees": 'approve "Ship it?" assignees ["ops"]',
+}
+"""Words whose value is written out and never computed."""
 EXPRESSION_EXAMPLE: Final = "as in inputs.region, steps.build.output.image, 'text', 42 or len(x)"
 
 
@@ -65,17 +89,35 @@ def name(cursor: Cursor, what: str, example: str) -> Scalar:
         return plain(cursor, cursor.take())
     if kind == "word" and written in RESERVED:
         message = f"`{written}` is a word of the language and no name"
+        if written in OPERATOR_WORDS:
+            cursor.report("WFE0603", message, cursor.span(token), f"{what} stands before it, {example}")
+            raise Mistake  # the name is missing, more likely
         fix = Fix(cursor.span(token), f'"{written}"')
         help = f'choose another one, or put it in quotes: "{written}"'
         cursor.report("WFE0603", message, cursor.span(token), help, fix=fix)
-        if written in OPERATOR_WORDS:
-            raise Mistake  # the name is missing, more likely
         cursor.at += 1
         return plain(cursor, token)
     if (kind == "word" or kind == "number") and NAME.fullmatch(written):
         cursor.at += 1
-        return plain(cursor, token)
+        return _whole_name(cursor, token)
     raise cursor.refuse(what, example)
+
+
+def _whole_name(cursor: Cursor, token: Token) -> Scalar:
+    """Return the name that begins with a token; parts after dots are reported, and no part of it."""
+    begin_at, end = cursor.at, token[3]
+    while cursor.kind == "member" and cursor.token[2] == end:
+        end = cursor.take()[3]
+    if end > token[3] and cursor.kind not in ("=", ":", "(") and cursor.word not in ("in", "version"):
+        cursor.at = begin_at  # something else than a name with dots is meant
+    elif end > token[3]:
+        span = cursor.layout.span(token[2], end)
+        written = cursor.text[token[2] : end]
+        message = f"the name `{written}` has a letter that a name can't have"
+        proposal = written.removeprefix("vars.").replace(".", "-")
+        help = f"a name is made of letters, digits, `_` and `-`, as in `{proposal}`"
+        cursor.report("WFE0113", message, span, help)
+    return plain(cursor, token)
 
 
 def plain(cursor: Cursor, token: Token) -> Scalar:
@@ -114,8 +156,16 @@ def text(cursor: Cursor, what: str, example: str) -> Scalar:
     raise cursor.refuse(what, example)
 
 
-def literal(cursor: Cursor, what: str = "a value") -> Node:
-    """Return a value that is written out: a text, a number, a word, a list, a map or a load-time variable."""
+def literal_of(cursor: Cursor, word: str) -> Node:
+    """Return the value of one of the words of ``EXAMPLES``, which has been taken."""
+    return literal(cursor, f"a value for `{word}`", f"as in {EXAMPLES[word]}")
+
+
+def literal(cursor: Cursor, what: str = "a value", example: str = VALUE_EXAMPLE) -> Node:
+    """Return a value that is written out: a text, a number, a word, a list, a map or a load-time variable.
+
+    ``example``: how; it is another one where no expression may stand instead.
+    """
     token = cursor.token
     kind, written, start, end = token
     if kind == "string" or kind == "raw":
@@ -127,7 +177,7 @@ def literal(cursor: Cursor, what: str = "a value") -> Node:
     if kind == "word":
         cursor.at += 1
         if cursor.kind in ("member", "(") and cursor.token[2] == end:
-            return _refuse_expression(cursor, token)
+            return _refuse_expression(cursor, example)
         return _number(cursor, written, start, end)
     if kind == "[":
         return _list(cursor)
@@ -144,7 +194,7 @@ def literal(cursor: Cursor, what: str = "a value") -> Node:
         cursor.at += 1
         cursor.report_unclosed(token)
         return Broken(cursor.span(token))
-    raise cursor.refuse(what, VALUE_EXAMPLE)
+    raise cursor.refuse(what, example)
 
 
 def _number(cursor: Cursor, written: str, start: int, end: int) -> Node:
@@ -156,15 +206,22 @@ def _number(cursor: Cursor, written: str, start: int, end: int) -> Node:
         return Broken(span)
 
 
-def _refuse_expression(cursor: Cursor, token: Token) -> Node:
+def _refuse_expression(cursor: Cursor, example: str) -> Node:
     """Report an expression where only literals stand; what it looks like is passed over."""
     cursor.at -= 1
     before = cursor.tokens[cursor.at - 1]
-    found = expression(cursor)
-    message = "an expression stands after `=`"
-    help = f"write `{before[1]} = {token[1]}…`; in a list or a text it stands in ${{{{ }}}}"
-    cursor.report("WFE0604", message, found.span, help)
-    return Broken(found.span)
+    span = expression(cursor).span
+    if example != VALUE_EXAMPLE:
+        message = "an expression can't stand here: the value is known before the run starts"
+        cursor.report("WFE0631", message, span, example)
+        return Broken(span)
+    written = cursor.text_of(span)
+    if before[0] in ("word", "string"):
+        help = f"write `{before[1]} = {written}`"
+    else:
+        help = f'in a list it stands in a text: "${{{{ {written} }}}}"'
+    cursor.report("WFE0604", "an expression stands after `=`", span, help)
+    return Broken(span)
 
 
 def _list(cursor: Cursor) -> Node:
@@ -231,7 +288,7 @@ def expression_map(cursor: Cursor, opening: str, example: str) -> Mapping:
     def entry() -> None:
         key = _key(cursor)
         if not cursor.take_if(":"):
-            cursor.expect("=", f"`:` and a value for `{key.text}`", example)
+            cursor.expect("=", f"`:` with a value for `{key.text}`", example)
         add_entry(cursor, entries, key.text, key.span, expression(cursor, enclosed=opening == "("))
 
     if opening == "{":
@@ -352,9 +409,11 @@ def expression(cursor: Cursor, embed: bool = False, enclosed: bool = False) -> N
                 pieces.append((token[2], tokens[at + 1][3]))
                 at += 1
             wanted = False
+        elif kind == "other" and wanted and token[1] == "$" and _opens_embedded(tokens, at):
+            pass  # the reader of expressions says what is to be said of it
         elif kind in CLOSING:
-            if kind == "{" and not wanted and not brackets:
-                break
+            if kind == "{" and not wanted:
+                break  # the block that comes after the expression
             brackets.append(token)
             wanted = True
         elif kind in (")", "]", "}"):
@@ -380,7 +439,7 @@ def expression(cursor: Cursor, embed: bool = False, enclosed: bool = False) -> N
             wanted = True
         else:
             # No part of an expression; the reader of expressions says so.
-            wanted = False
+            wanted = kind == "other" and token[1] in ("&", "|", "^")
         at += 1
     cursor.at = at
     while at > begin_at and tokens[at - 1][0] == "newline":
@@ -392,7 +451,8 @@ def expression(cursor: Cursor, embed: bool = False, enclosed: bool = False) -> N
         # The reader of expressions would say so too, but not at the bracket if what follows made no sense.
         cursor.cut = cursor.cut or tokens[cursor.at][0] == "end"
         cursor.report_open(brackets[-1])
-        cursor.before_line()
+        if cursor.begins_statement():
+            cursor.before_line()
         broken = True
     if broken:
         return Broken(cursor.layout.span(begin, end))
@@ -400,6 +460,12 @@ def expression(cursor: Cursor, embed: bool = False, enclosed: bool = False) -> N
     if "#" in written:
         written = _without_comments(cursor, begin_at, at)
     return expression_scalar(cursor.layout, written, begin, end, tuple(pieces), embed)
+
+
+def _opens_embedded(tokens: list[Token], at: int) -> bool:
+    """Whether a ``$`` is the beginning of ``${{``."""
+    start = tokens[at][2]
+    return [token[0] for token in tokens[at + 1 : at + 3]] == ["{", "{"] and tokens[at + 2][2] == start + 2
 
 
 def _without_comments(cursor: Cursor, begin_at: int, end_at: int) -> str:
@@ -431,6 +497,8 @@ def type_text(cursor: Cursor) -> Node:
         kind, written, _, _ = tokens[cursor.at]
         if kind in ("end", ";", "string", "raw", "=", "unclosed") or (kind == "newline" and depth <= 0):
             break
+        if kind == "word" and cursor.begins_statement() and cursor.at > begin_at:
+            break  # the type was never closed
         if depth <= 0 and (kind in (",", "}", ")", "{") and cursor.at > begin_at):
             break
         if depth <= 0 and kind == "word" and cursor.at > begin_at:
@@ -444,6 +512,7 @@ def type_text(cursor: Cursor) -> Node:
         cursor.at += 1
     if cursor.at == begin_at:
         raise cursor.refuse("a type", "as in string, integer?, list<string> or {host: string, port: integer}")
+    cursor.before_line()
     begin, end = tokens[begin_at][2], tokens[cursor.at - 1][3]
     written = cursor.text[begin:end]
     if "#" in written:

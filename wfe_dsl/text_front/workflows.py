@@ -17,10 +17,11 @@ from ..suggest import nearest
 from ..yaml_front.tree import Broken, Entry, Listing, Mapping, Node
 from .cursor import Cursor, Mistake
 from .modifiers import read_key
+from .slips import OTHER_WORDS
 from .steps import STEP_EXAMPLE, read_step, read_steps
 from .tokens import Token
 from .values import Entries, add_entry, literal, name, string, text, type_text, value
-from .words import STEP_WORDS, WORKFLOW_WORDS
+from .words import MODIFIERS, STEP_WORDS, WORKFLOW_WORDS
 
 __all__ = ["ReadText", "read_text"]
 
@@ -56,6 +57,10 @@ def read_text(source: SourceFile, diagnostics: Diagnostics) -> ReadText | None:
         span = cursor.layout.span(0, 0)
         diagnostics.add("WFE0012", "the file is empty", span, f"begin with a workflow, {HEADER_EXAMPLE}")
         return None
+    if cursor.word in ("workflow", "workflows", "include") and cursor.next_kind() == ":":
+        help = "name it with .yaml at its end; `wfec convert` makes a file of the text language of it"
+        diagnostics.add("WFE0630", "this is YAML in a file of the text language", cursor.span(cursor.token), help)
+        return None
     found = ReadText(cursor.layout.span(0, len(source.text)), [], [], frozenset())
     while True:
         cursor.skip_separators()
@@ -64,7 +69,7 @@ def read_text(source: SourceFile, diagnostics: Diagnostics) -> ReadText | None:
         begin = cursor.at
         try:
             _read_top(cursor, found)
-            if cursor.kind not in ("newline", ";", "end"):
+            if cursor.kind not in ("newline", ";", "end") and not cursor.begins_statement():
                 if cursor.kind == "}":
                     _refuse_brace(cursor)
                 raise cursor.refuse(
@@ -116,16 +121,20 @@ def _skip_to_workflow(cursor: Cursor) -> None:
 
 def _workflow(cursor: Cursor, token: Token) -> Node:
     entries: Entries = {}
+    if cursor.word == "version" and cursor.next_kind() == "number":
+        raise cursor.refuse("the id of the workflow", HEADER_EXAMPLE)
     id = name(cursor, "the id of the workflow", HEADER_EXAMPLE)
     entries["id"] = Entry("id", id.span, id)
     if (word := cursor.take_word("version")) is not None:
-        entries["version"] = Entry("version", cursor.span(word), literal(cursor, "a version"))
+        entries["version"] = Entry("version", cursor.span(word), literal(cursor, "a version", HEADER_EXAMPLE))
     if cursor.kind in ("string", "raw"):
         title = string(cursor, cursor.take())
         entries["name"] = Entry("name", title.span, title)
     if cursor.kind != "{":
         given = "version" in entries
-        raise cursor.refuse("`{`" if given else "`version` and a number, or `{`", HEADER_EXAMPLE)
+        if not given and "name" in entries and cursor.word == "version":
+            raise cursor.refuse("`{`", f"the version stands before the title, {HEADER_EXAMPLE}")
+        raise cursor.refuse("`{`" if given else "`version` with a number", HEADER_EXAMPLE)
     head = cursor.span_from(token[2])
     steps: list[Node] = []
     broken, cursor.broken = cursor.broken, False
@@ -141,7 +150,9 @@ def _item(cursor: Cursor, entries: Entries, steps: list[Node]) -> None:
     token = cursor.token
     word = token[1] if token[0] == "word" else ""
     if word in STEP_WORDS:
-        steps.append(read_step(cursor))
+        step = read_step(cursor)
+        cursor.end_statement()
+        steps.append(step)
     elif word == "input" or word == "output":
         cursor.at += 1
         if cursor.kind == "{":
@@ -170,10 +181,17 @@ def _item(cursor: Cursor, entries: Entries, steps: list[Node]) -> None:
 def _refuse_item(cursor: Cursor, entries: Entries, token: Token) -> None:
     word = token[1] if token[0] == "word" else ""
     guess = nearest(word, (*WORKFLOW_WORDS, *STEP_WORDS)) if word else None
-    if word.startswith("_"):
+    if word in OTHER_WORDS:
+        help = f"it is written {OTHER_WORDS[word]}"
+        guess = None
+    elif word.startswith("_"):
         help = "a place for what nothing reads is not needed here; remove it"
     elif guess is not None:
         help = f"did you mean `{guess}`?"
+    elif word in MODIFIERS:
+        help = f"`{word}` is said of a step, after it: step build = shell {{ … }} {word} …"
+        if word in ("retry", "error_behavior"):
+            help += f"; for all tasks in defaults {{ {word} … }}"
     elif word and cursor.next_kind() in ("=", "string", "{"):
         help = f'a step begins with a word such as `step`: step {word} = shell "make"'
     else:
@@ -193,14 +211,15 @@ def _declaration(cursor: Cursor, entries: Entries, word: str) -> None:
         declared = entries[key] = Entry(key, found.span, Mapping(found.span, {}))
     assert isinstance(declared.value, Mapping)
     names = declared.value.entries
-    cursor.expect(":", "`:` and a type", DECLARATION_EXAMPLE)
+    cursor.expect(":", "`:` with a type", DECLARATION_EXAMPLE)
     given = type_text(cursor)
     inner: Entries = {"type": Entry("type", given.span, given)}
     if (token := cursor.token)[0] == "=":
         cursor.at += 1
-        inner["default"] = Entry("default", cursor.span(token), literal(cursor, "a default"))
+        inner["default"] = Entry("default", cursor.span(token), literal(cursor, "a default", DECLARATION_EXAMPLE))
     if (begin := cursor.take_word("in")) is not None:
-        inner["enum"] = Entry("enum", cursor.span(begin), literal(cursor, "a list of the values that are allowed"))
+        allowed = literal(cursor, "a list of the values that are allowed", DECLARATION_EXAMPLE)
+        inner["enum"] = Entry("enum", cursor.span(begin), allowed)
     if cursor.kind in ("string", "raw"):
         description = string(cursor, cursor.take())
         inner["description"] = Entry("description", description.span, description)

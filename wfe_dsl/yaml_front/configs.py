@@ -48,7 +48,7 @@ def build_config(context: Context, name: str, node: Node | None, step: Span) -> 
     if node is None or (isinstance(node, Scalar) and node.value is None):
         if step_type.has_required:
             subject = f"{_article(name)} `{name}` step"
-            help = f"{subject} says what to do under `config:`"
+            help = "say what to do under `config:`"
             context.report("WFE0102", f"{subject} needs `config`", step, help)
         return Config(nodes.MapExpression(span=step, entries=()))
     mapping = context.as_map(node, "`config`")

@@ -35,6 +35,7 @@ Read = Callable[[str], bytes]
 KEYS: Final = ("workflow", "workflows", "include")
 SOURCE_CODES: Final = {"size": "WFE0005", "encoding": "WFE0002", "control": "WFE0003"}
 TEXT_SUFFIX: Final = ".wfe"
+PYTHON_SUFFIX: Final = ".py"
 MAX_INCLUDES: Final = 1000
 MAX_INCLUDE_DEPTH: Final = 64
 
@@ -247,6 +248,10 @@ class Loader:
                 loaded.included.append(included)
 
     def _included(self, written: str, item: Node, source: SourceFile) -> Loaded | None:
+        if os.path.splitext(written)[1].lower() == PYTHON_SUFFIX:
+            help = "include what `wfec convert` makes of it, or let the Python file start the workflows of both"
+            self.diagnostics.add("WFE0660", "a file of Python can't be included", item.span, help)
+            return None
         path = files.real_path(os.path.join(os.path.dirname(source.path), written))
         name = os.path.normpath(os.path.join(os.path.dirname(source.name), written))
         opened = [os.path.realpath(file.path) for file in self.open]

@@ -351,7 +351,12 @@ def _options(context: Context, mapping: Mapping, key: str, default: tuple[str, .
         return default
     names = [context.string(item, f"an item of `{key}`") for item in listing.items]
     if key == "options" and not names:
-        context.report("WFE0116", "`options` is empty, so no answer would be allowed", listing.span, "list them")
+        context.report(
+            "WFE0116",
+            "`options` is empty, so no answer would be allowed",
+            listing.span,
+            "as in `options: [yes, later]`",
+        )
     return tuple(dict.fromkeys(name for name in names if name))
 
 

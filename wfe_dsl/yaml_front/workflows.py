@@ -186,7 +186,7 @@ def _any_declaration(entry: Entry) -> nodes.InputDeclaration:
 def _enum(context: Context, node: Node | None) -> tuple[Any, ...]:
     if node is None:
         return ()
-    listing = context.as_list(node, "`enum`", "the values that are allowed")
+    listing = context.as_list(node, "`enum`", "the values that are allowed, as in `enum: [test, live]`")
     if listing is None:
         return ()
     if not listing.items:

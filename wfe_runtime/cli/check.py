@@ -1,6 +1,7 @@
-"""Find the mistakes in workflow files. Reads only: nothing is written, run or fetched.
+"""Find the mistakes in workflow files. Reads only: no step is run, and nothing is written or fetched.
 
-Of a folder every .yaml and .yml file below it is checked, hidden folders apart.
+Of a folder every .yaml, .yml and .wfe file below it is checked, hidden folders apart. A .py file is checked if it is
+named: it is run as Python runs it, to see what workflows it makes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-from wfe_dsl.compiler import UnknownNotation, check_document, read_document
+from wfe_dsl.compiler import SUFFIXES, UnknownNotation, check_document, read_document
 from wfe_dsl.diagnostics.model import Diagnostic, Diagnostics
 from wfe_dsl.variables import Variables
 
@@ -26,11 +27,13 @@ __all__ = ["add_arguments", "execute"]
 EXAMPLES = """
 wfec check workflows.yaml
 wfec check . --strict
+wfec check deploy.wfe release.py
 wfec check pipelines --format sarif > findings.sarif
 exit codes: 0 no errors (with --strict: no warnings either); 3 errors; 4 a path is not there
 """
 
-SUFFIXES = (".yaml", ".yml")
+DATA = (".yaml", ".yml", ".wfe")
+"""What is taken from a folder. A file of Python is run when it is read, so it has to be named."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,7 +81,7 @@ def _below(folder: str) -> Iterator[str]:
     for here, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if os.path.splitext(name)[1].lower() in SUFFIXES:
+            if os.path.splitext(name)[1].lower() in DATA:
                 yield os.path.normpath(os.path.join(here, name))
 
 
@@ -87,7 +90,7 @@ def _check(path: str, variables: Variables) -> list[Diagnostic]:
     try:
         document = read_document(path, variables, diagnostics)
     except UnknownNotation as error:
-        raise UsageError(str(error), "a workflow file ends in .yaml or .yml") from None
+        raise UsageError(str(error), f"a workflow file ends in {', '.join(SUFFIXES)}") from None
     if document is not None:
         check_document(document, diagnostics)
     return diagnostics.in_source_order()
@@ -117,4 +120,4 @@ def _print(found: list[Diagnostic], files: int, form: str) -> None:
         told = summary(found) or "no mistakes"
         print_line(f"{told} in {files} file{'' if files == 1 else 's'}")
     if not files:
-        print_error(f"wfec: {harmless('no .yaml or .yml file was found')}")
+        print_error(f"wfec: {harmless('no .yaml, .yml or .wfe file was found')}")

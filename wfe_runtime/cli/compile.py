@@ -13,7 +13,7 @@ from .definitions import kept_programs, load
 from .documents import variable_sources
 from .exits import SUCCEEDED, UsageError
 from .files import replace_file
-from .options import add_definition_options, settings_of
+from .options import FILE_HELP, add_definition_options, settings_of
 from .output import print_line, print_lines
 from .texts import harmless
 
@@ -27,7 +27,7 @@ wfec compile deploy.yaml --hash
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="the workflow file")
+    parser.add_argument("file", metavar="FILE", help=FILE_HELP)
     parser.add_argument(
         "-o", "--output", metavar="OUT.wfc", help="the program file to write; it is replaced as a whole"
     )

@@ -1,4 +1,4 @@
-"""A workflow file on the command line: from YAML or a compiled file to programs, and which of them to run."""
+"""A workflow file on the command line: from a notation or a compiled file to programs, and which of them to run."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ def kept_programs(settings: Settings, unwanted: bool) -> ProgramFolder | None:
 
 
 def load(path: str, sources: VariableSources, cache: ProgramFolder | None = None) -> list[Found]:
-    """Return the programs of a file, YAML or compiled; what is wrong with it is printed on standard error.
+    """Return the programs of a file, in any notation or compiled; what is wrong with it is printed on standard error.
 
     A file that was compiled before, and all that it was made of, is taken from the ``cache``: the front ends are
     loaded only where there is something to compile.
     Raises DefinitionError once its errors are printed, CommandError (4) for a file that is not there,
-    UsageError for one that is neither YAML nor compiled. Notes are left to `wfec check`.
+    UsageError for one of no notation. Notes are left to `wfec check`.
     """
     if not os.path.exists(path):
         raise missing_path(path)
@@ -86,7 +86,7 @@ def load(path: str, sources: VariableSources, cache: ProgramFolder | None = None
 
 
 def _compile(path: str, sources: VariableSources, cache: ProgramFolder | None, name: str | None) -> list[Found]:
-    from wfe_dsl.compiler import UnknownNotation, compile_file
+    from wfe_dsl.compiler import SUFFIXES, UnknownNotation, compile_file
     from wfe_dsl.diagnostics.model import Diagnostics
     from wfe_dsl.diagnostics.render_text import render_text, summary
     from wfe_dsl.files import recorded
@@ -96,7 +96,7 @@ def _compile(path: str, sources: VariableSources, cache: ProgramFolder | None, n
         with recorded() as record:
             compiled = compile_file(path, sources.variables(), diagnostics)
     except UnknownNotation as error:
-        raise UsageError(str(error), "a workflow file ends in .yaml, .yml or, compiled, .wfc") from None
+        raise UsageError(str(error), f"a workflow file ends in {', '.join(SUFFIXES)} or, compiled, .wfc") from None
     told = [found for found in diagnostics.in_source_order() if found.severity != "note"]
 
     def shown(colour: bool) -> str:

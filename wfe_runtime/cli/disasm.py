@@ -12,7 +12,7 @@ from wfe_vm.disasm import disassemble, listing
 from .definitions import kept_programs, load, named
 from .documents import variable_sources
 from .exits import SUCCEEDED
-from .options import add_definition_options, settings_of
+from .options import FILE_HELP, add_definition_options, settings_of
 from .output import print_line, print_lines
 from .texts import harmless, to_json
 
@@ -25,7 +25,7 @@ wfec disasm deploy.wfc rollout --json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="the workflow file: .yaml, .yml, or compiled .wfc")
+    parser.add_argument("file", metavar="FILE", help=FILE_HELP)
     parser.add_argument("workflow", metavar="WORKFLOW", nargs="?", help="only this workflow, all its versions")
     parser.add_argument("--json", action="store_true", help="print a JSON list with an object for each program")
     add_definition_options(parser)

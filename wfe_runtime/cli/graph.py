@@ -41,7 +41,7 @@ FORMATS: Final = ("mermaid", "dot", "svg", "json")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "subject", metavar="FILE|RUN", help="a workflow file (.yaml, .yml or .wfc), or a run: its id or name"
+        "subject", metavar="FILE|RUN", help="a workflow file, compiled or not, or a run: its id or name"
     )
     parser.add_argument("workflow", metavar="WORKFLOW", nargs="?", help="of a file: only this workflow")
     parser.add_argument("--format", choices=FORMATS, default="mermaid", help="what is printed (default: mermaid)")

@@ -6,12 +6,14 @@ import argparse
 import re
 import time
 from datetime import datetime
+from typing import Final
 
 from wfe_vm.durations import DurationError, parse_duration
 
 from ..settings import Settings, SettingsError, load_settings, parse_durability
 
 __all__ = [
+    "FILE_HELP",
     "add_definition_options",
     "add_follow_options",
     "add_run_argument",
@@ -22,6 +24,9 @@ __all__ = [
     "moment",
     "settings_of",
 ]
+
+
+FILE_HELP: Final = "the workflow file: .yaml, .yml, .wfe, .py (which is run to see what it makes), or compiled .wfc"
 
 
 def add_store_option(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ from .definitions import choose, load
 from .documents import variable_sources
 from .exits import DEFINITION, SUCCEEDED, CommandError
 from .input_values import read_inputs
-from .options import add_variable_options
+from .options import FILE_HELP, add_variable_options
 from .output import print_line, print_lines
 from .texts import harmless, to_json
 
@@ -30,7 +30,7 @@ wfec plan deploy.wfc -o json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="the workflow file: .yaml, .yml, or compiled .wfc")
+    parser.add_argument("file", metavar="FILE", help=FILE_HELP)
     parser.add_argument("workflow", metavar="WORKFLOW", nargs="?", help="which workflow, if the file has several")
     parser.add_argument(
         "-i",

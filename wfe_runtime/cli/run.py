@@ -20,7 +20,7 @@ from .failures import NUMBER
 from .follow import Follower, foreground
 from .input_values import read_inputs
 from .near import did_you_mean
-from .options import add_definition_options, add_follow_options, durability, settings_of
+from .options import FILE_HELP, add_definition_options, add_follow_options, durability, settings_of
 from .stores import run_loop
 from .texts import DANGEROUS
 from .views import View, choose_view
@@ -39,7 +39,7 @@ LONGEST_NAME = 200
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="the workflow file: .yaml, .yml, or compiled .wfc")
+    parser.add_argument("file", metavar="FILE", help=FILE_HELP)
     parser.add_argument(
         "workflow",
         metavar="WORKFLOW",

@@ -24,7 +24,7 @@ def test_a_snippet_of_the_page_runs_and_its_workflows_compile(
     path.write_text(block.text, "utf-8")
     diagnostics = Diagnostics()
     tree = load_python(str(path), diagnostics)
-    printed = capsys.readouterr().out
+    printed = capsys.readouterr().err  # standard output is for whoever asked
     assert tree is not None, [(one.code, one.message, one.span.line) for one in diagnostics.found]
     programs = compile_document(tree, diagnostics)
     if "BuildError" in block.text:
