@@ -28,7 +28,7 @@ from .launch import Launcher
 from .outputs import Tail
 from .problems import TaskProblem
 
-__all__ = ["DenoModules"]
+__all__ = ["DenoModules", "module_sources"]
 
 _PASSED_ON: Final = (
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
@@ -37,6 +37,11 @@ _PASSED_ON: Final = (
 """Of the engine's environment: where modules are fetched from, and whom to trust there."""
 
 _LINKED: Final = ("npm", "remote")  # of Deno's folder: the modules themselves; all else is its own databases
+
+
+def module_sources() -> dict[str, bytes]:
+    """Return what the engine's environment says of where modules come from, for a process that may import some."""
+    return {name: os.environb[name.encode()] for name in _PASSED_ON if name.encode() in os.environb}
 
 
 class DenoModules:
@@ -75,9 +80,7 @@ class DenoModules:
                 arguments.append("--frozen")
             hosts = sorted({module[8:].partition("/")[0] for module in modules if module.startswith("https://")})
             arguments.append(f"--allow-import={','.join([*hosts, 'jsr.io'])}")
-            environment = inherited_environment() | {
-                name: os.environb[name.encode()] for name in _PASSED_ON if name.encode() in os.environb
-            }
+            environment = inherited_environment() | module_sources()
             environment |= {"DENO_DIR": os.fsencode(os.path.join(work, "dir")), "NO_COLOR": b"1"}
             await self._carry_out([*arguments, entry], environment, work, modules)
             if _read(lock) is None:  # modules without any version or hash

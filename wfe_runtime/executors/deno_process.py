@@ -30,6 +30,7 @@ from typing import Any, Final
 
 import msgspec
 
+from .deno_modules import module_sources
 from .deno_permissions import Grants
 from .launch import Launcher
 from .outputs import FILE_BYTES, Tail
@@ -114,6 +115,8 @@ class DenoProcess:
             raise TaskProblem("executor", f"the folder {home} has too long a name for a socket in it; set TMPDIR")
         arguments = [program, "run", *FIXED_FLAGS, *self.grants.flags(path, code), *(extra or ("--no-lock",))]
         environment = {name: os.fsencode(value) for name, value in self.grants.env}
+        if self.grants.modules or self.grants.imports:
+            environment |= module_sources()
         environment |= ENVIRONMENT | {"DENO_DIR": os.fsencode(os.path.join(home, "dir"))}
         confinement = self.grants.confinement(home, _runtime(program))
         try:
