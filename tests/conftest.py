@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from wfe_runtime.executors.deno_home import find_deno
+
 pytest_plugins = ["pytester"]
 
 SETUP = Path(__file__).resolve().parent.parent / "setup.py"
@@ -87,6 +89,17 @@ def pytest_report_header(config: pytest.Config) -> str:
 def _cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Compiled files are not kept in the cache of whoever tests, by commands of their own neither."""
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def deno_program() -> str:
+    """Return where Deno is; skips or fails as ``service`` does where it is nowhere."""
+    found = find_deno()
+    if found is not None:
+        return found
+    if os.environ.get("WFE_REQUIRE_SERVICES") == "1":
+        pytest.fail("there is no deno, and WFE_REQUIRE_SERVICES=1 wants it to be here", pytrace=False)
+    pytest.skip("there is no deno to test with")
 
 
 @pytest.fixture(scope="session")

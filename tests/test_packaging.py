@@ -39,7 +39,7 @@ def copy_of_the_tree(folder: Path) -> Path:
 
 def sources() -> set[str]:
     """Return every file that belongs into the packages, by its place in them."""
-    wanted = {".py", ".pxd", ".sql", ".lark", ".typed"}
+    wanted = {".py", ".pxd", ".sql", ".lark", ".typed", ".js"}
     found = set()
     for name in PACKAGES:
         for folder, _, files in os.walk(ROOT / name, followlinks=True):

@@ -67,7 +67,7 @@ def prepare_task(info: StepInfo, workflow: nodes.Workflow, diagnostics: Diagnost
     config = task.config
     if workflow.defaults is not None:
         config = _with_defaults(task, config, workflow.defaults)
-    if task.type == "shell":
+    if task.type in ("shell", "deno"):
         config = _with_script(config, diagnostics)
     info.config = config
 
@@ -113,8 +113,8 @@ def _with_script(config: nodes.MapExpression, diagnostics: Diagnostics) -> nodes
                 entries.append(("expressions", span, nodes.MapExpression(span=value.span, entries=named)))
             continue
         entries.append((name, span, value))
-        # With `run` beside it the file is a mistake that has been told.
-        alone = name == "file" and entry_of(config, "run") is None
+        # With a script beside it the file is a mistake that has been told.
+        alone = name == "file" and entry_of(config, "run") is None and entry_of(config, "script") is None
         if alone and isinstance(value, nodes.Literal) and isinstance(value.value, str):
             text = _read_script(value.value, value.span, diagnostics)
             if text is not None:

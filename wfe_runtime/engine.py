@@ -465,7 +465,10 @@ class Engine:
                 if step.kind != "task":
                     continue
                 executor = self.executors.for_type(step.type)
-                lack = f"no executor for steps of type {step.type} (step {step.name})" if executor is None else None
+                if executor is None:
+                    lack: str | None = f"no executor for steps of type {step.type} (step {step.name})"
+                else:
+                    lack = executor.missing({})
                 if lack is not None and lack not in lacks:
                     lacks.append(lack)
         return lacks

@@ -6,11 +6,15 @@ import shutil
 
 from wfe_vm.program import Program
 
+from .executors.deno_home import find_deno
+
 __all__ = ["host_has", "not_kept_yet"]
 
 
 def host_has(name: str) -> bool:
-    """Say whether a program of that name is on this host's PATH."""
+    """Say whether a program of that name is on this host's PATH; Deno may be a Python package, too."""
+    if name == "deno":
+        return find_deno() is not None
     return bool(name) and "/" not in name and shutil.which(name) is not None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 from pathlib import Path
@@ -16,7 +17,15 @@ def findings(wfec: Wfec, *argv: str) -> dict[str, dict[str, Any]]:
     return {found["name"]: found for found in wfec("doctor", "--json", *argv).json}
 
 
-@pytest.mark.acceptance("CLI-21")
+def hide_package(monkeypatch: pytest.MonkeyPatch, hidden: str) -> None:
+    """Have a package be as if it were not installed."""
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == hidden else find_spec(name, *more)
+    )
+
+
+@pytest.mark.acceptance("CLI-21", "DEN-12")
 def test_it_names_what_is_missing_and_what_it_is_needed_for(
     folder: Path, wfec: Wfec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -30,15 +39,24 @@ def test_it_names_what_is_missing_and_what_it_is_needed_for(
     for name in ("git", "deno"):
         (tools / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tools))
+    hide_package(monkeypatch, "deno")
     found = findings(wfec)
     assert found["git"]["version"] == "git version 9\\x1b[2J"
     assert (found["deno"]["found"], found["deno"]["version"]) == (True, "")
     assert (found["docker"]["found"], found["docker"]["needed_for"]) == (False, "container steps")
     assert wfec("doctor").code == 0
     assert "not found" in next(line for line in wfec("doctor").out.splitlines() if " cargo " in line)
+    (tools / "deno").unlink()
+    assert findings(wfec)["deno"]["detail"] == "not found; `pip install wfe[deno]` brings it"
     (tools / "sh").unlink()
     assert wfec("doctor").code == 5
     assert "MISSING  sh " in wfec("doctor").out
+
+
+def test_the_deno_of_the_package_is_named_with_its_version(wfec: Wfec, deno_program: str) -> None:
+    found = findings(wfec)["deno"]
+    assert found["version"].startswith("deno 2.")
+    assert found["detail"] == deno_program
 
 
 @pytest.mark.acceptance("CLI-21")

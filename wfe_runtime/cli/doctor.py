@@ -23,6 +23,7 @@ from typing import Final
 import msgspec
 
 from ..errors import WfeError
+from ..executors.deno_home import find_deno
 from ..settings import Settings
 from .exits import MISSING, SUCCEEDED
 from .options import add_store_option, settings_of
@@ -66,7 +67,6 @@ class Tool(msgspec.Struct, frozen=True):
 TOOLS: Final = (
     Tool("sh", "shell steps", (), required=True),
     Tool("bash", "shell steps with shell: bash"),
-    Tool("deno", "deno steps"),
     Tool("docker", "container steps", reach=("version", "--format", "{{.Server.Version}}")),
     Tool("podman", "container steps", reach=("version", "--format", "{{.Client.Version}}")),
     Tool("nerdctl", "container steps", reach=("version", "--format", "{{.Client.Version}}")),
@@ -87,7 +87,7 @@ def execute(arguments: argparse.Namespace) -> int:
     settings = settings_of(arguments)
     with ThreadPoolExecutor(len(TOOLS)) as pool:
         tools = pool.map(_look_for, TOOLS)
-        findings = [_python(), _machine(), _uvloop(), _sqlite(), *tools, _store(settings)]
+        findings = [_python(), _machine(), _uvloop(), _sqlite(), _deno(), *tools, _store(settings)]
     if arguments.json:
         print_line(to_json([msgspec.to_builtins(finding) for finding in findings]))
     else:
@@ -129,6 +129,13 @@ def _uvloop() -> Finding:
 
 def _sqlite() -> Finding:
     return Finding("sqlite", True, sqlite3.sqlite_version, "sqlite: stores", True)
+
+
+def _deno() -> Finding:
+    path = find_deno()
+    if path is None:
+        return Finding("deno", False, "", "deno steps", detail="not found; `pip install wfe[deno]` brings it")
+    return Finding("deno", True, _ask([path, "--version"]) or "", "deno steps", detail=path)
 
 
 def _look_for(tool: Tool) -> Finding:

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["BUILT_IN", "ExecutorRegistry"]
 
-BUILT_IN: Final[dict[str, str]] = {"python": ".python:PythonExecutor", "shell": ".shell:ShellExecutor"}
+BUILT_IN: Final[dict[str, str]] = {
+    "deno": ".deno:DenoExecutor",
+    "python": ".python:PythonExecutor",
+    "shell": ".shell:ShellExecutor",
+}
 """Where the executor of a type is: module (in this package) and class."""
 
 _GROUP: Final = "wfe.executors"

@@ -67,7 +67,10 @@ class Executor(Protocol):
     types: tuple[str, ...]
 
     def missing(self, config: dict[str, Any]) -> str | None:
-        """Say what this host lacks to run such a task, in words for the user; None if nothing."""
+        """Say what this host lacks to run such a task, in words for the user; None if nothing.
+
+        An empty config asks for what every such task needs, whatever its own says.
+        """
 
     def run(self, context: StepContext) -> StepResult | Awaitable[StepResult]:
         """Do the work. A result at once, or something to wait for.

@@ -2,8 +2,8 @@
 
 Rules:
 
-1. No thread and no ``preexec_fn``: with one, Popen would fork instead of vfork, and the cost of a start
-   would grow with the engine's memory.
+1. No ``preexec_fn``: with one, Popen would fork instead of vfork, and the cost of a start would grow with the
+   engine's memory. No thread but where a process is to have fewer rights than we: see ``confine``.
 2. A process is the first of a session and group of its own, reads nothing (end of file at once), and its
    environment carries a tag by which its descendants are found.
 3. If this process is killed, the kernel kills the group. Each group holds the read end of a pipe, the leash,
@@ -18,7 +18,8 @@ import fcntl
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from .process import OutputCallback, RunningProcess
@@ -44,9 +45,17 @@ class Launcher:
         self._places: dict[tuple[str | bytes, bytes], str] = {}  # program and PATH -> where it was found
 
     def start(
-        self, arguments: Sequence[str | bytes], environment: Mapping[str, bytes], folder: str, on_output: OutputCallback
+        self,
+        arguments: Sequence[str | bytes],
+        environment: Mapping[str, bytes],
+        folder: str,
+        on_output: OutputCallback,
+        confine: Callable[[], None] | None = None,
     ) -> RunningProcess:
         """Start a process in ``folder``, with no input and exactly this environment (and a tag).
+
+        ``confine`` takes rights from the thread that calls it; the process is then started by a thread of that
+        kind, and so has them no more either.
 
         ``on_output`` is called with ``stdout`` or ``stderr`` and bytes, on the event loop; if it returns
         true, reading stops until ``resume``. Raises OSError or ValueError as Popen does.
@@ -69,6 +78,7 @@ class Launcher:
                 stderr=error_write,
                 env={**environment, TAG_NAME: tag},
                 cwd=folder,
+                confine=confine,
                 start_new_session=True,
                 pass_fds=(leash,),
             )
@@ -96,8 +106,12 @@ class Launcher:
                 os.close(descriptor)
         self._null = self._leash_read = self._leash_write = -1
 
-    def _popen(self, arguments: Sequence[str | bytes], **options: Any) -> subprocess.Popen[bytes]:
+    def _popen(
+        self, arguments: Sequence[str | bytes], confine: Callable[[], None] | None, **options: Any
+    ) -> subprocess.Popen[bytes]:
         """Start a process with its program's place remembered: trying a PATH's folders costs an exec each."""
+        if confine is not None:
+            return _popen_confined(confine, arguments, options)
         program, path = arguments[0], options["env"].get("PATH", b"")
         place = self._places.get((program, path))
         if place is None:
@@ -128,6 +142,28 @@ class Launcher:
         finally:
             os.close(opened)
         return leash
+
+
+def _popen_confined(
+    confine: Callable[[], None], arguments: Sequence[str | bytes], options: dict[str, Any]
+) -> subprocess.Popen[bytes]:
+    """Start a process from a thread that has given up rights: on Linux they are a thread's, and inherited."""
+    found: list[subprocess.Popen[bytes]] = []
+    errors: list[BaseException] = []
+
+    def start() -> None:
+        try:
+            confine()
+            found.append(subprocess.Popen(arguments, **options))
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=start, name="wfe-confined-start")
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return found[0]
 
 
 def _absolute_place(program: str, path: str) -> str | None:

@@ -56,6 +56,7 @@ class RunningProcess:
         self.signal: int | None = None
         self.ended = False
         self.paused = False
+        self.interrupted = False
         self._popen = popen
         self._handle = handle
         self._pipes = pipes
@@ -72,14 +73,24 @@ class RunningProcess:
         self._watch_pipes()
 
     async def wait(self) -> None:
-        """Return when the process has ended (``ended``) or its receiver wants no more (``paused``).
+        """Return when the process has ended (``ended``), its receiver wants no more (``paused``), or at ``interrupt``.
 
         An exception that the receiver raised is raised again here.
         """
-        while not (self.ended or self.paused or self._failed):
+        while not (self.ended or self.paused or self.interrupted or self._failed):
             await self._change()
+        self.interrupted = False
         if self._failed is not None:
             raise self._failed
+
+    def interrupt(self) -> None:
+        """Have ``wait`` return: something else than the process's end has happened."""
+        self.interrupted = True
+        self._wake()
+
+    def read_waiting(self) -> None:
+        """Take what the process has printed up to now."""
+        self._read_rest()
 
     def resume(self) -> None:
         """Read on after ``paused``."""

@@ -94,7 +94,7 @@ class ShellExecutor:
         if not hasattr(os, "pidfd_open"):
             return "shell steps need Linux 5.3 or newer"
         env = config.get("env")
-        if isinstance(env, dict) and "PATH" in env:
+        if not config or (isinstance(env, dict) and "PATH" in env):
             return None
         path = os.fsdecode(self._inherited["PATH"])
         try:

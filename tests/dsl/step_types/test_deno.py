@@ -10,9 +10,11 @@ from .support import config_of, everywhere, mistakes, written
 
 
 @everywhere
-@pytest.mark.parametrize("config", ["{script: 'x'}", "{file: report.ts}"])
-def test_the_least_valid_forms_pass(config: str) -> None:
-    assert mistakes("deno", config) == []
+@pytest.mark.parametrize(
+    ("config", "found"), [("{script: 'x'}", []), ("{file: report.ts}", ["WFE0556"])], ids=["script", "absent file"]
+)
+def test_the_least_valid_forms_pass(config: str, found: list[str]) -> None:
+    assert mistakes("deno", config) == found
 
 
 @everywhere

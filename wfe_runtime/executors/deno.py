@@ -1,0 +1,230 @@
+"""The executor of deno steps: a script in JavaScript or TypeScript, and what comes of it.
+
+Owns what the keys of a deno step mean and how a script's end becomes an outcome. What it may do is
+``deno_permissions``'s, which process runs it ``deno_pool``'s, how that is talked to and limited ``deno_process``'s.
+
+``config`` has, evaluated: ``script`` or ``file``, ``permissions``, ``modules``, ``env``, ``memory``, and from the
+compiler ``file_text`` (a ``file`` that was there to embed) and ``file_modules`` (the local modules that it imports,
+by their paths from ``file_name``). Run-time values reach a script by ``inputs()`` alone, never in its text.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from wfe_vm.outcome import Failure
+from wfe_vm.values import check_plain, describe, print_json
+
+from .contract import StepContext, StepResult
+from .deno_home import find_deno
+from .deno_permissions import grants_of
+from .deno_pool import AHEAD, DenoPool, Key
+from .deno_process import Answer, DenoProcess
+from .outputs import Tail
+from .problems import TaskProblem
+from .shell import STDOUT_BYTES
+
+__all__ = ["DenoExecutor"]
+
+_MEDIA: Final = {
+    ".js": "application/javascript", ".mjs": "application/javascript", ".jsx": "text/jsx", ".tsx": "text/tsx",
+}  # fmt: skip
+_TYPESCRIPT: Final = "application/typescript"
+_PASS: Final = re.compile(r"\[\d+\]")
+_ADVICE: Final = re.compile(r"Requires (\w+) access( to [^\n]*?)?, run again with the --allow-(\w+) flag")
+_OUT_OF_MEMORY: Final = re.compile(r"out of memory|memory allocation of|Allocation failed|OOM|bad_alloc", re.IGNORECASE)
+_BLOB: Final = re.compile(r"blob:null/[0-9a-f-]{36}")
+_NEVER: Final = "Top-level await promise never resolved"
+_STACK_BYTES: Final = 4 * 1024
+
+
+class DenoExecutor:
+    """Runs steps of type ``deno``. ``home`` is where private folders are made, ``ahead`` how many processes wait."""
+
+    types: tuple[str, ...] = ("deno",)
+
+    def __init__(self, *, home: str | None = None, ahead: int = AHEAD) -> None:
+        self._home = home
+        self._ahead = ahead
+        self._pool: DenoPool | None = None
+
+    def missing(self, config: dict[str, Any]) -> str | None:
+        """Say that Deno is missing here, if it is."""
+        if not hasattr(os, "pidfd_open"):
+            return "deno steps need Linux 5.3 or newer"
+        return None if find_deno() else "Deno, which deno steps need: install wfe[deno], or put `deno` on PATH"
+
+    async def run(self, context: StepContext) -> StepResult:
+        """Run the script. Success when it has ended, failure if it threw or left, error if it could not be run.
+
+        A cancel kills its process at once.
+        """
+        try:
+            return await self._run(context)
+        except TaskProblem as problem:
+            return StepResult("error", error=problem.to_failure(context, problem.details.pop("stderr", None)))
+
+    async def close(self) -> None:
+        """End all processes. Repeatable."""
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+
+    async def _run(self, context: StepContext) -> StepResult:
+        started = time.monotonic()
+        name, script = _script_of(context)
+        grants = grants_of(context.config, context.folder)
+        modules = _map(context.config, "file_modules")
+        code = tuple(sorted({name: script, **modules}.items())) if modules else ()
+        key = Key(context.run, _PASS.sub("", context.step), script, context.folder, grants, code)
+        if self._pool is None:
+            self._pool = DenoPool(self._home, self._ahead)
+        process, home = await self._pool.take(key)
+        reusable = False
+        try:
+            request = {
+                "inputs": print_json({**context.data, **(context.inputs or {})}),
+                "script": script,
+                "media": _MEDIA.get(os.path.splitext(name)[1], _TYPESCRIPT),
+                "title": name,
+                "folder": context.folder,
+                "file": name if code else None,
+                "folder_url": f"file://{home}/code/",
+            }
+            stdout = Tail(STDOUT_BYTES) if context.keep_stdout else None
+
+            def take(stream: str, data: bytes) -> bool:
+                context.log.write(stream, data)
+                if stdout is not None and stream == "stdout":
+                    stdout.feed(data)
+                return context.log.full
+
+            answer = await process.call(request, take, context.log.drain, context.timeout_ms)
+            if answer is None:
+                await process.finish()
+            result = _result_of(context, process, answer, name, started)
+            reusable = result.outcome == "success"
+        finally:
+            await self._pool.give_back(process, reusable)
+        text = None if stdout is None else stdout.text()
+        return StepResult(result.outcome, result.outputs, result.error, text)
+
+
+def _script_of(context: StepContext) -> tuple[str, str]:
+    """Return a script's name, by which its errors call it, and its text."""
+    config = context.config
+    if config.get("script") is not None:
+        return "script.ts", _text(config, "script")
+    file = _text(config, "file")
+    if config.get("file_text") is not None:
+        name = _text(config, "file_name") if config.get("file_name") is not None else os.path.basename(file)
+        return name, _text(config, "file_text")
+    path = os.path.join(context.folder, file)
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return os.path.basename(file), stream.read()
+    except FileNotFoundError:
+        raise TaskProblem("executor", f"the script {path} does not exist", file=path) from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise TaskProblem("executor", f"the script {path} can't be read: {reason}", file=path) from None
+
+
+def _result_of(
+    context: StepContext, process: DenoProcess, answer: Answer | None, name: str, started: float
+) -> StepResult:
+    if answer is not None and answer.error is None:
+        outputs = answer.outputs or {}
+        problem = check_plain(outputs)
+        if problem is not None:
+            raise TaskProblem("type", f"the script's outputs can't be kept: {problem}")
+        return StepResult("success", outputs)
+    if answer is not None:
+        kind, message, details = "throw", *_told(answer.error or {}, name)
+    else:
+        kind, message, details = _end_of(process, name)
+    details["duration_ms"] = round((time.monotonic() - started) * 1000)
+    failure = Failure(
+        kind=kind,
+        message=message,
+        step=context.step,
+        attempt=context.attempt,
+        exit_code=process.exit_code,
+        stderr=_BLOB.sub(name, process.stderr.text()) or None,
+        details=details,
+    )
+    return StepResult("error" if kind == "limit" else "failure", error=failure)
+
+
+def _told(error: Mapping[str, str], name: str) -> tuple[str, dict[str, Any]]:
+    """Return what to say of a throw: its message with the line of the script, and details."""
+    message = _ADVICE.sub(_permission, error.get("message", ""))
+    stack = error.get("stack", "")
+    details: dict[str, Any] = {}
+    if error.get("name"):
+        details["exception"] = error["name"]
+    if stack:
+        details["stack"] = stack[:_STACK_BYTES]
+    place = _place(stack, name) or _place(message, name)
+    if place is not None:
+        details |= {"file": name, "line": place[0], "column": place[1]}
+        shown = f"{name}:{place[0]}:{place[1]}"
+        if shown not in message:
+            message = f"{message} (at {shown})"
+    if message.startswith("SyntaxError:"):
+        return message, details
+    return f"{error.get('name') or 'thrown'}: {message}", details
+
+
+def _permission(match: re.Match[str]) -> str:
+    kind, target, flag = match.group(1), match.group(2) or "", match.group(3)
+    cure = (
+        f"; `permissions: {{{flag}: […]}}` grants it"
+        if flag in ("net", "read", "write", "env", "run", "import")
+        else ""
+    )
+    return f"{kind} access{target} is not permitted{cure}"
+
+
+def _place(text: str, name: str) -> tuple[int, int] | None:
+    match = re.search(rf"{re.escape(name)}:(\d+):(\d+)", text)
+    return None if match is None else (int(match.group(1)), int(match.group(2)))
+
+
+def _end_of(process: DenoProcess, name: str) -> tuple[str, str, dict[str, Any]]:
+    """Return what it means that a process ended in the middle of a script."""
+    printed = _BLOB.sub(name, process.stderr.text())
+    place = _place(printed, name)
+    details: dict[str, Any] = {} if place is None else {"file": name, "line": place[0], "column": place[1]}
+    shown = "" if place is None else f" (at {name}:{place[0]}:{place[1]})"
+    if (process.signal is not None or process.exit_code in (133, 134)) and _OUT_OF_MEMORY.search(printed):
+        limit = process.grants.memory
+        return "limit", f"the script took more than its {limit >> 20} MiB of memory", {"limit": limit}
+    if process.signal is not None:
+        return "signal", f"the script's process was ended by signal {process.signal}{shown}", details
+    if process.exit_code is None:
+        return "lost", "another part of this program has taken the exit status of Deno, so it is not known", details
+    if process.exit_code == 1 and _NEVER in printed:
+        return "throw", f"the script waits for something that will never come{shown}", details
+    cure = "; a script ends by reaching its end" if process.exit_code == 0 else ""
+    return "exit", f"the script ended its process with code {process.exit_code}{shown}{cure}", details
+
+
+def _text(config: Mapping[str, Any], key: str) -> str:
+    value = config.get(key)
+    if type(value) is not str:
+        raise TaskProblem("type", f"`{key}` of a deno step is a text, not {describe(value)}", field=key)
+    return value
+
+
+def _map(config: Mapping[str, Any], key: str) -> dict[str, str]:
+    value = config.get(key)
+    if value is None:
+        return {}
+    if type(value) is not dict:
+        raise TaskProblem("type", f"`{key}` of a deno step is a map, not {describe(value)}", field=key)
+    return value
