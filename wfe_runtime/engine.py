@@ -25,7 +25,7 @@ from weakref import WeakValueDictionary
 
 from wfe_vm.commands import Command, EndRun, Publish, RunStep, StartChild, StopChild, StopStep, Subscribe, Unsubscribe
 from wfe_vm.errors import InternalError, MachineError
-from wfe_vm.events import Cancel, ChildEnded, Event, Retry, Started, StepEnded, Suspend, Terminate, Tick
+from wfe_vm.events import Cancel, ChildEnded, Event, Resume, Retry, Started, StepEnded, Suspend, Terminate, Tick
 from wfe_vm.ids import make_id
 from wfe_vm.outcome import UNFINISHED_STATUSES, Failure
 from wfe_vm.state import Delta, State, decode_delta, restore
@@ -34,6 +34,7 @@ from . import faults
 from .active import ActiveRun
 from .approvals import Answer, answer_approval
 from .clock import Clock, SystemClock
+from .control import pass_to_children, suspend_run
 from .dispatch import Dispatcher, OutputLog
 from .errors import InputError, MissingError, NotFound, StoreError, WfeError
 from .executors import ExecutorRegistry
@@ -265,6 +266,8 @@ class Engine:
             if active is not None:
                 return active.row
             active, starts = await self._claim(run)
+        if active.state.suspended:
+            await self.settled()  # what it was told has reached its children before one of them begins a step
         for child in await self._children_to_take_over(active, starts):
             try:
                 await self.take_over(child)
@@ -384,6 +387,11 @@ class Engine:
             return active.finished.result() if active.finished.done() else None
         finally:
             parked.cancel()
+
+    async def suspend(self, run: str, reason: str) -> bool:
+        """Suspend a run and its children, whoever has them. Returns whether that changes anything; see ``control``."""
+        self._check_alive()
+        return await suspend_run(self, run, reason)
 
     async def suspend_all(self, reason: str) -> None:
         """Stop running steps in order and suspend the runs at hand, durably; the steps run again on resume."""
@@ -567,6 +575,8 @@ class Engine:
                 faults.reach("engine.after_advance")
             for command in commands:
                 self._prepare(active, command)
+            if isinstance(event, Suspend | Resume):
+                pass_to_children(active, event)
             active.parked.clear()
             if active.state.end is None:
                 active.release(False)
@@ -708,6 +718,8 @@ class Engine:
                 return
             loaded = await self.programs.load(row.program)
             self._begin(self._adopt(row, loaded, State(row.id, row.name, row.program)))
+        self._inbox.add(child)  # for what it was told before it was here
+        self._work.set()
 
     # Committing
 

@@ -249,7 +249,7 @@ class Machine(Signals):
         if isinstance(event, events.Started):
             return self._apply_started(state, event)
         if isinstance(event, events.Retry):
-            return self._apply_retry(state)
+            return self._apply_retry(state, event)
         if state.end is not None or not state.pointers:
             return False
         if isinstance(event, events.EventArrived):
@@ -257,12 +257,13 @@ class Machine(Signals):
         if isinstance(event, events.Answered):
             return self._apply_answered(state, event)
         if isinstance(event, events.Suspend):
-            return self._apply_suspend(state)
+            return self._apply_suspend(state, event)
         if isinstance(event, events.Resume):
-            return self._apply_resume(state)
+            return self._apply_resume(state, event)
         if isinstance(event, events.Cancel):
             return self._apply_cancel(state, event)
         if isinstance(event, events.Terminate):
+            state.requests.append(("terminate", event.reason))
             self._end_hard(state, "terminated", Failure("fail", event.reason or "the run was terminated"))
             return True
         raise InternalError(f"no such event: {type(event).__name__}")
@@ -330,16 +331,18 @@ class Machine(Signals):
             return False
         return self._fire_due(state, time)
 
-    def _apply_suspend(self, state: State) -> bool:
+    def _apply_suspend(self, state: State, event: events.Suspend) -> bool:
         if state.suspended or state.cancelling:
             return False
+        state.requests.append(("suspend", event.reason))
         state.suspended = True
         state.suspended_at = state.time
         return True
 
-    def _apply_resume(self, state: State) -> bool:
+    def _apply_resume(self, state: State, event: events.Resume) -> bool:
         if not state.suspended:
             return False
+        state.requests.append(("resume", event.reason))
         self._lift_suspension(state)
         for id in sorted(state.pointers):
             pointer = state.pointers.get(id)
@@ -368,6 +371,7 @@ class Machine(Signals):
     def _apply_cancel(self, state: State, event: events.Cancel) -> bool:
         if state.cancelling:
             return False
+        state.requests.append(("cancel", event.reason))
         state.cancelling = True
         root = state.pointers[0]
         if event.deadline:
@@ -383,9 +387,10 @@ class Machine(Signals):
                 state.ready.append(pointer)
         return True
 
-    def _apply_retry(self, state: State) -> bool:
+    def _apply_retry(self, state: State, event: events.Retry) -> bool:
         if state.end is None or state.end[0] not in ("failed", "aborted") or not state.reopen:
             return False
+        state.requests.append(("retry", event.reason))
         state.end = None
         state.changed_end = True
         state.cancelling = False

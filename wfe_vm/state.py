@@ -107,6 +107,7 @@ class Delta(msgspec.Struct, array_like=True):
     compensated: bool = False
     waits: list[tuple[int, Waiting | None]] = []  # (activation, what it waits for; None: nothing any more)
     cursors: list[tuple[str, str, int]] = []  # (name, key, the number of the last event taken)
+    requests: list[tuple[str, str]] = []  # (what somebody asked of the run, who and why)
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -321,6 +322,7 @@ class State:
         self.changed_waits: dict[int, Waiting | None] = {}
         self.changed_cursors: dict[tuple[str, str], int] = {}
         self.stirred: dict[tuple[str, str], None] = {}  # queues that have changed
+        self.requests: list[tuple[str, str]] = []  # kept in the history, like records
 
     # Changes
 
@@ -534,6 +536,7 @@ class State:
             self.compensated,
             list(self.changed_waits.items()),
             [(name, key, number) for (name, key), number in self.changed_cursors.items()],
+            self.requests,
         )
         self.tolerated += self.new_tolerated
         self.warnings += self.new_warnings

@@ -159,8 +159,54 @@ def test_an_aborted_run_may_be_retried_and_a_terminated_one_may_not(folder: Path
     assert (folder / "ran.txt").read_text() == "before\nbefore\nwent\nafter\n"
 
 
+@pytest.mark.acceptance("CTL-01", "CTL-02", "CLI-17")
+def test_suspend_lets_the_running_step_end_and_count_and_nothing_else_begin(
+    folder: Path, processes: Start, wfec: Wfec
+) -> None:
+    process = processes("run", write(folder, SLOW), "--json", "--name", "long")
+    read_until(process, under_way)
+    result = wfec("suspend", "long", "--json")
+    assert (result.code, result.json["changed"], result.json["status"]) == (0, True, "suspended")
+    again = wfec("suspend", "long")
+    assert (again.code, again.out) == (0, "run long is suspended; nothing changed\n")
+    (folder / "go").touch()
+    owner = finish(process)
+    assert (owner.code, owner.lines[-1]["type"], owner.lines[-1]["status"]) == (6, "run.parked", "suspended")
+    assert (folder / "ran.txt").read_text() == "before\nwent\n"
+    [asked] = wfec("inspect", "long", "--json").json["requests"]
+    assert asked["what"] == "suspend"
+    assert asked["reason"].startswith("suspended by ")
+    resumed = wfec("resume", "long", "--json")
+    assert (resumed.code, resumed.lines[-1]["outputs"]) == (0, {"done": "yes"})
+    assert (folder / "ran.txt").read_text() == "before\nwent\nafter\n"
+    assert [one["what"] for one in wfec("inspect", "long", "--json").json["requests"]] == ["suspend", "resume"]
+
+
+@pytest.mark.acceptance("CTL-02")
+def test_suspend_of_a_run_whose_process_was_killed_runs_nothing_until_it_is_resumed(
+    folder: Path, processes: Start, wfec: Wfec
+) -> None:
+    process = processes("run", write(folder, SLOW), "--json", "--name", "long")
+    read_until(process, under_way)
+    process.kill()
+    process.wait()
+    (folder / "go").touch()
+    assert wfec("suspend", "long").out == "run long is suspended\n"
+    assert (folder / "ran.txt").read_text() == "before\n"
+    assert status(wfec, "long") == "suspended"
+    assert wfec("resume", "long").code == 0
+    assert (folder / "ran.txt").read_text() == "before\nwent\nafter\n"
+
+
+@pytest.mark.acceptance("CTL-01")
+def test_suspend_of_an_ended_run_changes_nothing(folder: Path, wfec: Wfec) -> None:
+    wfec("run", write(folder, CHAIN), "--name", "over")
+    result = wfec("suspend", "over", "--json")
+    assert (result.code, result.json["changed"], result.json["status"]) == (0, False, "succeeded")
+
+
 @pytest.mark.acceptance("CLI-01", "CLI-17")
-@pytest.mark.parametrize("verb", ["resume", "retry", "cancel", "terminate", "inspect", "logs"])
+@pytest.mark.parametrize("verb", ["resume", "retry", "suspend", "cancel", "terminate", "inspect", "logs"])
 def test_an_unknown_run_is_4_with_near_names_and_an_ambiguous_one_2_with_the_candidates(
     folder: Path, wfec: Wfec, verb: str
 ) -> None:

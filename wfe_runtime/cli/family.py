@@ -7,12 +7,13 @@ that step ``deploy`` started. Detached children are on their own.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from wfe_vm.state import Record, decode_delta
 
 from ..providers.contracts import RunRow, Store
 
-__all__ = ["Family", "read_records"]
+__all__ = ["Family", "Request", "read_history", "read_records"]
 
 PAGE = 1000
 
@@ -76,16 +77,33 @@ class Family:
         return found
 
 
+class Request(NamedTuple):
+    """Something that was asked of a run from outside: suspend, resume, cancel, terminate or retry."""
+
+    time: int
+    what: str
+    reason: str
+    """Who asked, and why."""
+
+
 async def read_records(store: Store, run: str, through: int = 0) -> list[Record]:
     """Return all that is recorded of a run's steps, in order; with ``through`` up to that sequence."""
+    return (await read_history(store, run, through))[0]
+
+
+async def read_history(store: Store, run: str, through: int = 0) -> tuple[list[Record], list[Request]]:
+    """Return what is recorded of a run's steps, and what was asked of the run, in order."""
     records: list[Record] = []
+    requests: list[Request] = []
     after = 0
     while True:
         rows = await store.read_journal(run, after, PAGE)
         for row in rows:
             if through and row.sequence > through:
-                return records
-            records += decode_delta(row.delta).records
+                return records, requests
+            delta = decode_delta(row.delta)
+            records += delta.records
+            requests += [Request(delta.time, what, reason) for what, reason in delta.requests]
         if len(rows) < PAGE:
-            return records
+            return records, requests
         after = rows[-1].sequence

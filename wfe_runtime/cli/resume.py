@@ -54,11 +54,12 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _resume(engine: Engine) -> None:
-    """Let the run, and the children that were suspended with it, go on."""
+    """Let the run go on, and whoever below it is suspended; what is suspended below those is told by them."""
     event = Resume(engine.clock.now(), by_whom("resumed"))
-    for row in engine.at_hand():
-        if engine.state_of(row.id).suspended:
-            engine.deliver(row.id, event)
+    suspended = {row.id: row for row in engine.at_hand() if engine.state_of(row.id).suspended}
+    for id, row in suspended.items():
+        if row.parent not in suspended:
+            engine.deliver(id, event)
 
 
 async def _ask_owner(engine: Engine, follower: Follower, row: RunRow, view: View) -> int:
