@@ -25,7 +25,7 @@ from weakref import WeakValueDictionary
 
 from wfe_vm.commands import Command, EndRun, Publish, RunStep, StartChild, StopChild, StopStep, Subscribe, Unsubscribe
 from wfe_vm.errors import InternalError, MachineError
-from wfe_vm.events import Cancel, ChildEnded, Event, Resume, Retry, Started, StepEnded, Suspend, Terminate, Tick
+from wfe_vm.events import Cancel, ChildEnded, Event, Resume, Started, StepEnded, Suspend, Terminate, Tick
 from wfe_vm.ids import make_id
 from wfe_vm.outcome import UNFINISHED_STATUSES, Failure
 from wfe_vm.state import Delta, State, decode_delta, restore
@@ -59,6 +59,7 @@ from .providers.contracts import (
 )
 from .providers.hosts import this_host
 from .result import RunResult, decode_event, decode_result, encode_event
+from .retrying import GivesOutputs, no_outputs, retry_of_child, retry_run
 from .signals import event_of, new_event, signal_of
 from .timers import Timers
 
@@ -393,6 +394,19 @@ class Engine:
         self._check_alive()
         return await suspend_run(self, run, reason)
 
+    async def retry(
+        self,
+        run: str,
+        reason: str,
+        *,
+        start_at: Sequence[str] = (),
+        supplied: str = "",
+        outputs: GivesOutputs = no_outputs,
+    ) -> bool:
+        """Reopen a failed or aborted run that is at hand. See ``retrying``."""
+        self._check_alive()
+        return await retry_run(self, run, reason, start_at, supplied, outputs)
+
     async def suspend_all(self, reason: str) -> None:
         """Stop running steps in order and suspend the runs at hand, durably; the steps run again on resume."""
         while True:
@@ -574,7 +588,7 @@ class Engine:
             if faults.armed is not None:
                 faults.reach("engine.after_advance")
             for command in commands:
-                self._prepare(active, command)
+                self._prepare(active, command, event)
             if isinstance(event, Suspend | Resume):
                 pass_to_children(active, event)
             active.parked.clear()
@@ -586,10 +600,10 @@ class Engine:
             self._mark(active)
         return changed
 
-    def _prepare(self, active: ActiveRun, command: Command) -> None:
+    def _prepare(self, active: ActiveRun, command: Command, cause: Event) -> None:
         """See to what belongs into the same commit as the advance that gave the command."""
         if isinstance(command, StartChild):
-            self._prepare_child(active, command)
+            self._prepare_child(active, command, cause)
         elif isinstance(command, StopChild):
             now = self.clock.now()
             event: Event
@@ -616,7 +630,7 @@ class Engine:
                 )
                 active.add_post(InboxPost(row.parent, "event", encode_event(ended)))
 
-    def _prepare_child(self, active: ActiveRun, command: StartChild) -> None:
+    def _prepare_child(self, active: ActiveRun, command: StartChild, cause: Event | None = None) -> None:
         """Have a child created in the next commit, or tell the parent why it can't be."""
         now = self.clock.now()
         step = active.loaded.program.steps[command.step]
@@ -624,7 +638,8 @@ class Engine:
         if child is None:
             raise InternalError(f"step {step.name} starts a child and names none")
         if command.reopen:
-            active.add_post(InboxPost(command.child, "event", encode_event(Retry(now, f"retry of {active.row.name}"))))
+            again = retry_of_child(now, active.row, command.child, cause)
+            active.add_post(InboxPost(command.child, "event", encode_event(again)))
             self._spawn(self._take_over_reopened(active, command))
             return
         loaded = self.programs.get(child.program) if child.program else None

@@ -47,6 +47,7 @@ cdef class Machine(Signals):
     cdef bint _apply_cancel(self, State state, object event) except -1
     @cython.locals(pointer=Pointer, frame=Frame)
     cdef bint _apply_retry(self, State state, object event) except -1
+    cdef object _supply(self, State state, Pointer pointer, Frame frame, dict outputs)
     @cython.locals(pointer=Pointer, frame=Frame)
     cdef Pointer _revive(self, State state, object row)
     @cython.locals(root=Frame)

@@ -52,7 +52,8 @@ SINCE_RUN: Final = -2  # from when the run was created
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A line of the run's history. ``what`` is started, ended or changed (a hook failed a step that had succeeded)."""
+    """A line of the run's history. ``what`` is started, ended, changed (a hook failed a step that had
+    succeeded) or supplied (ended, with outputs that somebody gave)."""
 
     what: str
     step: int

@@ -59,6 +59,59 @@ def test_retry_reopens_a_failed_child_and_keeps_what_it_had_done(folder: Path, w
     assert (folder / "ran.txt").read_text() == "ran\n" * 3
 
 
+GIVEN = """
+workflow:
+  id: given
+  version: 1
+  outputs: {size: integer}
+  steps:
+    - {name: prepare, config: {run: echo prepared >> ran.txt}}
+    - {name: measure, config: {run: exit 3}, outputs: [{name: size, type: integer}]}
+    - {name: use, config: {run: 'echo "$SIZE" >> ran.txt'}}
+    - return: {size: outputs.size}
+"""
+
+
+@pytest.mark.acceptance("CTL-09", "CLI-17")
+def test_a_skipped_step_gives_its_typed_result_and_is_shown_as_supplied(folder: Path, wfec: Wfec) -> None:
+    assert wfec("run", write(folder, GIVEN), "--name", "g").code == 1
+    before = wfec("inspect", "g", "--json").json
+    refused = wfec("retry", "g", "--skip", "measure", "--output", "size=big", "--json")
+    assert (refused.code, refused.out) == (2, "")
+    assert "size" in refused.err
+    assert wfec("retry", "g", "--output", "size=1").code == 2
+    after = wfec("inspect", "g", "--json").json
+    assert {**after, "owner": None} == {**before, "owner": None}
+    result = wfec("retry", "g", "--skip", "measure", "--output", "size=42", "--reason", "by hand", "--json")
+    assert (result.code, result.lines[-1]["outputs"]) == (0, {"size": 42})
+    assert [line["step"] for line in result.lines if line.get("supplied")] == ["measure"]
+    assert (folder / "ran.txt").read_text() == "prepared\n42\n"
+    found = wfec("inspect", "g", "--json").json
+    measure = found["steps"][1]
+    assert (measure["status"], measure["supplied"]) == ("succeeded", True)
+    assert [(one["status"], one["outputs"]) for one in measure["attempts"]] == [
+        ("failed", {}),
+        ("succeeded", {"size": 42}),
+    ]
+    [asked] = found["requests"]
+    assert asked["reason"].startswith("retried by ")
+    assert asked["reason"].endswith(" with the result of measure supplied: by hand")
+    assert "succeeded (supplied)" in wfec("inspect", "g").out
+
+
+@pytest.mark.acceptance("CTL-08", "CLI-17")
+def test_a_retry_from_an_earlier_step_runs_it_again_and_an_unknown_one_is_4_with_near_names(
+    folder: Path, wfec: Wfec
+) -> None:
+    assert wfec("run", write(folder, GIVEN), "--name", "g").code == 1
+    unknown = wfec("retry", "g", "--from", "prepair")
+    assert (unknown.code, unknown.out) == (4, "")
+    assert "prepare" in unknown.err
+    assert wfec("retry", "g", "--from", "use").code == 2
+    assert wfec("retry", "g", "--from", "prepare").code == 1
+    assert (folder / "ran.txt").read_text() == "prepared\nprepared\n"
+
+
 @pytest.mark.acceptance("CTL-07", "CLI-17")
 def test_retry_of_a_run_that_did_not_fail_is_refused_and_changes_nothing(folder: Path, wfec: Wfec) -> None:
     write(folder, CHAIN)

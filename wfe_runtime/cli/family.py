@@ -16,6 +16,7 @@ from ..providers.contracts import RunRow, Store
 __all__ = ["Family", "Request", "read_history", "read_records"]
 
 PAGE = 1000
+ENDED = ("ended", "supplied")
 
 
 class Family:
@@ -41,7 +42,7 @@ class Family:
         """Take in where a step is, for the child that it may start."""
         if record.what == "started":
             self._paths[run, record.activation] = record.path
-        elif record.what == "ended":
+        elif record.what in ENDED:
             self._paths.pop((run, record.activation), None)
 
     async def learn(
@@ -58,7 +59,7 @@ class Family:
             for record in await read_records(store, row.id, row.sequence):
                 if record.what == "started":
                     live[record.activation] = record
-                elif record.what == "ended":
+                elif record.what in ENDED:
                     live.pop(record.activation, None)
                 if (row.id, record.activation) in wanted:
                     self._paths[row.id, record.activation] = record.path

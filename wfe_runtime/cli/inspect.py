@@ -136,15 +136,18 @@ def _steps(records: list[Record], loaded: LoadedProgram) -> list[dict[str, Any]]
                 "step": record.path,
                 "kind": loaded.program.steps[record.step].kind,
                 "status": "running",
+                "supplied": False,
                 "source": loaded.place_of(None, record.step) or None,
                 "attempts": [],
             }
         attempts = step["attempts"]
         if record.what == "started":
             step["status"] = "running"
+            step["supplied"] = False
             attempts.append(_attempt(record, "running"))
             continue
         step["status"] = record.status
+        step["supplied"] = record.what == "supplied"
         if not record.attempt:
             continue  # skipped, or its condition failed: there was no attempt
         attempt = next((known for known in reversed(attempts) if known["attempt"] == record.attempt), None)
@@ -274,5 +277,7 @@ def _cells(step: dict[str, Any]) -> tuple[str, ...]:
     if not attempts:
         return step["step"], step["status"], "", "", ""
     last = attempts[-1]
+    if step["supplied"]:
+        return step["step"], f"{step['status']} (supplied)", str(last["attempt"]), format_moment(last["started"]), ""
     took = "" if last["duration_ms"] is None else format_span(last["duration_ms"])
     return step["step"], step["status"], str(last["attempt"]), format_moment(attempts[0]["started"]), took
