@@ -112,6 +112,49 @@ def test_a_retry_from_an_earlier_step_runs_it_again_and_an_unknown_one_is_4_with
     assert (folder / "ran.txt").read_text() == "prepared\nprepared\n"
 
 
+@pytest.mark.acceptance("CTL-10", "CLI-17")
+def test_a_failed_run_goes_on_with_an_edited_file_only_where_that_is_asked_for(folder: Path, wfec: Wfec) -> None:
+    assert wfec("run", write(folder, GIVEN), "--name", "g").code == 1
+    edited = GIVEN.replace("exit 3", '\'echo "size=7" >> "$WFE_OUTPUT"\'').replace(
+        "    - {name: use", "    - {name: more, config: {run: echo more >> ran.txt}}\n    - {name: use"
+    )
+    write(folder, edited)
+    assert wfec("retry", "g").code == 1, "the file that was edited means nothing to the run"
+    result = wfec("retry", "g", "--program", "file.yaml", "--reason", "mended", "--json")
+    assert (result.code, result.lines[-1]["outputs"]) == (0, {"size": 7})
+    assert (folder / "ran.txt").read_text() == "prepared\nmore\n7\n"
+    found = wfec("inspect", "g", "--json").json
+    assert [asked["what"] for asked in found["requests"]] == ["retry", "move", "retry"]
+    assert found["requests"][1]["reason"].endswith(" with wfec to file.yaml: mended")
+    assert [(step["step"], step["kind"]) for step in found["steps"]] == [
+        ("prepare", "task"),
+        ("measure", "task"),
+        ("more", "task"),
+        ("use", "task"),
+        ("return-1", "return"),
+    ]
+    assert wfec("graph", "g").code == 0
+
+
+@pytest.mark.acceptance("CTL-10", "CLI-17")
+def test_a_suspended_run_is_moved_by_resume_and_what_does_not_fit_is_refused_with_the_list(
+    folder: Path, wfec: Wfec
+) -> None:
+    assert wfec("run", write(folder, GIVEN), "--name", "g", "--until", "prepare").code == 6
+    before = wfec("inspect", "g", "--json").out
+    (folder / "other.yaml").write_text(GIVEN.replace("id: given", "id: other"))
+    assert wfec("resume", "g", "--program", "other.yaml").code == 4
+    (folder / "typed.yaml").write_text(GIVEN.replace("  outputs: {size", "  inputs: {must: string}\n  outputs: {size"))
+    refused = wfec("resume", "g", "--program", "typed.yaml", "--json")
+    assert (refused.code, refused.out) == (2, "")
+    assert "the run was not given the input must" in refused.err
+    assert wfec("inspect", "g", "--json").out == before
+    write(folder, GIVEN.replace("exit 3", '\'echo "size=7" >> "$WFE_OUTPUT"\''))
+    result = wfec("resume", "g", "--program", "file.yaml", "--json")
+    assert (result.code, result.lines[-1]["outputs"]) == (0, {"size": 7})
+    assert (folder / "ran.txt").read_text() == "prepared\n7\n"
+
+
 @pytest.mark.acceptance("CTL-07", "CLI-17")
 def test_retry_of_a_run_that_did_not_fail_is_refused_and_changes_nothing(folder: Path, wfec: Wfec) -> None:
     write(folder, CHAIN)

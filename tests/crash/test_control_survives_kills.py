@@ -22,6 +22,16 @@ workflow:
 """
 
 
+FAILING = """
+workflow:
+  id: w
+  version: 1
+  steps:
+    - {name: first, config: {run: echo first >> ran.txt}}
+    - {name: second, config: {run: exit 3}}
+"""
+
+
 @pytest.fixture(scope="module")
 def launcher() -> Iterator[Launcher]:
     with Launcher() as launcher:
@@ -45,3 +55,35 @@ def test_a_suspend_that_is_killed_has_suspended_the_run_for_good_or_can_be_asked
     assert (inspected["status"], [asked["what"] for asked in inspected["requests"]]) == ("suspended", ["suspend"])
     assert launcher.run(tmp_path, "resume", "w").code == 0
     assert (tmp_path / "ran.txt").read_text() == "last\n"
+
+
+@pytest.mark.acceptance("CTL-10")
+@pytest.mark.parametrize("point", [*POINTS, "moving.before_commit", "moving.after_commit"])
+def test_a_run_whose_move_is_killed_has_the_old_program_or_the_new_one_and_is_whole(
+    launcher: Launcher, tmp_path: Path, point: str
+) -> None:
+    (tmp_path / "file.yaml").write_text(FAILING)
+    assert launcher.run(tmp_path, "run", "file.yaml", "--name", "w").code == 1
+    old = launcher.run(tmp_path, "inspect", "w", "--json").last
+    mended = FAILING.replace("  steps:", "  steps:\n    - set: {x: '1'}").replace("exit 3", "echo second >> ran.txt")
+    (tmp_path / "file.yaml").write_text(mended.replace("version: 1", "version: 2"))
+    counted = launcher.run(tmp_path, "compile", "file.yaml", "-o", "out.wfc", "--hash")
+    new = counted.out.split()[-1]
+    count = 1
+    while True:
+        outcome = launcher.run(tmp_path, "retry", "w", "--program", "file.yaml", fault=f"{point}:{count}")
+        if outcome.code != -signal.SIGKILL:
+            break
+        found = launcher.run(tmp_path, "inspect", "w", "--json").last
+        assert (found["program"], found["version"]) in ((old["program"], 1), (new, 2))
+        moves = [asked for asked in found["requests"] if asked["what"] == "move"]
+        assert len(moves) == (found["program"] == new)
+        count += 1
+        if found["status"] == "running":  # it was moved and reopened before its process was killed
+            outcome = launcher.run(tmp_path, "resume", "w")
+            break
+    assert outcome.code == 0
+    found = launcher.run(tmp_path, "inspect", "w", "--json").last
+    assert (found["status"], found["program"], found["version"]) == ("succeeded", new, 2)
+    assert (tmp_path / "ran.txt").read_text().splitlines()[0] == "first"
+    assert (tmp_path / "ran.txt").read_text().count("first") == 1

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from wfe_vm.state import Record, decode_delta
 
+from ..moving import MOVED_FROM
 from ..providers.contracts import RunRow, Store
 
 __all__ = ["Family", "Request", "read_history", "read_records"]
@@ -79,7 +80,7 @@ class Family:
 
 
 class Request(NamedTuple):
-    """Something that was asked of a run from outside: suspend, resume, cancel, terminate or retry."""
+    """Something that was asked of a run from outside: suspend, resume, cancel, terminate, retry or move."""
 
     time: int
     what: str
@@ -104,7 +105,7 @@ async def read_history(store: Store, run: str, through: int = 0) -> tuple[list[R
                 return records, requests
             delta = decode_delta(row.delta)
             records += delta.records
-            requests += [Request(delta.time, what, reason) for what, reason in delta.requests]
+            requests += [Request(delta.time, what, reason) for what, reason in delta.requests if what != MOVED_FROM]
         if len(rows) < PAGE:
             return records, requests
         after = rows[-1].sequence

@@ -132,12 +132,13 @@ def _steps(records: list[Record], loaded: LoadedProgram) -> list[dict[str, Any]]
     for record in records:
         step = steps.get(record.activation)
         if step is None:
+            number = loaded.step_of(record)
             step = steps[record.activation] = {
                 "step": record.path,
-                "kind": loaded.program.steps[record.step].kind,
+                "kind": loaded.program.steps[number].kind if number >= 0 else "",
                 "status": "running",
                 "supplied": False,
-                "source": loaded.place_of(None, record.step) or None,
+                "source": loaded.place_of(None, number) or None,
                 "attempts": [],
             }
         attempts = step["attempts"]

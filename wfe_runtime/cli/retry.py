@@ -1,7 +1,7 @@
 """Reopen a failed or aborted run at the steps that failed, and follow it to its end.
 
-What ended well is kept, and the program stays the one that the run began with. A step is given by its name or its
-path, as `wfec inspect` shows it; that of a sub-workflow by the path that leads there.
+What ended well is kept, and the program stays the one that the run has, but for `--program`. A step is given by
+its name or its path, as `wfec inspect` shows it; that of a sub-workflow by the path that leads there.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from .exits import PARKED, CommandError, UsageError
 from .follow import Follower, foreground
 from .input_values import read_value
 from .options import add_follow_options, add_run_argument, settings_of
+from .other_program import add_program_options, load_program_option, move_to
 from .stores import find_run, require_store, run_loop
 from .taking import by_whom, refuse_if_missing, take_or_wait
 from .views import choose_view
@@ -29,6 +30,7 @@ EXAMPLES = """
 wfec retry deploy-42
 wfec retry deploy-42 --from build --reason "the mirror is back"
 wfec retry deploy-42 --skip publish --output url=https://example.com/1.2.3
+wfec retry deploy-42 --program deploy.yaml
 wfec retry deploy-42 --from 'regions[3]/prepare'
 """
 
@@ -44,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="an output of the skipped step, read by its declared type; may be repeated",
     )
+    add_program_options(parser)
     parser.add_argument("--reason", metavar="TEXT", default="", help="why, for the run's history")
     add_follow_options(parser)
 
@@ -54,6 +57,7 @@ def execute(arguments: argparse.Namespace) -> int:
     settings = settings_of(arguments)
     require_store(settings, arguments.run)
     view = choose_view(settings, arguments.json)
+    programs = load_program_option(arguments, settings)
     given = dict(split_assignment(text, "--output") for text in arguments.output)
 
     async def work(engine: Engine, follower: Follower) -> int:
@@ -61,6 +65,7 @@ def execute(arguments: argparse.Namespace) -> int:
         if row.status not in ("failed", "aborted"):
             hint = f"wfec resume {row.name}" if row.status == "suspended" else None
             raise UsageError(f"run {row.name} is {row.status}: only a failed or aborted run can be retried", hint)
+        row = await move_to(engine, row, programs, arguments.program, arguments.reason)
         await refuse_if_missing(engine, row)
         taken = await take_or_wait(engine, row)
         if taken is None:
