@@ -58,7 +58,7 @@ class UnknownNotation(ValueError):
 
 
 def compile_file(
-    path: str, variables: Variables, diagnostics: Diagnostics, step_types: Collection[str] = ()
+    path: str | os.PathLike[str], variables: Variables, diagnostics: Diagnostics, step_types: Collection[str] = ()
 ) -> list[Compiled]:
     """Return the programs of a file and of what it includes, in the order of the text.
 
@@ -71,12 +71,13 @@ def compile_file(
 
 
 def read_document(
-    path: str, variables: Variables, diagnostics: Diagnostics, step_types: Collection[str] = ()
+    path: str | os.PathLike[str], variables: Variables, diagnostics: Diagnostics, step_types: Collection[str] = ()
 ) -> nodes.Document | None:
     """Return the tree of a file by the front end that its suffix names; None where nothing could be read.
 
     A file of Python is run, with all that stands in it.
     """
+    path = os.fspath(path)
     suffix = os.path.splitext(path)[1].lower()
     if suffix not in SUFFIXES:
         hint = did_you_mean(suffix, SUFFIXES)

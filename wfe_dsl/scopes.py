@@ -268,26 +268,17 @@ class Place:
         there: StepInfo = target
         here: StepInfo = self.step
         perhaps = False
-        undoes = self.part == COMPENSATE
         undone: StepInfo | None = None
-        tolerated = False
         while here is not there:
             if there.level >= here.level:
-                node = there.node
-                tolerated |= (
-                    undone is not None and undone is not there and node is not None and node.continue_on_failure
-                )
                 undone = _parent(there) if there.part == COMPENSATE else undone
                 perhaps = perhaps or there.may_not_happen
                 target_part, target_level, there = there.part, there.level, _parent(there)
                 if target_level > here.level:
                     continue
-            undoes |= here.part == COMPENSATE
             place_part, here = here.part, _parent(here)
         if undone is not None and not (undone is here and place_part == COMPENSATE):
-            # A compensation runs once what is around its step has failed; only hooks and other ones come after it.
-            after = place_part in HOOK_NAMES and place_part != "on_success" and undone is not here
-            return Meeting.PERHAPS if tolerated or undoes or after else Meeting.UNDOING
+            return Meeting.UNDOING  # what a compensation gives stays within it
         problem = Meeting.LATER
         if target_part is None:
             # The place is in the target itself: its own expressions, its body, or a hook of it.

@@ -37,9 +37,7 @@ __all__ = [
 
 _STEP_FIELDS_ELSEWHERE: Final = {"outputs": "output", "out": "output", "result": "output", "state": "status"}
 _SHOWN: Final = 12
-_UNDOING_HELP: Final = (
-    "only hooks, other compensations and what follows a block with `continue_on_failure` can look at it"
-)
+_UNDOING_HELP: Final = "what a compensation gives stays within it: look at it there, or keep it in a file"
 
 
 class Unresolved(msgspec.Struct, frozen=True):
@@ -141,7 +139,7 @@ def cannot_have_run(info: StepInfo, span: Span, meeting: Meeting) -> Unresolved:
         help = "use it after the `if` or `switch`, with `??` for the case that it did not run"
     elif meeting is Meeting.UNDOING:
         code = "WFE0205"
-        message = f"the step `{name}` is part of a compensation, so it has not run where the run goes on"
+        message = f"the step `{name}` is part of a compensation, whose results stay within it"
         help = _UNDOING_HELP
     else:
         message, help = f"the step `{name}` runs later than this", "move it before this step"
@@ -155,7 +153,7 @@ def cannot_have(root: str, flat: Flat, span: Span, meeting: Meeting) -> Unresolv
         Meeting.OTHER_BRANCH: "is given by another branch at the same time",
         Meeting.OTHER_SIDE: "is given only on the other side of the condition",
         Meeting.ITSELF: "is given by this very step",
-        Meeting.UNDOING: "is given only by a compensation, which has not run where the run goes on",
+        Meeting.UNDOING: "is given only by a compensation, whose results stay within it",
     }.get(meeting, "is given later than this")
     label = (Label(flat.writers[0].span, "it is given here"),)
     message = f"the {_what(root)} `{flat.name}` {why}"

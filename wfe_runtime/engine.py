@@ -25,7 +25,7 @@ from weakref import WeakValueDictionary
 
 from wfe_vm.commands import Command, EndRun, Publish, RunStep, StartChild, StopChild, StopStep, Subscribe, Unsubscribe
 from wfe_vm.errors import InternalError, MachineError
-from wfe_vm.events import Cancel, ChildEnded, Event, Retry, Started, StepEnded, Suspend, Terminate, Tick
+from wfe_vm.events import Cancel, ChildEnded, Event, Resume, Started, StepEnded, Suspend, Terminate, Tick
 from wfe_vm.ids import make_id
 from wfe_vm.outcome import UNFINISHED_STATUSES, Failure
 from wfe_vm.state import Delta, State, decode_delta, restore
@@ -34,6 +34,7 @@ from . import faults
 from .active import ActiveRun
 from .approvals import Answer, answer_approval
 from .clock import Clock, SystemClock
+from .control import pass_to_children, suspend_run
 from .dispatch import Dispatcher, OutputLog
 from .errors import InputError, MissingError, NotFound, StoreError, WfeError
 from .executors import ExecutorRegistry
@@ -58,6 +59,7 @@ from .providers.contracts import (
 )
 from .providers.hosts import this_host
 from .result import RunResult, decode_event, decode_result, encode_event
+from .retrying import GivesOutputs, no_outputs, retry_of_child, retry_run
 from .signals import event_of, new_event, signal_of
 from .timers import Timers
 
@@ -265,6 +267,8 @@ class Engine:
             if active is not None:
                 return active.row
             active, starts = await self._claim(run)
+        if active.state.suspended:
+            await self.settled()  # what it was told has reached its children before one of them begins a step
         for child in await self._children_to_take_over(active, starts):
             try:
                 await self.take_over(child)
@@ -384,6 +388,24 @@ class Engine:
             return active.finished.result() if active.finished.done() else None
         finally:
             parked.cancel()
+
+    async def suspend(self, run: str, reason: str) -> bool:
+        """Suspend a run and its children, whoever has them. Returns whether that changes anything; see ``control``."""
+        self._check_alive()
+        return await suspend_run(self, run, reason)
+
+    async def retry(
+        self,
+        run: str,
+        reason: str,
+        *,
+        start_at: Sequence[str] = (),
+        supplied: str = "",
+        outputs: GivesOutputs = no_outputs,
+    ) -> bool:
+        """Reopen a failed or aborted run that is at hand. See ``retrying``."""
+        self._check_alive()
+        return await retry_run(self, run, reason, start_at, supplied, outputs)
 
     async def suspend_all(self, reason: str) -> None:
         """Stop running steps in order and suspend the runs at hand, durably; the steps run again on resume."""
@@ -569,7 +591,9 @@ class Engine:
             if faults.armed is not None:
                 faults.reach("engine.after_advance")
             for command in commands:
-                self._prepare(active, command)
+                self._prepare(active, command, event)
+            if isinstance(event, Suspend | Resume):
+                pass_to_children(active, event)
             active.parked.clear()
             if active.state.end is None:
                 active.release(False)
@@ -579,12 +603,12 @@ class Engine:
             self._mark(active)
         return changed
 
-    def _prepare(self, active: ActiveRun, command: Command) -> None:
+    def _prepare(self, active: ActiveRun, command: Command, cause: Event) -> None:
         """See to what belongs into the same commit as the advance that gave the command."""
         if isinstance(command, RunStep):  # most are
             return
         if isinstance(command, StartChild):
-            self._prepare_child(active, command)
+            self._prepare_child(active, command, cause)
         elif isinstance(command, StopChild):
             now = self.clock.now()
             event: Event
@@ -611,7 +635,7 @@ class Engine:
                 )
                 active.add_post(InboxPost(row.parent, "event", encode_event(ended)))
 
-    def _prepare_child(self, active: ActiveRun, command: StartChild) -> None:
+    def _prepare_child(self, active: ActiveRun, command: StartChild, cause: Event | None = None) -> None:
         """Have a child created in the next commit, or tell the parent why it can't be."""
         now = self.clock.now()
         step = active.loaded.program.steps[command.step]
@@ -619,7 +643,8 @@ class Engine:
         if child is None:
             raise InternalError(f"step {step.name} starts a child and names none")
         if command.reopen:
-            active.add_post(InboxPost(command.child, "event", encode_event(Retry(now, f"retry of {active.row.name}"))))
+            again = retry_of_child(now, active.row, command.child, cause)
+            active.add_post(InboxPost(command.child, "event", encode_event(again)))
             self._spawn(self._take_over_reopened(active, command))
             return
         loaded = self.programs.get(child.program) if child.program else None
@@ -713,6 +738,8 @@ class Engine:
                 return
             loaded = await self.programs.load(row.program)
             self._begin(self._adopt(row, loaded, State(row.id, row.name, row.program)))
+        self._inbox.add(child)  # for what it was told before it was here
+        self._work.set()
 
     # Committing
 

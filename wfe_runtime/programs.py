@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 import msgspec
 
 from wfe_vm.errors import ProgramError
 from wfe_vm.machine import Machine
 from wfe_vm.program import Program, SourceMap, decode_program, hash_of
+from wfe_vm.state import Record
 from wfe_vm.verify import check
 
 from .errors import NotFound
 from .providers.contracts import ProgramRow, Store
 
 __all__ = ["LoadedProgram", "ProgramCache"]
+
+NUMBER: Final = re.compile(r"\[[0-9]+\]")
+"""Of an iteration or a pass, in a path."""
 
 _source_map_decoder = msgspec.msgpack.Decoder(SourceMap)
 
@@ -24,6 +31,19 @@ class LoadedProgram(msgspec.Struct, frozen=True, eq=False):
     program: Program
     machine: Machine
     source_map: SourceMap | None
+
+    def step_of(self, record: Record) -> int:
+        """Return the step that a line of a run's history is about, -1 for one that this program does not have.
+
+        A run that was moved has lines of the program before, whose numbers are others.
+        """
+        steps = self.program.steps
+        if record.step < len(steps) and steps[record.step].path == record.path:
+            return record.step
+        path = NUMBER.sub("[*]", record.path)
+        if record.step < len(steps) and steps[record.step].path == path:
+            return record.step
+        return next((number for number, step in enumerate(steps) if step.path == path), -1)
 
     def place_of(self, pc: int | None, step: int) -> str:
         """Return ``file:line:column`` of an instruction, else of a step, else an empty text."""

@@ -23,6 +23,7 @@ __all__ = [
     "Started",
     "StepEnded",
     "Suspend",
+    "Target",
     "Terminate",
     "Tick",
 ]
@@ -102,11 +103,30 @@ class Terminate(msgspec.Struct, frozen=True, gc=False, tag="terminate", array_li
     reason: str = ""
 
 
+class Target(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Where a pointer is taken up: below its first ``keep`` frames, at ``pc``.
+
+    With ``outputs`` the last of these frames is that of a step that has succeeded with them, and ``pc`` counts for
+    nothing. ``reopening.py`` finds targets.
+    """
+
+    pointer: int
+    keep: int
+    pc: int
+    outputs: dict[str, Any] | None = None
+
+
 class Retry(msgspec.Struct, frozen=True, gc=False, tag="retry", array_like=True):
-    """A failed or aborted run is reopened at the steps that failed, and at those aborted with them."""
+    """A failed or aborted run is reopened at the steps that failed, and at those aborted with them.
+
+    ``targets`` say where else it is taken up. ``children`` are the targets of runs below it, by their ids: for
+    whoever tells them.
+    """
 
     time: int
     reason: str = ""
+    targets: tuple[Target, ...] = ()
+    children: dict[str, tuple[Target, ...]] = {}
 
 
 class EventArrived(msgspec.Struct, frozen=True, gc=False, tag="event", array_like=True):

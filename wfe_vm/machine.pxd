@@ -40,13 +40,14 @@ cdef class Machine(Signals):
     cdef bint _apply_child_ended(self, State state, object event) except -1
     cdef bint _apply_tick(self, State state, long long time) except -1
     cdef bint _fire_due(self, State state, long long time) except -1
-    cdef bint _apply_suspend(self, State state) except -1
+    cdef bint _apply_suspend(self, State state, object event) except -1
     @cython.locals(pointer=Pointer)
-    cdef bint _apply_resume(self, State state) except -1
+    cdef bint _apply_resume(self, State state, object event) except -1
     @cython.locals(pointer=Pointer, root=Pointer)
     cdef bint _apply_cancel(self, State state, object event) except -1
     @cython.locals(pointer=Pointer, frame=Frame)
-    cdef bint _apply_retry(self, State state) except -1
+    cdef bint _apply_retry(self, State state, object event) except -1
+    cdef object _supply(self, State state, Pointer pointer, Frame frame, dict outputs)
     @cython.locals(pointer=Pointer, frame=Frame)
     cdef Pointer _revive(self, State state, object row)
     @cython.locals(root=Frame)

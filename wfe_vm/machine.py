@@ -29,8 +29,9 @@ from .lifecycle import FORKS
 from .limits import MAX_INSTRUCTIONS, MAX_STATE_BYTES
 from .outcome import FAILURE_KINDS, Failure
 from .program import HOST_SLOT, INPUTS_SLOT, RUN_SLOT, Program, unpack_code
+from .reopening import cut, fits
 from .signals import Signals
-from .state import Delta, Pointer, State, pointer_from
+from .state import Delta, Frame, Pointer, State, pointer_from
 from .values import describe, size_of
 
 if not cython.compiled:
@@ -249,7 +250,7 @@ class Machine(Signals):
         if isinstance(event, events.Started):
             return self._apply_started(state, event)
         if isinstance(event, events.Retry):
-            return self._apply_retry(state)
+            return self._apply_retry(state, event)
         if state.end is not None or not state.pointers:
             return False
         if isinstance(event, events.EventArrived):
@@ -257,12 +258,13 @@ class Machine(Signals):
         if isinstance(event, events.Answered):
             return self._apply_answered(state, event)
         if isinstance(event, events.Suspend):
-            return self._apply_suspend(state)
+            return self._apply_suspend(state, event)
         if isinstance(event, events.Resume):
-            return self._apply_resume(state)
+            return self._apply_resume(state, event)
         if isinstance(event, events.Cancel):
             return self._apply_cancel(state, event)
         if isinstance(event, events.Terminate):
+            state.requests.append(("terminate", event.reason))
             self._end_hard(state, "terminated", Failure("fail", event.reason or "the run was terminated"))
             return True
         raise InternalError(f"no such event: {type(event).__name__}")
@@ -330,16 +332,18 @@ class Machine(Signals):
             return False
         return self._fire_due(state, time)
 
-    def _apply_suspend(self, state: State) -> bool:
+    def _apply_suspend(self, state: State, event: events.Suspend) -> bool:
         if state.suspended or state.cancelling:
             return False
+        state.requests.append(("suspend", event.reason))
         state.suspended = True
         state.suspended_at = state.time
         return True
 
-    def _apply_resume(self, state: State) -> bool:
+    def _apply_resume(self, state: State, event: events.Resume) -> bool:
         if not state.suspended:
             return False
+        state.requests.append(("resume", event.reason))
         self._lift_suspension(state)
         for id in sorted(state.pointers):
             pointer = state.pointers.get(id)
@@ -368,6 +372,7 @@ class Machine(Signals):
     def _apply_cancel(self, state: State, event: events.Cancel) -> bool:
         if state.cancelling:
             return False
+        state.requests.append(("cancel", event.reason))
         state.cancelling = True
         root = state.pointers[0]
         if event.deadline:
@@ -383,9 +388,20 @@ class Machine(Signals):
                 state.ready.append(pointer)
         return True
 
-    def _apply_retry(self, state: State) -> bool:
+    def _apply_retry(self, state: State, event: events.Retry) -> bool:
         if state.end is None or state.end[0] not in ("failed", "aborted") or not state.reopen:
             return False
+        for target in event.targets:
+            if not fits(state, target):
+                return False
+        supplied: dict[int, dict[str, Any]] = {}
+        for target in event.targets:
+            if not fits(state, target):
+                continue  # it was a branch of one before it
+            cut(state, target)
+            if target.outputs is not None:
+                supplied[target.pointer] = target.outputs
+        state.requests.append(("retry", event.reason))
         state.end = None
         state.changed_end = True
         state.cancelling = False
@@ -417,7 +433,9 @@ class Machine(Signals):
                 continue
             frame = pointer.frames[-1]
             step = self.steps[frame.step]
-            if frame.total and (frame.live or frame.next < frame.total) and step.kind in FORKS:
+            if id in supplied:
+                self._supply(state, pointer, frame, supplied[id])
+            elif frame.total and (frame.live or frame.next < frame.total) and step.kind in FORKS:
                 frame.phase = BODY
                 frame.stopped = False
                 frame.failed = 0
@@ -432,6 +450,18 @@ class Machine(Signals):
             else:
                 self._start_afresh(state, pointer)
         return True
+
+    def _supply(self, state: State, pointer: Pointer, frame: Frame, outputs: dict[str, Any]) -> None:
+        """Take it that the innermost step has succeeded with outputs that somebody gave."""
+        frame.phase = BODY
+        frame.attempt += 1
+        frame.started = state.time
+        frame.mark = 0
+        frame.total = 0
+        self._succeed(state, pointer, frame, outputs, None)
+        record = state.records[-1]
+        if record.what == "ended" and record.activation == frame.id:
+            state.records[-1] = msgspec.structs.replace(record, what="supplied")
 
     def _revive(self, state: State, row: tuple[Any, ...]) -> Pointer:
         pointer = pointer_from(row)

@@ -9,7 +9,7 @@ Rule: what can't be shown to fit is an obstacle, with a sentence that says why.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -18,10 +18,11 @@ from . import opcodes as op
 from .isa import row_of
 from .phases import READY
 from .program import INPUTS_SLOT, NO_PC, Program, Step, unpack_code
+from .slots import SlotName, loops_around, slots_by_name
 from .state import Frame, Pointer, State, pointer_from
 from .typeterms import check_value, is_optional, parse_type
 
-__all__ = ["Migration", "Move", "Obstacle", "migration_of"]
+__all__ = ["Migration", "Move", "Obstacle", "loops_of_scopes", "migration_of"]
 
 _HOOKS: Final = ("on_success", "on_failure", "on_error", "on_abort", "ensure")
 _ENTER_WORDS: Final = 2
@@ -57,10 +58,14 @@ class Migration(msgspec.Struct, frozen=True):
         return not self.obstacles
 
 
-def migration_of(old: Program, new: Program, state: State) -> Migration:
+Names = Sequence[tuple[int, int, str]]
+
+
+def migration_of(old: Program, new: Program, state: State, names: tuple[Names | None, Names | None]) -> Migration:
     """Return how a run of ``old`` in this state would go on with ``new``, or why it can't.
 
-    Of a run that has ended, what a retry would reopen is looked at.
+    Of a run that has ended, what a retry would reopen is looked at. ``names`` are those of both source maps, None
+    for a program without one.
     """
     check = _Check(old, new)
     if old.workflow != new.workflow:
@@ -71,7 +76,9 @@ def migration_of(old: Program, new: Program, state: State) -> Migration:
         pointers = {id: pointer_from(row) for id, row in state.reopen.items()}
         if not pointers:
             check.obstacles.append(Obstacle("", f"the run has ended {state.end[0]}, and has nothing to go on with"))
-    moves = [check.pointer(pointers[id]) for id in sorted(pointers)]
+    moves = [check.pointer(pointers[id], state.end is None) for id in sorted(pointers)]
+    check.data(state, names)
+    check.waits(state)
     obstacles = tuple(dict.fromkeys(check.obstacles))
     return Migration(() if obstacles else tuple(moves), obstacles)
 
@@ -102,13 +109,66 @@ class _Check:
             elif check_value(value, declared):
                 self.no("", f"the input {row.name} that the run was given is no {row.type}")
 
-    def pointer(self, pointer: Pointer) -> Move:
+    def data(self, state: State, names: tuple[Names | None, Names | None]) -> None:
+        """Hold what steps have left against what the new program declares, and see that all of it has a name."""
+        if names[0] is None or names[1] is None:
+            which = "program that the run has" if names[0] is None else "new program"
+            self.no("", f"the {which} was compiled without a source map, so its variables have no names")
+            return
+        after = slots_by_name(self.new, names[1])
+        before = slots_by_name(self.old, names[0])
+        loops = loops_of_scopes(self.old, state)
+        if len(loops) < len(state.scopes):
+            self.no("", "it is undoing what its sagas did; let that end first")
+            return
+        for index, step in enumerate(self.new.steps):
+            loop = loops_around(self.new, index)[-1]
+            for output in step.outputs:
+                slot = before.get((loop, f"outputs.{output.name}"))
+                if slot is None:
+                    continue
+                for owner, scope in state.scopes.items():
+                    value = scope[slot] if loops[owner] == loop else None
+                    if value is not None and check_value(value, parse_type(output.type)):
+                        self.no(step.path, f"its output {output.name} is there already, and is no {output.type}")
+        for row in state.registered.values():
+            self._registration(self.old.steps[row[0]], before, after)
+
+    def _registration(self, step: Step, before: dict[SlotName, int], after: dict[SlotName, int]) -> None:
+        """See that what is to be undone can be, with what was kept for it."""
+        index = self.by_path.get(step.path)
+        other = self.new.steps[index] if index is not None else None
+        if index is None or other is None or other.compensation == NO_PC or other.depth != step.depth:
+            self.no(step.path, "it is done and may have to be undone, and the new program has no compensation for it")
+            return
+        loops = loops_around(self.old, self.old.steps.index(step))
+        kept = {name for name, slot in before.items() if (_depth_of(name, loops), slot) in step.frozen}
+        if loops != loops_around(self.new, index):
+            self.no(step.path, "it is done and may have to be undone, and lies in other loops now")
+        read = {name for name, slot in after.items() if (_depth_of(name, loops), slot) in other.frozen}
+        if not read <= kept:
+            missing = ", ".join(sorted(name for _, name in read - kept))
+            self.no(step.path, f"its compensation reads more now, which was not kept when it was done: {missing}")
+
+    def waits(self, state: State) -> None:
+        """Hold the events that are waited for against those that the new program waits for."""
+        for activation, row in state.waits.items():
+            pointer = state.located.get(activation)
+            step = None if pointer is None else self.old.steps[pointer.frames[-1].step]
+            index = None if step is None else self.by_path.get(step.path)
+            signal = None if index is None else self.new.steps[index].signal
+            if row.kind == "event" and step is not None and signal is not None and signal.event != row.name:
+                self.no(step.path, f"it waits for the event {row.name}, and would wait for {signal.event} now")
+
+    def pointer(self, pointer: Pointer, is_live: bool) -> Move:
         steps = tuple(self.counterpart(frame.step) for frame in pointer.frames)
         innermost = self.old.steps[pointer.frames[-1].step].path if pointer.frames else ""
         marks = tuple(self.mark(frame) for frame in pointer.frames)
         for frame in pointer.frames:
             self.fork(frame)
-        pc = self.place(pointer.pc, innermost) if pointer.wait == READY else 0
+        # A failed step is begun again; only between two steps does it matter where exactly that was.
+        stands = pointer.wait == READY and (is_live or not pointer.frames)
+        pc = self.place(pointer.pc, innermost) if stands else 0
         return Move(pointer.id, innermost, steps, pc, marks)
 
     def counterpart(self, index: int) -> int:
@@ -169,6 +229,23 @@ class _Check:
 
     def no(self, path: str, why: str) -> None:
         self.obstacles.append(Obstacle(path, why))
+
+
+def loops_of_scopes(program: Program, state: State) -> dict[int, str]:
+    """Return the loop of each scope, by its path, and nothing for the scopes of compensations that are running."""
+    pointers = {id: pointer_from(row) for id, row in state.reopen.items()}
+    pointers.update(state.pointers)
+    found = {0: ""}
+    for id, pointer in pointers.items():
+        parent = pointers.get(pointer.parent)
+        for frame in parent.frames if parent is not None else ():
+            if frame.id == pointer.fork and program.steps[frame.step].kind == "for_each":
+                found[id] = program.steps[frame.step].path
+    return {owner: loop for owner, loop in found.items() if owner in state.scopes}
+
+
+def _depth_of(name: SlotName, loops: Sequence[str]) -> int:
+    return loops.index(name[0]) if name[0] in loops else -1
 
 
 _Place = tuple[str, str]

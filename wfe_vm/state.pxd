@@ -51,7 +51,7 @@ cdef class State:
     # Changes since the last delta
     cdef public object ready
     cdef public list deciding, commands, records, removed, new_scopes, dropped_scopes, new_collected, dropped_collected
-    cdef public list new_tolerated, new_warnings
+    cdef public list new_tolerated, new_warnings, requests
     cdef public dict changed, changed_data, changed_timers, changed_reopen, changed_registered
     cdef public dict changed_waits, changed_cursors, stirred
     cdef public bint changed_end

@@ -52,7 +52,8 @@ SINCE_RUN: Final = -2  # from when the run was created
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A line of the run's history. ``what`` is started, ended or changed (a hook failed a step that had succeeded)."""
+    """A line of the run's history. ``what`` is started, ended, changed (a hook failed a step that had
+    succeeded) or supplied (ended, with outputs that somebody gave)."""
 
     what: str
     step: int
@@ -107,6 +108,7 @@ class Delta(msgspec.Struct, array_like=True, gc=False):
     compensated: bool = False
     waits: list[tuple[int, Waiting | None]] = []  # (activation, what it waits for; None: nothing any more)
     cursors: list[tuple[str, str, int]] = []  # (name, key, the number of the last event taken)
+    requests: list[tuple[str, str]] = []  # (what somebody asked of the run, who and why)
 
 
 NOTHING: Final[Any] = ()  # in place of the empty lists, of which a delta has many
@@ -330,6 +332,7 @@ class State:
         self.changed_waits: dict[int, Waiting | None] = {}
         self.changed_cursors: dict[tuple[str, str], int] = {}
         self.stirred: dict[tuple[str, str], None] = {}  # queues that have changed
+        self.requests: list[tuple[str, str]] = []  # kept in the history, like records
 
     def _forget_changes(self) -> None:
         """Begin new notes. Those that are empty are still: few advances change much."""
@@ -372,6 +375,8 @@ class State:
             self.changed_cursors = {}
         if self.stirred:
             self.stirred = {}
+        if self.requests:
+            self.requests = []
         self.changed_end = False
 
     # Changes
@@ -586,6 +591,7 @@ class State:
             self.compensated,
             list(self.changed_waits.items()) if self.changed_waits else NOTHING,
             [(*queue, number) for queue, number in self.changed_cursors.items()] if self.changed_cursors else NOTHING,
+            self.requests or NOTHING,
         )
         self._forget_changes()
         return delta

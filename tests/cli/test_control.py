@@ -59,6 +59,102 @@ def test_retry_reopens_a_failed_child_and_keeps_what_it_had_done(folder: Path, w
     assert (folder / "ran.txt").read_text() == "ran\n" * 3
 
 
+GIVEN = """
+workflow:
+  id: given
+  version: 1
+  outputs: {size: integer}
+  steps:
+    - {name: prepare, config: {run: echo prepared >> ran.txt}}
+    - {name: measure, config: {run: exit 3}, outputs: [{name: size, type: integer}]}
+    - {name: use, config: {run: 'echo "$SIZE" >> ran.txt'}}
+    - return: {size: outputs.size}
+"""
+
+
+@pytest.mark.acceptance("CTL-09", "CLI-17")
+def test_a_skipped_step_gives_its_typed_result_and_is_shown_as_supplied(folder: Path, wfec: Wfec) -> None:
+    assert wfec("run", write(folder, GIVEN), "--name", "g").code == 1
+    before = wfec("inspect", "g", "--json").json
+    refused = wfec("retry", "g", "--skip", "measure", "--output", "size=big", "--json")
+    assert (refused.code, refused.out) == (2, "")
+    assert "size" in refused.err
+    assert wfec("retry", "g", "--output", "size=1").code == 2
+    after = wfec("inspect", "g", "--json").json
+    assert {**after, "owner": None} == {**before, "owner": None}
+    result = wfec("retry", "g", "--skip", "measure", "--output", "size=42", "--reason", "by hand", "--json")
+    assert (result.code, result.lines[-1]["outputs"]) == (0, {"size": 42})
+    assert [line["step"] for line in result.lines if line.get("supplied")] == ["measure"]
+    assert (folder / "ran.txt").read_text() == "prepared\n42\n"
+    found = wfec("inspect", "g", "--json").json
+    measure = found["steps"][1]
+    assert (measure["status"], measure["supplied"]) == ("succeeded", True)
+    assert [(one["status"], one["outputs"]) for one in measure["attempts"]] == [
+        ("failed", {}),
+        ("succeeded", {"size": 42}),
+    ]
+    [asked] = found["requests"]
+    assert asked["reason"].startswith("retried by ")
+    assert asked["reason"].endswith(" with the result of measure supplied: by hand")
+    assert "succeeded (supplied)" in wfec("inspect", "g").out
+
+
+@pytest.mark.acceptance("CTL-08", "CLI-17")
+def test_a_retry_from_an_earlier_step_runs_it_again_and_an_unknown_one_is_4_with_near_names(
+    folder: Path, wfec: Wfec
+) -> None:
+    assert wfec("run", write(folder, GIVEN), "--name", "g").code == 1
+    unknown = wfec("retry", "g", "--from", "prepair")
+    assert (unknown.code, unknown.out) == (4, "")
+    assert "prepare" in unknown.err
+    assert wfec("retry", "g", "--from", "use").code == 2
+    assert wfec("retry", "g", "--from", "prepare").code == 1
+    assert (folder / "ran.txt").read_text() == "prepared\nprepared\n"
+
+
+@pytest.mark.acceptance("CTL-10", "CLI-17")
+def test_a_failed_run_goes_on_with_an_edited_file_only_where_that_is_asked_for(folder: Path, wfec: Wfec) -> None:
+    assert wfec("run", write(folder, GIVEN), "--name", "g").code == 1
+    edited = GIVEN.replace("exit 3", '\'echo "size=7" >> "$WFE_OUTPUT"\'').replace(
+        "    - {name: use", "    - {name: more, config: {run: echo more >> ran.txt}}\n    - {name: use"
+    )
+    write(folder, edited)
+    assert wfec("retry", "g").code == 1, "the file that was edited means nothing to the run"
+    result = wfec("retry", "g", "--program", "file.yaml", "--reason", "mended", "--json")
+    assert (result.code, result.lines[-1]["outputs"]) == (0, {"size": 7})
+    assert (folder / "ran.txt").read_text() == "prepared\nmore\n7\n"
+    found = wfec("inspect", "g", "--json").json
+    assert [asked["what"] for asked in found["requests"]] == ["retry", "move", "retry"]
+    assert found["requests"][1]["reason"].endswith(" with wfec to file.yaml: mended")
+    assert [(step["step"], step["kind"]) for step in found["steps"]] == [
+        ("prepare", "task"),
+        ("measure", "task"),
+        ("more", "task"),
+        ("use", "task"),
+        ("return-1", "return"),
+    ]
+    assert wfec("graph", "g").code == 0
+
+
+@pytest.mark.acceptance("CTL-10", "CLI-17")
+def test_a_suspended_run_is_moved_by_resume_and_what_does_not_fit_is_refused_with_the_list(
+    folder: Path, wfec: Wfec
+) -> None:
+    assert wfec("run", write(folder, GIVEN), "--name", "g", "--until", "prepare").code == 6
+    before = wfec("inspect", "g", "--json").out
+    (folder / "other.yaml").write_text(GIVEN.replace("id: given", "id: other"))
+    assert wfec("resume", "g", "--program", "other.yaml").code == 4
+    (folder / "typed.yaml").write_text(GIVEN.replace("  outputs: {size", "  inputs: {must: string}\n  outputs: {size"))
+    refused = wfec("resume", "g", "--program", "typed.yaml", "--json")
+    assert (refused.code, refused.out) == (2, "")
+    assert "the run was not given the input must" in refused.err
+    assert wfec("inspect", "g", "--json").out == before
+    write(folder, GIVEN.replace("exit 3", '\'echo "size=7" >> "$WFE_OUTPUT"\''))
+    result = wfec("resume", "g", "--program", "file.yaml", "--json")
+    assert (result.code, result.lines[-1]["outputs"]) == (0, {"size": 7})
+    assert (folder / "ran.txt").read_text() == "prepared\n7\n"
+
+
 @pytest.mark.acceptance("CTL-07", "CLI-17")
 def test_retry_of_a_run_that_did_not_fail_is_refused_and_changes_nothing(folder: Path, wfec: Wfec) -> None:
     write(folder, CHAIN)
@@ -159,8 +255,54 @@ def test_an_aborted_run_may_be_retried_and_a_terminated_one_may_not(folder: Path
     assert (folder / "ran.txt").read_text() == "before\nbefore\nwent\nafter\n"
 
 
+@pytest.mark.acceptance("CTL-01", "CTL-02", "CLI-17")
+def test_suspend_lets_the_running_step_end_and_count_and_nothing_else_begin(
+    folder: Path, processes: Start, wfec: Wfec
+) -> None:
+    process = processes("run", write(folder, SLOW), "--json", "--name", "long")
+    read_until(process, under_way)
+    result = wfec("suspend", "long", "--json")
+    assert (result.code, result.json["changed"], result.json["status"]) == (0, True, "suspended")
+    again = wfec("suspend", "long")
+    assert (again.code, again.out) == (0, "run long is suspended; nothing changed\n")
+    (folder / "go").touch()
+    owner = finish(process)
+    assert (owner.code, owner.lines[-1]["type"], owner.lines[-1]["status"]) == (6, "run.parked", "suspended")
+    assert (folder / "ran.txt").read_text() == "before\nwent\n"
+    [asked] = wfec("inspect", "long", "--json").json["requests"]
+    assert asked["what"] == "suspend"
+    assert asked["reason"].startswith("suspended by ")
+    resumed = wfec("resume", "long", "--json")
+    assert (resumed.code, resumed.lines[-1]["outputs"]) == (0, {"done": "yes"})
+    assert (folder / "ran.txt").read_text() == "before\nwent\nafter\n"
+    assert [one["what"] for one in wfec("inspect", "long", "--json").json["requests"]] == ["suspend", "resume"]
+
+
+@pytest.mark.acceptance("CTL-02")
+def test_suspend_of_a_run_whose_process_was_killed_runs_nothing_until_it_is_resumed(
+    folder: Path, processes: Start, wfec: Wfec
+) -> None:
+    process = processes("run", write(folder, SLOW), "--json", "--name", "long")
+    read_until(process, under_way)
+    process.kill()
+    process.wait()
+    (folder / "go").touch()
+    assert wfec("suspend", "long").out == "run long is suspended\n"
+    assert (folder / "ran.txt").read_text() == "before\n"
+    assert status(wfec, "long") == "suspended"
+    assert wfec("resume", "long").code == 0
+    assert (folder / "ran.txt").read_text() == "before\nwent\nafter\n"
+
+
+@pytest.mark.acceptance("CTL-01")
+def test_suspend_of_an_ended_run_changes_nothing(folder: Path, wfec: Wfec) -> None:
+    wfec("run", write(folder, CHAIN), "--name", "over")
+    result = wfec("suspend", "over", "--json")
+    assert (result.code, result.json["changed"], result.json["status"]) == (0, False, "succeeded")
+
+
 @pytest.mark.acceptance("CLI-01", "CLI-17")
-@pytest.mark.parametrize("verb", ["resume", "retry", "cancel", "terminate", "inspect", "logs"])
+@pytest.mark.parametrize("verb", ["resume", "retry", "suspend", "cancel", "terminate", "inspect", "logs"])
 def test_an_unknown_run_is_4_with_near_names_and_an_ambiguous_one_2_with_the_candidates(
     folder: Path, wfec: Wfec, verb: str
 ) -> None:

@@ -10,6 +10,7 @@ from wfe_vm.machine import Machine
 from wfe_vm.outcome import Failure
 from wfe_vm.phases import WAIT_CHILD, WAIT_STEP
 from wfe_vm.program import Program
+from wfe_vm.reopening import ReopenError, plan_reopening
 from wfe_vm.state import Delta, State, decode_delta, encode_delta, restore
 
 from .interpreter import Oracle
@@ -59,7 +60,7 @@ class Duel:
     def play_on(self, events_at_most: int = 20) -> None:
         """Have the machine alone retry an ended run, and see that it holds together; the oracle knows no retry."""
         self.time += 1
-        self.tell(events.Retry(self.time))
+        self.tell(events.Retry(self.time, "", self.targets()))
         for _ in range(events_at_most):
             if self.state.end is not None:
                 break
@@ -67,6 +68,21 @@ class Duel:
         if self.state.end is None:
             self.tell(events.Terminate(self.time, "enough"))
         self.check_nothing_is_left()
+
+    def targets(self) -> tuple[events.Target, ...]:
+        """Return where a random retry starts again, or what it is given a result for; often neither."""
+        steps = self.machine.program.steps
+        if len(steps) < 2 or chance(self.chooser, 30):
+            return ()
+        names = [steps[self.chooser.number(1, len(steps) - 1)].path.replace("[*]", "") for _ in range(3)]
+        for name in names:
+            try:
+                if chance(self.chooser, 50):
+                    return plan_reopening(self.machine.program, self.state, [name]).targets
+                return plan_reopening(self.machine.program, self.state, supplied=name).targets
+            except ReopenError:
+                continue
+        return ()
 
     def next_event_alone(self) -> events.Event:
         self.time = max(self.time + self.chooser.number(0, 3), self.state.due())

@@ -465,6 +465,23 @@ class StoreContract:
 
         run(check)
 
+    @pytest.mark.acceptance("CTL-10")
+    def test_a_commit_can_give_a_run_another_program_and_its_version(self, run):
+        async def check(store):
+            await store.put_programs(
+                [ProgramRow("old", "deploy", 1, b"1", b""), ProgramRow("new", "deploy", 7, b"7", b"")]
+            )
+            await store.create_run(new("r1", program="old", owner="h1"))
+            moved = advance("r1", 0, fence=1, snapshot=b"moved", program="new")
+            assert await store.commit([replace(moved, fence=0)]) == [False]
+            assert (await store.get_run("r1")).program == "old"
+            assert await store.commit([moved]) == [True]
+            row = await store.get_run("r1")
+            assert (row.program, row.version, row.sequence) == ("new", 7, 1)
+            assert (await store.load_state("r1")).snapshot == b"moved"
+
+        run(check)
+
     def test_a_state_is_the_last_snapshot_and_the_deltas_after_it(self, run):
         async def check(store):
             await store.create_run(new("r1"))

@@ -21,6 +21,8 @@ from tests.runtime.engine_support import (
     kill,
     open_engine,
     result_of,
+    row_of,
+    until,
 )
 from tests.runtime.test_engine import make_store, statuses
 from wfe_runtime.engine import LEASE_MS, MAX_DEPTH, Engine
@@ -28,6 +30,7 @@ from wfe_runtime.errors import WfeError
 from wfe_runtime.executors.contract import StepContext, StepResult
 from wfe_runtime.providers.contracts import RunFilter, RunRow
 from wfe_vm.events import Cancel, Resume, Retry, Suspend, Terminate
+from wfe_vm.phases import WAIT_STEP
 
 __all__ = ["make_store"]
 
@@ -69,12 +72,36 @@ workflows:
     steps: [{name: one, config: {run: make}}, {name: two, config: {run: make}}]
 """
 
+TREE = """
+workflows:
+  - id: main
+    version: 1
+    steps: [{name: call, type: workflow, config: {workflow: child}}]
+  - id: child
+    version: 1
+    steps: [{name: call, type: workflow, config: {workflow: grandchild}}]
+  - id: grandchild
+    version: 1
+    steps: [{name: one, config: {run: make}}, {name: two, config: {run: make}}]
+"""
+
 PATHS = ["before", "one", "two", "after"]
 
 
 async def child_of(engine: Engine, run: str) -> RunRow:
     [child] = await engine.store.list_runs(RunFilter(parent=run))
     return child
+
+
+async def resume_alone(engine: Engine, child: str) -> None:
+    """Have a child that was suspended with its parent go on without it."""
+    await until(lambda: _has_status(engine, child, "suspended"))
+    await engine.post(child, Resume(engine.clock.now(), "alone"))
+    await until(lambda: _has_status(engine, child, "running"))
+
+
+async def _has_status(engine: Engine, run: str, status: str) -> bool:
+    return (await row_of(engine.store, run)).status == status
 
 
 @pytest.mark.acceptance("SUB-01")
@@ -259,6 +286,7 @@ def test_the_end_of_a_child_reaches_a_parent_that_was_suspended_and_changed_hand
         child = await child_of(engine, run)
         assert engine.deliver(run, Suspend(clock.now(), "a pause"))
         await engine.settled()
+        await resume_alone(engine, child.id)
         ended = asyncio.Event()
 
         async def stop(commits: Any) -> None:
@@ -290,6 +318,7 @@ def test_a_child_that_goes_on_while_its_parent_is_suspended_is_not_lost_by_a_tak
         child = await child_of(engine, run)
         assert engine.deliver(run, Suspend(clock.now(), "a pause"))
         await engine.settled()
+        await resume_alone(engine, child.id)
         await kill(engine)
         clock.time += LEASE_MS + 1
         async with embedded(make_store(), work, clock=clock) as engine:
@@ -302,6 +331,82 @@ def test_a_child_that_goes_on_while_its_parent_is_suspended_is_not_lost_by_a_tak
             assert (await result_of(engine, run)).outputs == {"total": 21}
 
     asyncio.run(main())
+
+
+@pytest.mark.acceptance("CTL-01", "CTL-02")
+def test_a_suspend_and_a_resume_reach_all_that_is_below_the_run(make_store: MakeStore) -> None:
+    async def main() -> None:
+        held = Held()
+        work = Work(held)
+        async with embedded(make_store(), work) as engine:
+            run = await Workflows(TREE).start(engine)
+            await held.under_way(1)
+            assert await engine.suspend(run, "a pause")
+            assert not await engine.suspend(run, "once more")
+            await until(lambda: _all_are(engine, {"suspended": 3}))
+            held.let_go()
+            await until(lambda: _nothing_runs(engine, run))
+            assert work.paths == ["one"]
+            assert engine.deliver(run, Resume(engine.clock.now()))
+            await held.under_way(1)
+            assert work.paths == ["one", "two"]
+            held.let_go()
+            assert (await result_of(engine, run)).status == "succeeded"
+
+    asyncio.run(main())
+
+
+@pytest.mark.acceptance("CTL-02")
+@pytest.mark.parametrize("number", range(4))
+def test_a_suspend_whose_host_dies_after_any_commit_of_it_holds_for_the_family(
+    make_store: MakeStore, number: int
+) -> None:
+    async def main() -> None:
+        store, clock, held = GatedStore(make_store()), Clock(), Held()
+        work = Work(held)
+        engine = await open_engine(store, work, clock)
+        run = await Workflows(TREE).start(engine)
+        await held.under_way(1)
+        await engine.settled()
+        before = len(store.commits)
+        reached = asyncio.Event()
+
+        async def stop(_: Any) -> None:
+            if len(store.commits) == before + number:
+                reached.set()
+                await asyncio.Event().wait()
+
+        if number:
+            store.after = stop
+            asyncio.get_running_loop().call_soon(engine.deliver, run, Suspend(clock.now(), "a pause"))
+            await reached.wait()
+        else:
+            await engine.post(run, Suspend(clock.now(), "a pause"))
+        await kill(engine)
+        clock.time += LEASE_MS + 1
+        async with embedded(make_store(), work, clock=clock) as engine:
+            await engine.take_over(run)
+            await engine.settled()
+            assert await statuses(engine.store) == {"suspended": 3}
+            assert work.paths == ["one"], "nothing new began"
+            assert engine.deliver(run, Resume(clock.now()))
+            for _ in range(2):
+                await held.under_way(1)
+                held.let_go()
+            assert (await result_of(engine, run)).status == "succeeded"
+
+    asyncio.run(main())
+
+
+async def _all_are(engine: Engine, wanted: dict[str, int]) -> bool:
+    return await statuses(engine.store) == wanted
+
+
+async def _nothing_runs(engine: Engine, run: str) -> bool:
+    rows = [found for found in engine.at_hand() if found.root == run]
+    return not any(
+        pointer.wait == WAIT_STEP for found in rows for pointer in engine.state_of(found.id).pointers.values()
+    ) and not any(engine.is_busy(found.id) for found in rows)
 
 
 @pytest.mark.acceptance("SUB-07")

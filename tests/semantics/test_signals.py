@@ -238,6 +238,72 @@ def test_the_end_of_a_run_takes_its_timers_and_subscriptions_along(tmp_path: Pat
     assert run.statuses()["w"] == "aborted"
 
 
+HUNG = """
+- saga:
+    - {{name: a, config: {{run: a}}, compensate: {{name: undo-a, {undo}}}}}
+    - name: w
+      wait: {{event: paid, timeout: 5m}}
+      on_abort: {hook}
+"""
+
+
+@pytest.mark.acceptance("EVT-15", "CTL-11")
+@pytest.mark.parametrize("registered", [True, False], ids=["to undo", "nothing to undo"])
+@pytest.mark.parametrize(
+    "hook",
+    [
+        "{name: h, wait: {event: late, timeout: 5m}}",
+        "{name: h, approve: {title: really, timeout: 5m}}",
+        "{name: h, sleep: 5m}",
+        "{name: h, sequence: [{name: i, retry: 3, wait: {event: late, timeout: 5m}}, {name: j, config: {run: j}}]}",
+        "{name: h, wait: {event: late, timeout: 1s, on_timeout: [{name: i, wait: {event: later}}]}}",
+        "{name: h, parallel: [{name: i, wait: {event: late}}, {name: j, sleep: 5m}, {name: k, wait: {event: late}}]}",
+        "{name: h, race: [{name: i, wait: {event: late}}, {name: j, approve: {title: really}}]}",
+        "{name: h, saga: [{name: i, wait: {event: late}, on_abort: {name: j, wait: {event: later}}}]}",
+        "{name: h, for_each: '[1, 2]', do: [{name: i, timeout: 9m, wait: {event: late, key: '${{ item }}'}}]}",
+    ],
+)
+def test_past_the_deadline_of_a_cancel_no_wait_and_no_timer_of_a_hook_is_left(
+    tmp_path: Path, hook: str, registered: bool
+) -> None:
+    text = HUNG.format(hook=hook, undo="config: {run: a}")
+    if not registered:
+        text = text.replace(
+            "- {name: a, config: {run: a}, compensate: {name: undo-a, config: {run: a}}}", "- {sleep: 0}"
+        )
+    run = start(tmp_path, text)
+    run.advance(Cancel(run.now, "enough", run.now + 10_000))
+    run.settle()
+    if "on_timeout" in hook:
+        run.now += 1000
+        run.advance(Tick(run.now))
+        run.settle()
+    assert run.ended is None
+    assert "w" not in {row.name for row in run.state.waits.values()}
+    run.now += 10_000
+    run.advance(Tick(run.now))
+    assert (run.board.asked, run.state.waits) == ({}, {})
+    assert run.state.timers == {}
+    run.finish()
+    assert run.status == "aborted"
+    assert ("undo-a" in {path.rpartition("/")[2] for path in run.paths_run()}) == registered
+    assert run.publish("late").status == "aborted"
+
+
+@pytest.mark.acceptance("EVT-15", "CTL-11", "SAG-07")
+def test_past_the_deadline_of_a_cancel_a_compensation_may_still_wait(tmp_path: Path) -> None:
+    run = start(tmp_path, HUNG.format(hook="{name: h, wait: {event: late}}", undo="wait: {event: back, timeout: 5m}"))
+    run.advance(Cancel(run.now, "enough", run.now + 10_000))
+    run.settle()
+    run.now += 10_000
+    run.advance(Tick(run.now))
+    assert run.board.asked.keys() == {("back", "")}
+    assert len(run.state.timers) == 1
+    run.publish("back")
+    run.finish()
+    assert (run.status, run.board.asked, run.state.timers) == ("aborted", {}, {})
+
+
 def test_publishing_ends_the_step_with_the_id_that_belongs_to_it(tmp_path: Path) -> None:
     steps = "- {name: p, publish: {event: done, key: '${{ 7 }}', data: {a: '${{ 1 + 1 }}'}}}"
     steps += "\n- set: {got: steps.p.output.id}"

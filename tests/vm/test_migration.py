@@ -8,11 +8,12 @@ import pytest
 from tests.dsl.build import compiled
 from wfe_dsl.compiler import Compiled
 from wfe_vm.commands import RunStep
-from wfe_vm.events import Resume, Started, StepEnded, Suspend
+from wfe_vm.events import Resume, Retry, Started, StepEnded, Suspend
 from wfe_vm.machine import Machine
 from wfe_vm.migration import Migration, migration_of
+from wfe_vm.moving import move_state
 from wfe_vm.outcome import Failure
-from wfe_vm.state import State
+from wfe_vm.state import State, restore
 
 CHAIN = "- {name: a, config: {run: a}}\n- {name: b, config: {run: b}}\n- {name: c, config: {run: c}}\n"
 FORK = "- {{name: p, parallel: [{{name: x, config: {{run: a}}}}, {{name: {0}, config: {{run: a}}}}]}}\n"
@@ -35,10 +36,14 @@ def stands(program: Compiled, *ended: str, suspend_first: bool = False, outcome:
     return state
 
 
+def migration(old: Compiled, new: Compiled, state: State) -> Migration:
+    return migration_of(old.program, new.program, state, (old.source_map.names, new.source_map.names))
+
+
 def check(old: str, new: str, *ended: str, keys: str = "", new_keys: str | None = None, **more: bool) -> Migration:
     before = compiled(old, keys)
     after = compiled(new, keys if new_keys is None else new_keys)
-    return migration_of(before.program, after.program, stands(before, *ended, **more))
+    return migration(before, after, stands(before, *ended, **more))
 
 
 def reasons(migration: Migration) -> str:
@@ -70,19 +75,48 @@ def test_where_the_left_step_is_gone_it_goes_on_at_the_one_that_it_comes_to() ->
     assert migration.moves[0].pc < compiled(new).program.steps[1].entry
 
 
-def test_a_moved_run_really_does_go_on() -> None:
+def moved(old: Compiled, new: Compiled, state: State) -> State:
+    """Return a state as it is with the new program, from its stored bytes."""
+    names = (old.source_map.names, new.source_map.names)
+    move_state(old.program, new.program, names, state, migration(old, new, state), new.hash)
+    again = restore(state.snapshot())
+    again.bind()
+    return again
+
+
+def test_a_moved_run_goes_on_after_the_step_that_it_left() -> None:
     new = compiled(CHAIN.replace("- {name: b,", "- {name: new, config: {run: n}}\n- {name: b,"))
     old = compiled(CHAIN)
-    state = stands(old, "a", suspend_first=True)
-    [move] = migration_of(old.program, new.program, state).moves
-    pointer = state.pointers[move.pointer]
-    pointer.pc = move.pc
-    for frame, step in zip(pointer.frames, move.steps, strict=True):
-        frame.step = step
-    state.scopes[0] += [None] * (new.program.scope_sizes[0] - len(state.scopes[0]))
-    state.bind()
+    state = moved(old, new, stands(old, "a", suspend_first=True))
     commands = Machine(new.program).advance(state, Resume(2)).commands
     assert [one.path for one in commands if isinstance(one, RunStep)] == ["new"]
+    assert state.program == new.hash
+
+
+def test_data_moves_with_a_run_by_its_names_whatever_the_order_of_the_slots() -> None:
+    old = compiled("- set: {x: '1', y: '2'}\n" + CHAIN.replace("{run: b}", "{run: 'echo ${{ vars.y }}'}"))
+    steps = "- {name: n, config: {run: n}}\n- set: {y: '2', w: '5', x: '1'}\n"
+    new = compiled(steps + CHAIN.replace("{run: b}", "{run: 'echo ${{ vars.x }} ${{ vars.y }} ${{ vars.w }}'}"))
+    state = moved(old, new, stands(old, "a", outcome="failure"))
+    machine = Machine(new.program)
+    [again] = [one for one in machine.advance(state, Retry(2)).commands if isinstance(one, RunStep)]
+    assert again.path == "a"
+    [b] = machine.advance(state, StepEnded(3, again.activation, again.attempt, "success", {}, None)).commands
+    assert isinstance(b, RunStep)
+    assert "1" in str(b.config)
+    assert "2" in str(b.config)
+    assert "5" not in str(b.config)
+
+
+def test_each_iteration_keeps_its_own_item_in_the_new_program() -> None:
+    text = "- {{name: each, for_each: '[7, 8]', do: [{0}{{name: w, config: {{run: 'echo ${{{{ item }}}}'}}}}]}}\n"
+    old, new = compiled(text.format("")), compiled(CHAIN + text.format("{name: v, config: {run: v}}, "))
+    state = moved(old, new, stands(old))
+    machine = Machine(new.program)
+    waiting = [pointer for pointer in state.pointers.values() if pointer.parent == 0]
+    assert [new.program.steps[pointer.frames[-1].step].path for pointer in waiting] == ["each[*]/w"] * 2
+    asked = [one for one in machine.recover(state) if isinstance(one, RunStep)]
+    assert ["7" in str(asked[0].config), "8" in str(asked[1].config)] == [True, True]
 
 
 @pytest.mark.parametrize(
@@ -123,8 +157,8 @@ def test_a_failed_run_is_looked_at_where_a_retry_would_reopen_it() -> None:
     old = compiled(CHAIN)
     state = stands(old, "a", outcome="failure")
     assert state.end is not None
-    assert migration_of(old.program, compiled(CHAIN + LOOP).program, state).possible
-    gone = migration_of(old.program, compiled("- {name: b, config: {run: b}}").program, state)
+    assert migration(old, compiled(CHAIN + LOOP), state).possible
+    gone = migration(old, compiled("- {name: b, config: {run: b}}"), state)
     assert "a: the new program has no such step" in reasons(gone)
 
 
@@ -146,4 +180,6 @@ def test_inputs_that_the_new_program_would_refuse_are_an_obstacle(keys: str, why
 def test_a_program_of_another_workflow_is_none_for_the_run() -> None:
     old = compiled(CHAIN)
     other = msgspec.structs.replace(old.program, workflow="w")
-    assert "the program is one of w" in reasons(migration_of(old.program, other, stands(old, "a")))
+    assert "the program is one of w" in reasons(
+        migration_of(old.program, other, stands(old, "a"), (old.source_map.names, old.source_map.names))
+    )

@@ -159,13 +159,16 @@ def _add_runs(compared: list[dict[str, Any]], pairs: Sequence[Pair], settings: S
             for found, (old, new) in zip(compared, pairs, strict=True):
                 if old is None or new is None:
                     continue
+                maps = (old.source_map, new.source_map)
+                names = (None if maps[0] is None else maps[0].names, None if maps[1] is None else maps[1].names)
                 for row in rows:
                     if row.program != old.hash:
                         continue
                     stored = await store.load_state(row.id)
                     if stored is not None:
                         state = load_run_state(stored)[0]
-                        found["runs"].append(_run_object(row, migration_of(old.program, new.program, state)))
+                        migration = migration_of(old.program, new.program, state, names)
+                        found["runs"].append(_run_object(row, migration))
         return SUCCEEDED
 
     run_loop(work())

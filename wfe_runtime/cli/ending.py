@@ -26,7 +26,7 @@ from .texts import harmless, to_json
 from .view_plain import PlainView
 from .views import Parking, View
 
-__all__ = ["end_run"]
+__all__ = ["QuietView", "end_run", "tell_change"]
 
 
 def end_run(arguments: argparse.Namespace, make_event: Callable[[int], Event]) -> int:
@@ -60,12 +60,17 @@ def end_run(arguments: argparse.Namespace, make_event: Callable[[int], Event]) -
         return SUCCEEDED if code == FAILED else code
 
     code = run_loop(foreground(settings, view, work))
-    if arguments.json:
+    tell_change(told, arguments.json)
+    return code
+
+
+def tell_change(told: dict[str, Any], as_json: bool) -> None:
+    """Print what became of a run that was asked to change: its name, its status, and whether anything changed."""
+    if as_json:
         print_line(to_json(told))
     else:
         change = "" if told["changed"] else "; nothing changed"
         print_line(f"run {harmless(told['name'])} is {told['status']}{change}")
-    return code
 
 
 def _is_news(event: Event, row: RunRow) -> bool:

@@ -61,7 +61,7 @@ def code_of(error: WfeError) -> int:
     """Return the exit code for an error."""
     if isinstance(error, CommandError):
         return error.exit_code
-    if isinstance(error, (InputError, NameTaken)) or error.code in ("settings", "ambiguous"):
+    if isinstance(error, (InputError, NameTaken)) or error.code in ("settings", "ambiguous", "refused"):
         return USAGE
     if isinstance(error, NotFound):
         return NOT_FOUND

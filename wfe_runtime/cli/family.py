@@ -7,14 +7,17 @@ that step ``deploy`` started. Detached children are on their own.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from wfe_vm.state import Record, decode_delta
 
+from ..moving import MOVED_FROM
 from ..providers.contracts import RunRow, Store
 
-__all__ = ["Family", "read_records"]
+__all__ = ["Family", "Request", "read_history", "read_records"]
 
 PAGE = 1000
+ENDED = ("ended", "supplied")
 
 
 class Family:
@@ -40,7 +43,7 @@ class Family:
         """Take in where a step is, for the child that it may start."""
         if record.what == "started":
             self._paths[run, record.activation] = record.path
-        elif record.what == "ended":
+        elif record.what in ENDED:
             self._paths.pop((run, record.activation), None)
 
     async def learn(
@@ -57,7 +60,7 @@ class Family:
             for record in await read_records(store, row.id, row.sequence):
                 if record.what == "started":
                     live[record.activation] = record
-                elif record.what == "ended":
+                elif record.what in ENDED:
                     live.pop(record.activation, None)
                 if (row.id, record.activation) in wanted:
                     self._paths[row.id, record.activation] = record.path
@@ -76,16 +79,33 @@ class Family:
         return found
 
 
+class Request(NamedTuple):
+    """Something that was asked of a run from outside: suspend, resume, cancel, terminate, retry or move."""
+
+    time: int
+    what: str
+    reason: str
+    """Who asked, and why."""
+
+
 async def read_records(store: Store, run: str, through: int = 0) -> list[Record]:
     """Return all that is recorded of a run's steps, in order; with ``through`` up to that sequence."""
+    return (await read_history(store, run, through))[0]
+
+
+async def read_history(store: Store, run: str, through: int = 0) -> tuple[list[Record], list[Request]]:
+    """Return what is recorded of a run's steps, and what was asked of the run, in order."""
     records: list[Record] = []
+    requests: list[Request] = []
     after = 0
     while True:
         rows = await store.read_journal(run, after, PAGE)
         for row in rows:
             if through and row.sequence > through:
-                return records
-            records += decode_delta(row.delta).records
+                return records, requests
+            delta = decode_delta(row.delta)
+            records += delta.records
+            requests += [Request(delta.time, what, reason) for what, reason in delta.requests if what != MOVED_FROM]
         if len(rows) < PAGE:
-            return records
+            return records, requests
         after = rows[-1].sequence

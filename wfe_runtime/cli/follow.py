@@ -100,7 +100,8 @@ class Follower:
 
     def _show_record(self, run: RunRow, record: Record) -> None:
         loaded = self._at_work.programs.get(run.program)
-        kind = "" if loaded is None else loaded.program.steps[record.step].kind
+        number = -1 if loaded is None else loaded.step_of(record)
+        kind = "" if loaded is None or number < 0 else loaded.program.steps[number].kind
         self._view.step(run, self._family.prefix(run), record, kind)
 
     @property

@@ -18,7 +18,7 @@ from wfe_dsl.outline import TooDeep
 from wfe_vm.program import Program, SourceMap
 from wfe_vm.state import Record
 
-from ..programs import ProgramCache
+from ..programs import LoadedProgram, ProgramCache
 from .definitions import COMPILED, load, named
 from .documents import variable_sources
 from .exits import DEFINITION, SUCCEEDED, CommandError, UsageError
@@ -65,7 +65,7 @@ def execute(arguments: argparse.Namespace) -> int:
         async with open_for_reading(settings) as store:
             row = await find_run(store, subject)
             loaded = await ProgramCache(store).load(row.program)
-            statuses = statuses_of(await read_records(store, row.id))
+            statuses = statuses_of(await read_records(store, row.id), loaded)
         graph = _draw([(loaded.program, loaded.source_map)], statuses, f"{row.name} {row.status}")
         _print(graph, arguments.format)
         return SUCCEEDED
@@ -79,14 +79,16 @@ def is_file(subject: str) -> bool:
     return suffix in (*SUFFIXES, COMPILED) or os.path.exists(subject)
 
 
-def statuses_of(records: Sequence[Record]) -> dict[int, Status]:
+def statuses_of(records: Sequence[Record], loaded: LoadedProgram) -> dict[int, Status]:
     """Return what became of each step of a run: the last that was told of each of its activations."""
     last: dict[int, tuple[int, str]] = {}
     for record in records:
         status = "running" if record.what == "started" else record.status
-        last[record.activation] = (record.step, status)
+        last[record.activation] = (loaded.step_of(record), status)
     counts: dict[int, Counter[str]] = {}
     for step, status in last.values():
+        if step < 0:
+            continue  # of the program that the run had before
         counts.setdefault(step, Counter())[status] += 1
     return {step: Status(tuple(sorted(found.items()))) for step, found in counts.items()}
 

@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..inputs import check_inputs
 from .documents import read_map, split_assignment
 
-__all__ = ["read_inputs"]
+__all__ = ["read_inputs", "read_value"]
 
 
 def read_inputs(program: Program, assignments: list[str], path: str | None, *, partial: bool = False) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def read_inputs(program: Program, assignments: list[str], path: str | None, *, p
     for text in assignments:
         name, value = split_assignment(text, "-i")
         try:
-            given[name] = _read_value(value, declared.get(name))
+            given[name] = read_value(value, declared.get(name))
         except (TextValueError, ValueError) as error:
             problems.append(f"{name}: {error}")
             unreadable.add(name)
@@ -51,7 +51,7 @@ def read_inputs(program: Program, assignments: list[str], path: str | None, *, p
     return complete
 
 
-def _read_value(text: str, declared: Any) -> Any:
+def read_value(text: str, declared: Any) -> Any:
     """Return what a text of the command line means: by the declared type, where there is one."""
     if declared is None:
         return read_undeclared(text)

@@ -31,7 +31,7 @@ from ..result import decode_event, decode_result
 from ..undoing import left_to_undo
 from .exits import SUCCEEDED
 from .failures import describe_failure, place_of_failure
-from .family import read_records
+from .family import read_history
 from .options import add_run_argument, add_store_option, settings_of
 from .output import print_line, print_lines
 from .stores import find_run, open_for_reading, require_store, run_loop
@@ -84,7 +84,7 @@ def execute(arguments: argparse.Namespace) -> int:
 async def _inspect(store: Store, row: RunRow) -> dict[str, Any]:
     """Return all that is known of a run, as plain data. Times are epoch milliseconds, null for not yet."""
     loaded = await ProgramCache(store).load(row.program)
-    records = await read_records(store, row.id)
+    records, requests = await read_history(store, row.id)
     result = decode_result(row.result) if row.result else None
     event = decode_event(row.inputs)
     children = await store.list_runs(RunFilter(parent=row.id))
@@ -116,6 +116,7 @@ async def _inspect(store: Store, row: RunRow) -> dict[str, Any]:
         "compensated": result is not None and result.compensated,
         "to_undo": [] if state is None else left_to_undo(state, loaded.program),
         "warnings": [] if result is None else result.warnings,
+        "requests": [{"time": asked.time, "what": asked.what, "reason": asked.reason} for asked in requests],
         "steps": _steps(records, loaded),
         "live": live,
         "children": [
@@ -131,19 +132,23 @@ def _steps(records: list[Record], loaded: LoadedProgram) -> list[dict[str, Any]]
     for record in records:
         step = steps.get(record.activation)
         if step is None:
+            number = loaded.step_of(record)
             step = steps[record.activation] = {
                 "step": record.path,
-                "kind": loaded.program.steps[record.step].kind,
+                "kind": loaded.program.steps[number].kind if number >= 0 else "",
                 "status": "running",
-                "source": loaded.place_of(None, record.step) or None,
+                "supplied": False,
+                "source": loaded.place_of(None, number) or None,
                 "attempts": [],
             }
         attempts = step["attempts"]
         if record.what == "started":
             step["status"] = "running"
+            step["supplied"] = False
             attempts.append(_attempt(record, "running"))
             continue
         step["status"] = record.status
+        step["supplied"] = record.what == "supplied"
         if not record.attempt:
             continue  # skipped, or its condition failed: there was no attempt
         attempt = next((known for known in reversed(attempts) if known["attempt"] == record.attempt), None)
@@ -248,6 +253,9 @@ async def _print(store: Store, row: RunRow, found: dict[str, Any]) -> None:
                     f" since {format_moment(pointer['since'])}{source}"
                 )
             )
+    if found["requests"]:
+        rows = [(asked["what"], format_moment(asked["time"]), harmless(asked["reason"])) for asked in found["requests"]]
+        lines += ["", *to_table(("asked", "at", "who and why"), rows)]
     if found["to_undo"]:
         lines += ["", "left to undo", *(f"  {harmless(step)}" for step in found["to_undo"])]
     if found["compensated"]:
@@ -270,5 +278,7 @@ def _cells(step: dict[str, Any]) -> tuple[str, ...]:
     if not attempts:
         return step["step"], step["status"], "", "", ""
     last = attempts[-1]
+    if step["supplied"]:
+        return step["step"], f"{step['status']} (supplied)", str(last["attempt"]), format_moment(last["started"]), ""
     took = "" if last["duration_ms"] is None else format_span(last["duration_ms"])
     return step["step"], step["status"], str(last["attempt"]), format_moment(attempts[0]["started"]), took

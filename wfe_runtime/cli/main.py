@@ -41,6 +41,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "run": ("run", "run a workflow in the foreground"),
     "resume": ("run", "go on with a run that was suspended, or whose process is gone"),
     "retry": ("run", "reopen a failed run at the steps that failed"),
+    "suspend": ("run", "have a run stand still until it is resumed"),
     "cancel": ("run", "end a run in order: its abort hooks run"),
     "terminate": ("run", "end a run at once: no hook runs"),
     "event": ("run", "publish an event that runs wait for"),

@@ -15,6 +15,7 @@ from ..providers.contracts import FINISHED, RunRow
 from .exits import SUCCEEDED
 from .follow import Follower, foreground
 from .options import add_follow_options, add_run_argument, settings_of
+from .other_program import add_program_options, load_program_option, move_to
 from .stores import find_run, require_store, run_loop
 from .taking import by_whom, refuse_if_missing, take_or_wait
 from .views import View, choose_view
@@ -23,23 +24,27 @@ __all__ = ["add_arguments", "execute"]
 
 EXAMPLES = """
 wfec resume deploy-42
+wfec resume deploy-42 --program deploy.yaml
 wfec resume 01jd --json --store sqlite:///runs.db
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_argument(parser)
+    add_program_options(parser)
     add_follow_options(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
     settings = settings_of(arguments)
     require_store(settings, arguments.run)
+    programs = load_program_option(arguments, settings)
     view = choose_view(settings, arguments.json)
 
     async def work(engine: Engine, follower: Follower) -> int:
         row = await find_run(engine.store, arguments.run)
         if row.status not in FINISHED:
+            row = await move_to(engine, row, programs, arguments.program, "")
             await refuse_if_missing(engine, row)
             taken = await take_or_wait(engine, row)
             if taken is None:
@@ -54,11 +59,12 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _resume(engine: Engine) -> None:
-    """Let the run, and the children that were suspended with it, go on."""
+    """Let the run go on, and whoever below it is suspended; what is suspended below those is told by them."""
     event = Resume(engine.clock.now(), by_whom("resumed"))
-    for row in engine.at_hand():
-        if engine.state_of(row.id).suspended:
-            engine.deliver(row.id, event)
+    suspended = {row.id: row for row in engine.at_hand() if engine.state_of(row.id).suspended}
+    for id, row in suspended.items():
+        if row.parent not in suspended:
+            engine.deliver(id, event)
 
 
 async def _ask_owner(engine: Engine, follower: Follower, row: RunRow, view: View) -> int:

@@ -15,7 +15,12 @@ from .views import Parking
 
 __all__ = ["JsonView", "failure_object", "result_object"]
 
-SHOWN_KINDS: Final = {"started": "step.started", "ended": "step.ended", "changed": "step.changed"}
+SHOWN_KINDS: Final = {
+    "started": "step.started",
+    "ended": "step.ended",
+    "changed": "step.changed",
+    "supplied": "step.ended",
+}
 
 
 def failure_object(failure: Failure | None) -> dict[str, Any] | None:
@@ -86,6 +91,8 @@ class JsonView:
             line["outputs"] = record.outputs or {}
             line["error"] = failure_object(record.error)
             line["duration_ms"] = max(record.time - record.started, 0)
+        if record.what == "supplied":
+            line["supplied"] = True
         self._print(line)
 
     def output(self, row: RunRow, prefix: str, step: str, attempt: int, stream: str, text: str, time: int) -> None:

@@ -40,10 +40,11 @@ class PlainView:
             return
         took = format_span(record.time - record.started) if record.attempt else "-"
         attempt = f" (attempt {record.attempt})" if record.attempt > 1 else ""
+        given = ", as supplied" if record.what == "supplied" else ""
         reason = ""
         if record.error is not None and record.status != "aborted":
             reason = ": " + (harmless_lines(record.error.message) or [record.error.kind])[0]
-        self._writer.line(f"{took:>7}  {harmless(prefix + record.path)}  {record.status}{attempt}{reason}")
+        self._writer.line(f"{took:>7}  {harmless(prefix + record.path)}  {record.status}{attempt}{reason}{given}")
 
     def output(self, row: RunRow, prefix: str, step: str, attempt: int, stream: str, text: str, time: int) -> None:
         who = harmless(prefix + step)

@@ -223,6 +223,7 @@ class RunCommit(msgspec.Struct, frozen=True, gc=False):
     consumed: tuple[int, ...] = ()  # ids of this run's inbox rows
     release: bool = False  # give up ownership in the same commit
     signals: tuple[Signal, ...] = ()  # carried out one after another, each seeing those before it
+    program: str = ""  # the hash of the kept program that is the run's from now on; empty: leave
 
 
 class JournalRow(msgspec.Struct, frozen=True, gc=False):

@@ -258,6 +258,8 @@ class MemoryStore:
         run.result = commit.result
         if commit.release:
             run.owner = ""
+        if commit.program:
+            run.new = replace(run.new, program=commit.program, version=self._programs[commit.program].version)
         run.journal.extend([JournalRow(*row) for row in commit.journal])
         if commit.snapshot is not None:
             run.snapshot = commit.snapshot

@@ -33,6 +33,9 @@ JOURNAL = "INSERT INTO journal (run, sequence, time, delta) VALUES (?, ?, ?, ?)"
 SNAPSHOT = "INSERT OR REPLACE INTO snapshots (run, sequence, state) VALUES (?, ?, ?)"
 RESULT = "INSERT OR REPLACE INTO results (run, result) VALUES (?, ?)"
 NO_RESULT = "DELETE FROM results WHERE run = ?"
+PROGRAM = """
+UPDATE run_details SET program = ?1, version = (SELECT version FROM programs WHERE hash = ?1) WHERE run = ?2
+"""
 CONSUME = "DELETE FROM inbox WHERE id = ? AND run = ?"
 
 
@@ -165,7 +168,7 @@ def _has_rest(known: Known, commit: RunCommit) -> bool:
         commit.snapshot is not None
         or bool(commit.result or commit.children or commit.posts or commit.consumed or commit.signals)
         or commit.release
-        or bool(known.has_result)
+        or bool(known.has_result or commit.program)
     )
 
 
@@ -174,6 +177,8 @@ def _apply_rest(session: Session, known: Known, commit: RunCommit) -> None:
     run = known.run
     if commit.release:
         session.execute(DISOWN, (run,))
+    if commit.program:
+        session.execute(PROGRAM, (commit.program, run))
     if commit.snapshot is not None:
         session.execute(SNAPSHOT, (run, commit.sequence, commit.snapshot))
     if commit.result:
