@@ -14,6 +14,7 @@ from wfe_runtime.providers.contracts import (
     InboxPost,
     LogRow,
     NewEvent,
+    Place,
     ProgramRow,
     RunFilter,
     Subscription,
@@ -53,6 +54,15 @@ runs = st.builds(
     parent=st.sampled_from(["", "a1"]),
     root=st.sampled_from(["", "a1", "b1"]),
     durability=st.sampled_from(["sync", "relaxed"]),
+    depth=st.sampled_from([0, 1, 1, 2]),
+    place=st.none()
+    | st.builds(
+        Place,
+        st.sampled_from(["g", "h"]),
+        st.integers(1, 2),
+        st.sampled_from(["queue", "reject", "replace", "cancel_running"]),
+        data,
+    ),
 )
 
 
@@ -109,7 +119,9 @@ operations = st.one_of(
     call("claim", ids, hosts, times),
     call("release", ids, hosts),
     call("join", hosts.map(host), st.integers(0, 20), times),
-    call("leave", hosts),
+    call("leave", hosts, times),
+    call("reopen_place", ids, hosts, times),
+    call("list_places", st.sampled_from(["g", "h"])),
     call("append_logs", st.lists(logs, max_size=3)),
     call("put_programs", st.lists(programs, max_size=2)),
     call("get_program", st.sampled_from(["h1", "h2"])),
