@@ -13,6 +13,7 @@ from ..engine import Engine
 from .exits import PARKED, CommandError, UsageError
 from .follow import Follower, foreground
 from .options import add_follow_options, add_run_argument, settings_of
+from .queueing import tell_queued
 from .stores import find_run, require_store, run_loop
 from .taking import by_whom, refuse_if_missing, take_or_wait
 from .views import choose_view
@@ -44,8 +45,9 @@ def execute(arguments: argparse.Namespace) -> int:
         taken = await take_or_wait(engine, row)
         if taken is None:
             raise CommandError(f"run {row.name} is being retried by a live process ({row.owner})", None, PARKED)
-        if not engine.deliver(row.id, Retry(engine.clock.now(), by_whom("retried"))):
+        if not await engine.reopen(row.id, Retry(engine.clock.now(), by_whom("retried"))):
             raise UsageError(f"run {row.name} has nothing that could be tried again: no step of it was left unfinished")
+        await tell_queued(engine, taken, view)
         return await follower.follow(engine, taken, timeout_ms=arguments.timeout, no_wait=arguments.no_wait, again=True)
 
     return run_loop(foreground(settings, view, work))

@@ -21,6 +21,7 @@ from .follow import Follower, foreground
 from .input_values import read_inputs
 from .near import did_you_mean
 from .options import add_definition_options, add_follow_options, durability, settings_of
+from .queueing import tell_queued
 from .stores import run_loop
 from .texts import DANGEROUS
 from .views import View, choose_view
@@ -94,6 +95,7 @@ def execute(arguments: argparse.Namespace) -> int:
             stop_after=until,
         )
         again = False
+        await tell_queued(engine, row, view)
         if row.id not in {other.id for other in engine.at_hand()}:
             again = True  # the key's first run
             row = await _join(engine, follower, row, view)

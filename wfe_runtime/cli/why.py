@@ -21,6 +21,7 @@ from .exits import SUCCEEDED
 from .family import read_records
 from .options import add_run_argument, add_store_option, settings_of
 from .output import print_line, print_lines
+from .queueing import Queueing, queueing_of
 from .stores import find_run, open_for_reading, require_store, run_loop, store_flag
 from .texts import format_moment, harmless, to_json
 
@@ -59,6 +60,10 @@ def execute(arguments: argparse.Namespace) -> int:
 
 async def _reasons(store: Store, row: RunRow, flag: str, depth: int) -> AsyncIterator[dict[str, Any]]:
     """Give each thing that a run, or a child that it waits for, waits for."""
+    queueing = await queueing_of(store, row)
+    if queueing is not None and queueing.state == "waiting":
+        yield _queued(row, queueing, flag)
+        return
     stored = await store.load_state(row.id)
     if stored is None or row.status not in UNFINISHED_STATUSES:
         return
@@ -79,6 +84,17 @@ async def _reasons(store: Store, row: RunRow, flag: str, depth: int) -> AsyncIte
         if child is not None:
             async for reason in _reasons(store, child, flag, depth - 1):
                 yield reason
+
+
+def _queued(row: RunRow, queueing: Queueing, flag: str) -> dict[str, Any]:
+    """Explain a run that waits for a slot: its group's holders can end that, and somebody must have it then."""
+    holders = [{"run": place.run, "name": place.name} for place in queueing.holders]
+    who = f"the end of {' or '.join(place.name for place in queueing.holders)}" if holders else ""
+    if not row.owner or not holders:
+        who = f"{who}, and a process that takes it up" if who else "a process that takes it up"
+    command = f"wfec why {holders[0]['name']}{flag}" if holders else _command(row, "resume", flag)
+    details = {"group": queueing.group, "limit": queueing.limit, "holders": holders, "ahead": queueing.ahead}
+    return _reason(row, "group", queueing.since, who, command, **details)
 
 
 def _explain(row: RunRow, state: State, wait: OpenWait, path: str, flag: str) -> dict[str, Any]:
@@ -120,7 +136,9 @@ def _reason(row: RunRow, kind: str, since: int, ended_by: str, command: str, **d
 
 
 def _line(reason: dict[str, Any]) -> str:
+    holders = ", ".join(holder["name"] for holder in reason.get("holders", ())) or "nobody"
     what = {
+        "group": f"a slot of the concurrency group {reason.get('group')} (limit {reason.get('limit')}: {holders})",
         "start": "to be begun",
         "suspended": "a resume",
         "timer": "a timer",
