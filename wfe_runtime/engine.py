@@ -202,23 +202,26 @@ class Engine:
         folder: str = "",
         durability: str = "",
         stop_after: str = "",
+        here: bool = True,
     ) -> RunRow:
         """Start a run of the program with that hash and advance it here.
 
         ``programs`` are kept in the store first. ``folder`` is what relative paths of its steps are
         relative to, the current folder where empty. With a ``key`` that a run of this workflow has
-        already, that run is given back as it is. ``stop_after`` is as in the method of that name.
+        already, that run is given back as it is. With ``here`` false the run waits in the store for a host
+        that serves it, which may be another one: what it needs is not looked for here. ``stop_after`` is as
+        in the method of that name.
 
         Raises InputError for inputs that the workflow does not take, MissingError where this host
         lacks what the run needs, NameTaken for a name in use, GroupFull where the run's concurrency group
         is full and rejects it. One whose group has it wait is at hand, and begins when it has a slot.
         """
-        self._check_alive()
+        self.check_open()
         await self._hold_lease()
         await self.store.put_programs(programs)
         loaded = await self.programs.load(hash)
         complete = check_inputs(loaded.program, inputs)
-        missing = self.missing(loaded)
+        missing = self.missing(loaded) if here else []
         if missing:
             raise MissingError(
                 f"this host can't run {loaded.program.workflow}: {'; '.join(missing)}",
@@ -238,7 +241,7 @@ class Engine:
             key=key,
             folder=folder or os.getcwd(),
             durability=durability or loaded.program.durability or "sync",
-            owner=self.host.id,
+            owner=self.host.id if here else "",
             place=place_of(loaded.program, id, event, CANCEL_DEADLINE_MS),
         )
         if faults.armed is not None:
@@ -253,6 +256,8 @@ class Engine:
                     [_first_difference(_inputs_of(row), complete)],
                 )
             return row
+        if not here:
+            return row
         state = State(row.id, row.name, row.program)
         state.stop_after = stop_after  # before the first advance, which may pass the step already
         self._begin(self._adopt(row, loaded, state))
@@ -266,7 +271,7 @@ class Engine:
         A run that ended is taken as well, so that it can be reopened. Raises NotFound for an unknown
         run, WfeError (``owned``) where a live host has it.
         """
-        self._check_alive()
+        self.check_open()
         await self._hold_lease()
         async with self._adoption(run):
             active = self._active.get(run)
@@ -390,7 +395,7 @@ class Engine:
         ``data`` is plain data. An ``id`` that an event has already is that event: nothing is published again,
         and the answer says so; without one it gets one. Raises InputError for data that can't be kept.
         """
-        self._check_alive()
+        self.check_open()
         now = self.clock.now()
         new = new_event(id or make_id(now, os.urandom(10)), event, key, now, data)
         (published,) = await self.store.publish([new])
@@ -403,7 +408,7 @@ class Engine:
         NotFound for an unknown run or where nothing is asked, WfeError (``ambiguous``) where several
         approvals are open, InputError for what is no option.
         """
-        self._check_alive()
+        self.check_open()
         await self.settled()
         stored = await self.store.load_state(run)
         if stored is None:
@@ -524,7 +529,7 @@ class Engine:
     def _host_facts(self, loaded: LoadedProgram) -> dict[str, bool]:
         return {name: host_has(name) for name in loaded.program.host_names}
 
-    def _check_alive(self) -> None:
+    def check_open(self) -> None:
         """Raise what stopped the engine, if anything did."""
         if self._failure is not None:
             raise self._failure
@@ -568,7 +573,7 @@ class Engine:
             return
         event = decode_event(active.row.inputs)
         if isinstance(event, Started):
-            event = Started(self.clock.now(), event.inputs, event.host)
+            event = Started(self.clock.now(), event.inputs, self._host_facts(active.loaded))
         self._deliver(active, event)
 
     def _recover(self, active: ActiveRun, under_way: set[tuple[int, int]]) -> list[StartChild]:

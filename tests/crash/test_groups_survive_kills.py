@@ -25,7 +25,11 @@ POINTS = [
     "engine.before_commit",
     "engine.after_commit",
     "engine.after_step",
-    *sorted(name for name in faults.points() if name.startswith("sqlite.") and name != "sqlite.after_signals"),
+    *sorted(
+        name
+        for name in faults.points()
+        if name.startswith("sqlite.") and name not in ("sqlite.after_signals", "sqlite.after_schedule")
+    ),
 ]
 ALONE = """
 workflow:

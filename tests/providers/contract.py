@@ -31,6 +31,7 @@ from wfe_runtime.providers.contracts import (
     RunCommit,
     RunFilter,
     RunRow,
+    ScheduleRow,
     Store,
     Subscription,
     Unsubscription,
@@ -90,6 +91,10 @@ async def in_group(store: Store, id: str, on_full: str = "queue", owner: str = "
 
 async def places(store: Store) -> dict[str, str]:
     return {row.run: row.state for row in await store.list_places("g")}
+
+
+def scheduled(**fields: object) -> ScheduleRow:
+    return replace(ScheduleRow("deploy", 1, 0, "hash", "* * * * *", "UTC", "once", "/", 50), **fields)
 
 
 def ends(run: str, expected: int = 0, **fields: object) -> RunCommit:
@@ -1221,3 +1226,64 @@ class StoreContract:
                 assert await places(store) == {"b": "held"}
 
         asyncio.run(main())
+
+    # Taking up, and schedules
+
+    def test_orphans_are_the_unfinished_unsuspended_runs_that_nobody_living_has(self, run):
+        async def check(store):
+            await store.join(host("h1"), 2_000, 0)
+            await store.join(host("h2"), 9_000, 0)
+            for id, owner in (("free", ""), ("dead", "h1"), ("alive", "h2"), ("still", ""), ("over", "")):
+                await store.create_run(new(id, owner=owner))
+            await store.commit([advance("still", 0, status="suspended"), ends("over", fence=0)])
+            assert names(await store.list_orphans(1_999)) == ["free"]
+            assert names(await store.list_orphans(2_000)) == ["free", "dead"]
+            assert names(await store.list_orphans(2_000, 1)) == ["free"]
+            await store.leave("h2")
+            assert names(await store.list_orphans(2_000)) == ["free", "dead", "alive"]
+
+        run(check)
+
+    @pytest.mark.acceptance("EVT-13")
+    def test_of_many_that_fire_a_schedule_one_creates_its_run_and_moves_it_on(self, opened):
+        async def main():
+            async with opened() as first, opened() as second:
+                row = scheduled()
+                assert await first.keep_schedules("deploy", 1, [row])
+                stores = [first, second if await second.list_schedules() else first]
+                answers = await asyncio.gather(
+                    *(store.fire_schedule(row, 60_000, new(f"r{n}")) for n, store in enumerate(stores * 5))
+                )
+                assert sum(answer is not None for answer in answers) == 1
+                assert await first.list_schedules() == [replace(row, due=60_000)]
+                assert len(await first.list_runs(RunFilter())) == 1
+                assert await first.fire_schedule(replace(row, due=60_000), 120_000, None) is None
+                assert await first.list_schedules() == [replace(row, due=120_000)]
+
+        asyncio.run(main())
+
+    def test_the_schedules_of_the_highest_version_hold_and_keep_their_due_times(self, run):
+        async def check(store):
+            row = scheduled()
+            other = scheduled(version=2, position=1, cron="0 3 * * *", due=70)
+            assert await store.keep_schedules("deploy", 1, [row])
+            assert await store.keep_schedules("deploy", 2, [scheduled(version=2, program="new", due=90), other])
+            assert await store.list_schedules() == [scheduled(version=2, program="new"), other]
+            assert not await store.keep_schedules("deploy", 1, [row])
+            assert await store.fire_schedule(row, 60, new("r1")) is None
+            assert await store.keep_schedules("deploy", 3, [])
+            assert await store.list_schedules() == []
+            assert not await store.keep_schedules("deploy", 2, [other])
+
+        run(check)
+
+    def test_a_schedule_whose_run_is_rejected_by_its_group_is_moved_on(self, run):
+        async def check(store):
+            await store.join(host("h1"), 10_000, 0)
+            await in_group(store, "a")
+            await store.keep_schedules("deploy", 1, [scheduled()])
+            with pytest.raises(GroupFull):
+                await store.fire_schedule(scheduled(), 60, new("b", place=place("reject")))
+            assert await store.list_schedules() == [scheduled(due=60)]
+
+        run(check)

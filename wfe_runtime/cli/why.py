@@ -13,7 +13,7 @@ from typing import Any
 from wfe_vm.outcome import UNFINISHED_STATUSES
 from wfe_vm.state import State
 
-from ..engine import load_run_state
+from ..engine import Engine, load_run_state
 from ..programs import ProgramCache
 from ..providers.contracts import RunRow, Store
 from ..signals import OpenWait, open_waits
@@ -68,8 +68,13 @@ async def _reasons(store: Store, row: RunRow, flag: str, depth: int) -> AsyncIte
     if stored is None or row.status not in UNFINISHED_STATUSES:
         return
     state, _, _ = load_run_state(stored)
+    if not row.owner and not state.suspended:
+        lacks = await _lacking(store, row)
+        if lacks:
+            who = "a host that has what it needs, once one serves the store"
+            yield _reason(row, "host", row.created, who, "", lacks=lacks)
     if row.status == "pending":
-        yield _reason(row, "start", row.created, "a process that takes it up", f"wfec resume {row.name}{flag}")
+        yield _reason(row, "start", row.created, "a process that takes it up", _command(row, "resume", flag))
         return
     if state.suspended:
         yield _reason(row, "suspended", state.suspended_at, "somebody who resumes it", _command(row, "resume", flag))
@@ -84,6 +89,12 @@ async def _reasons(store: Store, row: RunRow, flag: str, depth: int) -> AsyncIte
         if child is not None:
             async for reason in _reasons(store, child, flag, depth - 1):
                 yield reason
+
+
+async def _lacking(store: Store, row: RunRow) -> list[str]:
+    """Return what this host lacks to go on with a run that nobody has."""
+    engine = Engine(store)
+    return engine.missing(await engine.programs.load(row.program))
 
 
 def _queued(row: RunRow, queueing: Queueing, flag: str) -> dict[str, Any]:
@@ -140,6 +151,7 @@ def _line(reason: dict[str, Any]) -> str:
     what = {
         "group": f"a slot of the concurrency group {reason.get('group')} (limit {reason.get('limit')}: {holders})",
         "start": "to be begun",
+        "host": f"a host: on this one there is {'; '.join(reason.get('lacks', ()))}",
         "suspended": "a resume",
         "timer": "a timer",
         "retry": "the delay before its next attempt",

@@ -35,6 +35,7 @@ __all__ = [
     "RunCommit",
     "RunFilter",
     "RunRow",
+    "ScheduleRow",
     "Signal",
     "Store",
     "StoredState",
@@ -91,6 +92,23 @@ class PlaceRow(msgspec.Struct, frozen=True):
     limit: int
     on_full: str
     since: int
+
+
+class ScheduleRow(msgspec.Struct, frozen=True):
+    """A time at which runs of a workflow start, and when it comes next (``due``, epoch milliseconds).
+
+    ``folder`` is what paths of the steps of these runs are relative to.
+    """
+
+    workflow: str
+    version: int
+    position: int  # in the workflow's list
+    program: str
+    cron: str
+    timezone: str
+    missed: str
+    folder: str
+    due: int
 
 
 class NewRun(msgspec.Struct, frozen=True):
@@ -434,6 +452,33 @@ class Store(Protocol):
 
         Returns the state of its place then, empty for a run that needs none. A slot that it got is leased to
         the host: it is given back if the host leaves, or is gone, before the run is reopened.
+        """
+
+    # Taking up
+
+    async def list_orphans(self, now: int, limit: int = 100) -> list[RunRow]:
+        """Return unfinished runs, not suspended, that nobody living has, the first created first.
+
+        Answered by an index, however many runs are parked.
+        """
+
+    # Schedules
+
+    async def keep_schedules(self, workflow: str, version: int, rows: Sequence[ScheduleRow]) -> bool:
+        """Have runs of a workflow start at these times, and at no others; announced as ``schedule:<workflow>``.
+
+        A time that was there already, the same cron expression in the same zone, keeps its due time: what was
+        missed is not forgotten. Returns False, and changes nothing, where the times of a higher version are kept.
+        """
+
+    async def list_schedules(self) -> list[ScheduleRow]:
+        """Return all times, the next due first."""
+
+    async def fire_schedule(self, row: ScheduleRow, due: int, run: NewRun | None) -> RunRow | None:
+        """Create a run for a time that has come, and set when it comes next: both or nothing.
+
+        Only while the stored row is the given one; None otherwise, and where there is no run to create. Raises
+        GroupFull, with the next time set, where the run's group rejects it.
         """
 
     # Logs

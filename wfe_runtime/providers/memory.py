@@ -31,6 +31,7 @@ from wfe_runtime.providers.contracts import (
     RunCommit,
     RunFilter,
     RunRow,
+    ScheduleRow,
     StoredState,
     Subscription,
     Unsubscription,
@@ -141,6 +142,7 @@ class MemoryStore:
         self._last_post = 0
         self._last_log = 0
         self._board = Board()
+        self._schedules: dict[str, tuple[int, list[ScheduleRow]]] = {}
         self._groups = Groups(self._held)
         self._watchers = Watchers()
 
@@ -418,6 +420,40 @@ class MemoryStore:
             self._groups.enter_again(found, now, touched)
         self._watchers.announce(touched)
         return "" if found.place is None else found.place.state
+
+    # Taking up
+
+    async def list_orphans(self, now: int, limit: int = 100) -> list[RunRow]:
+        found = [
+            run.row()
+            for run in self._runs.values()
+            if not run.ended and run.status != "suspended" and not self._held(run.owner, now)
+        ]
+        return found[: limit or None]
+
+    # Schedules
+
+    async def keep_schedules(self, workflow: str, version: int, rows: Sequence[ScheduleRow]) -> bool:
+        check_texts("schedules", rows)
+        last, known = self._schedules.get(workflow, (0, []))
+        if last > version:
+            return False
+        due = {(row.cron, row.timezone): row.due for row in known}
+        kept = [replace(row, due=due.get((row.cron, row.timezone), row.due)) for row in rows]
+        self._schedules[workflow] = (version, kept)
+        self._watchers.announce({f"schedule:{workflow}"})
+        return True
+
+    async def list_schedules(self) -> list[ScheduleRow]:
+        rows = [row for _, kept in self._schedules.values() for row in kept]
+        return sorted(rows, key=lambda row: (row.due, row.workflow, row.position))
+
+    async def fire_schedule(self, row: ScheduleRow, due: int, run: NewRun | None) -> RunRow | None:
+        _, kept = self._schedules.get(row.workflow, (0, []))
+        if row not in kept:
+            return None
+        kept[kept.index(row)] = replace(row, due=due)
+        return None if run is None else await self.create_run(run)
 
     # Logs
 

@@ -30,10 +30,11 @@ from wfe_runtime.providers.contracts import (
     RunCommit,
     RunFilter,
     RunRow,
+    ScheduleRow,
     StoredState,
     Subscription,
 )
-from wfe_runtime.providers.sqlite import changes, places, queries, signals
+from wfe_runtime.providers.sqlite import changes, places, queries, schedules, signals
 from wfe_runtime.providers.sqlite.commits import check_commits, insert_posts
 from wfe_runtime.providers.sqlite.location import parse_url
 from wfe_runtime.providers.sqlite.lookout import Lookout
@@ -183,6 +184,24 @@ class SqliteStore:
 
     async def reopen_place(self, run: str, host: str, now: int) -> str:
         return cast(str, await self._change(places.reopen_place, run, host, now))
+
+    # Taking up
+
+    async def list_orphans(self, now: int, limit: int = 100) -> list[RunRow]:
+        return await self._read(queries.list_orphans, now, limit)
+
+    # Schedules
+
+    async def keep_schedules(self, workflow: str, version: int, rows: Sequence[ScheduleRow]) -> bool:
+        return cast(
+            bool, await self._change(schedules.keep_schedules, workflow, version, rows, texts={"schedules": rows})
+        )
+
+    async def list_schedules(self) -> list[ScheduleRow]:
+        return await self._read(schedules.list_schedules)
+
+    async def fire_schedule(self, row: ScheduleRow, due: int, run: NewRun | None) -> RunRow | None:
+        return cast(RunRow | None, await self._change(schedules.fire_schedule, row, due, run))
 
     # Logs
 
