@@ -34,11 +34,22 @@ def check_surroundings(workflow: nodes.Workflow, names: Scope, diagnostics: Diag
                 concurrency.group.span,
                 "name one value in it, as in `deploy-${{ inputs.region }}`",
             )
+    if workflow.schedule:
+        _check_scheduled(workflow, diagnostics)
     for service in workflow.services:
         what = f"the service `{service.name}` starts before the first step"
         early = _Early(names, _BEFORE_THE_STEPS, what, diagnostics)
         if service.env is not None:
             infer(service.env, early, diagnostics)
+
+
+def _check_scheduled(workflow: nodes.Workflow, diagnostics: Diagnostics) -> None:
+    """Report inputs that nobody gives to a run that is started by itself."""
+    for declaration in workflow.inputs or ():
+        if declaration.default is None and not declaration.type.text.rstrip().endswith("?"):
+            message = f"a run that is started by the schedule has nothing for the input `{declaration.name}`"
+            help = f"give it a default, or make it optional: `{declaration.type.text}?`"
+            diagnostics.add("WFE0457", message, declaration.span, help)
 
 
 class _Early:

@@ -238,6 +238,8 @@ def _workflow_facts(outline: Outline) -> dict[str, Any]:
             found[f"{word}.{row.name}"] = {"type": row.type, **default, **enum} if default or enum else row.type
     for name in ("concurrency", "shared_volume"):
         found[name] = _plain(getattr(program, name))
+    if program.schedule:
+        found["schedule"] = [_plain(one) for one in program.schedule]
     for service in program.services:
         found[f"services.{service.name}"] = _plain(service)
     if program.preparation is not None:

@@ -33,7 +33,7 @@ from .resolve import by_name, by_value, resolve_workflow
 from .resolved import Resolved
 from .scopes import BODY, COMPENSATE, HOOK_NAMES, ON_TIMEOUT, Part, Place, StepInfo
 from .source import Span
-from .surroundings import concurrency_row, preparation_of, service_rows, shared_volume_row
+from .surroundings import concurrency_row, preparation_of, schedule_rows, service_rows, shared_volume_row
 from .tables import StepCode, declared, parameter, slot_names, step_row
 from .tasks import entry_of, implicit_inputs
 from .undoing import Undoing, compensated_by, slots_read
@@ -121,6 +121,7 @@ class _Lowering:
             shared_volume=shared_volume_row(workflow),
             services_slot=resolved.services_slot,
             preparation=self.preparation(),
+            schedule=schedule_rows(workflow),
         )
 
     def preparation(self) -> vm.Program | None:

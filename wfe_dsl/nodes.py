@@ -49,6 +49,7 @@ __all__ = [
     "Retry",
     "Return",
     "Saga",
+    "Schedule",
     "Sequence",
     "Service",
     "Set",
@@ -458,6 +459,15 @@ class Concurrency(Node, frozen=True, kw_only=True):
     on_full: str = "queue"
 
 
+class Schedule(Node, frozen=True, kw_only=True):
+    """When a run is started by itself: a cron expression in a time zone, and what becomes of times that were missed."""
+
+    cron: str
+    cron_span: Span
+    timezone: str = "UTC"
+    missed: str = "once"
+
+
 class Readiness(Node, frozen=True, kw_only=True):
     """How a service tells that it is there: exactly one of ``command``, ``tcp_port`` and ``http_port`` is given."""
 
@@ -510,6 +520,7 @@ class Workflow(Node, frozen=True, kw_only=True):
     concurrency: Concurrency | None = None
     services: tuple[Service, ...] = ()
     shared_volume: SharedVolume | None = None
+    schedule: tuple[Schedule, ...] = ()
     unread: frozenset[str] = frozenset()
     """The words in its parts that could not be read, and codes of diagnostics of which all may come from such parts."""
 

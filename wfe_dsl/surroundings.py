@@ -14,7 +14,7 @@ from wfe_vm import program as vm
 
 from . import nodes
 
-__all__ = ["PREPARED", "concurrency_row", "preparation_of", "service_rows", "shared_volume_row"]
+__all__ = ["PREPARED", "concurrency_row", "preparation_of", "schedule_rows", "service_rows", "shared_volume_row"]
 
 PREPARED: Final = {"group": "string", "services": "map<any>"}
 """What a preparation may give, and its type."""
@@ -60,6 +60,11 @@ def concurrency_row(workflow: nodes.Workflow) -> vm.Concurrency | None:
 def service_rows(workflow: nodes.Workflow) -> tuple[vm.Service, ...]:
     """Return the rows of a workflow's services by name."""
     return tuple(map(_service_row, sorted(workflow.services, key=lambda service: service.name)))
+
+
+def schedule_rows(workflow: nodes.Workflow) -> tuple[vm.Schedule, ...]:
+    """Return the rows of the times at which runs start."""
+    return tuple(vm.Schedule(one.cron, one.timezone, one.missed) for one in workflow.schedule)
 
 
 def shared_volume_row(workflow: nodes.Workflow) -> vm.SharedVolume | None:

@@ -25,7 +25,7 @@ from weakref import WeakValueDictionary
 
 from wfe_vm.commands import Command, EndRun, Publish, RunStep, StartChild, StopChild, StopStep, Subscribe, Unsubscribe
 from wfe_vm.errors import InternalError, MachineError
-from wfe_vm.events import Cancel, ChildEnded, Event, Resume, Started, StepEnded, Suspend, Terminate, Tick
+from wfe_vm.events import Cancel, ChildEnded, Event, Resume, Retry, Started, StepEnded, Suspend, Terminate, Tick
 from wfe_vm.ids import make_id
 from wfe_vm.outcome import UNFINISHED_STATUSES, Failure
 from wfe_vm.state import Delta, State, decode_delta, restore
@@ -39,6 +39,7 @@ from .dispatch import Dispatcher, OutputLog
 from .errors import InputError, MissingError, NotFound, StoreError, WfeError
 from .executors import ExecutorRegistry
 from .facts import host_has, not_kept_yet
+from .groups import POSTED, GroupQueue, place_of
 from .inputs import check_inputs
 from .lifecycle import Listener, SilentListener
 from .logs import RunLog
@@ -49,6 +50,7 @@ from .providers.contracts import (
     InboxPost,
     InboxRow,
     NewRun,
+    Place,
     ProgramRow,
     Published,
     RunCommit,
@@ -131,6 +133,7 @@ class Engine:
         self._unwatch: Any = None
         self._closing = False
         self._renewed = 0
+        self._queue = GroupQueue()
         self._beginning: set[asyncio.Task[None]] = set()
         self._adoptions: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -181,7 +184,7 @@ class Engine:
             if self._failure is None:
                 for active in self._active.values():
                     await self.store.release(active.id, self.host.id)
-            await self.store.leave(self.host.id)
+            await self.store.leave(self.host.id, self.clock.now())
         except StoreError:
             pass  # the lease runs out by itself
         self._active.clear()
@@ -201,22 +204,26 @@ class Engine:
         folder: str = "",
         durability: str = "",
         stop_after: str = "",
+        here: bool = True,
     ) -> RunRow:
         """Start a run of the program with that hash and advance it here.
 
         ``programs`` are kept in the store first. ``folder`` is what relative paths of its steps are
         relative to, the current folder where empty. With a ``key`` that a run of this workflow has
-        already, that run is given back as it is. ``stop_after`` is as in the method of that name.
+        already, that run is given back as it is. With ``here`` false the run waits in the store for a host
+        that serves it, which may be another one: what it needs is not looked for here. ``stop_after`` is as
+        in the method of that name.
 
         Raises InputError for inputs that the workflow does not take, MissingError where this host
-        lacks what the run needs, NameTaken for a name in use.
+        lacks what the run needs, NameTaken for a name in use, GroupFull where the run's concurrency group
+        is full and rejects it. One whose group has it wait is at hand, and begins when it has a slot.
         """
-        self._check_alive()
+        self.check_open()
         await self._hold_lease()
         await self.store.put_programs(programs)
         loaded = await self.programs.load(hash)
         complete = check_inputs(loaded.program, inputs)
-        missing = self.missing(loaded)
+        missing = self.missing(loaded) if here else []
         if missing:
             raise MissingError(
                 f"this host can't run {loaded.program.workflow}: {'; '.join(missing)}",
@@ -224,8 +231,9 @@ class Engine:
             )
         now = self.clock.now()
         event = Started(now, complete, self._host_facts(loaded))
+        id = make_id(now, os.urandom(10))
         new = NewRun(
-            id=make_id(now, os.urandom(10)),
+            id=id,
             workflow=loaded.program.workflow,
             version=loaded.program.version,
             program=hash,
@@ -235,7 +243,8 @@ class Engine:
             key=key,
             folder=folder or os.getcwd(),
             durability=durability or loaded.program.durability or "sync",
-            owner=self.host.id,
+            owner=self.host.id if here else "",
+            place=place_of(loaded.program, id, event, CANCEL_DEADLINE_MS),
         )
         if faults.armed is not None:
             faults.reach("engine.before_create")
@@ -249,9 +258,13 @@ class Engine:
                     [_first_difference(_inputs_of(row), complete)],
                 )
             return row
+        if not here:
+            return row
         state = State(row.id, row.name, row.program)
         state.stop_after = stop_after  # before the first advance, which may pass the step already
         self._begin(self._adopt(row, loaded, state))
+        if new.place is not None and row.place == "waiting" and new.place.on_full in ("replace", "cancel_running"):
+            await self._end_abandoned(new.place.group, row.id)
         return row
 
     async def take_over(self, run: str) -> RunRow:
@@ -260,7 +273,7 @@ class Engine:
         A run that ended is taken as well, so that it can be reopened. Raises NotFound for an unknown
         run, WfeError (``owned``) where a live host has it.
         """
-        self._check_alive()
+        self.check_open()
         await self._hold_lease()
         async with self._adoption(run):
             active = self._active.get(run)
@@ -328,6 +341,49 @@ class Engine:
                 children.append(row.id)  # it was to be reopened
         return children
 
+    async def _end_abandoned(self, group: str, new: str) -> None:
+        """Take over the runs of a group that have to give way to a new one, and that nobody has: they could not end."""
+        for place in await self.store.list_places(group):
+            if place.run != new and place.run not in self._active and await self.store.read_inbox([place.run]):
+                try:
+                    await self.take_over(place.run)
+                except WfeError as error:
+                    if error.code not in ("owned", "not-found"):
+                        raise
+
+    async def reopen(self, run: str, event: Retry) -> bool:
+        """Reopen a finished run at hand; where its concurrency group is full, once it has a slot again.
+
+        Returns whether there is anything to be tried again, as far as that is known yet.
+        """
+        active = self._active[run]
+        if not self._needs_slot(active):
+            return self._deliver(active, event)
+        if run not in self._queue:
+            if await self.store.reopen_place(run, self.host.id, self.clock.now()) != "waiting":
+                return self._deliver(active, event)
+            self._queue.add(run, event)
+            active.finished = asyncio.get_running_loop().create_future()
+            self._touched(frozenset({run}))  # it may have got a slot since
+        return True
+
+    async def _queue_posted(self, active: ActiveRun) -> None:
+        """Have a run queue that is told by its inbox to be reopened; it reads that again when it has its slot."""
+        if active.id not in self._queue and self._active.get(active.id) is active:
+            if await self.store.reopen_place(active.id, self.host.id, self.clock.now()) == "waiting":
+                self._queue.add(active.id, POSTED)
+            else:
+                self._queue.give_slot(active.id)
+            self._touched(frozenset({active.id}))
+
+    def _needs_slot(self, active: ActiveRun) -> bool:
+        """Say whether a run has ended, may be reopened, and has a concurrency group."""
+        return bool(active.state.end is not None and active.state.reopen and active.loaded.program.concurrency)
+
+    def is_queued(self, run: str) -> bool:
+        """Say whether a run at hand waits for a slot of its concurrency group."""
+        return run in self._queue
+
     def deliver(self, run: str, event: Event) -> bool:
         """Give an event to a run at hand. Returns whether it changed anything."""
         active = self._active.get(run)
@@ -343,7 +399,7 @@ class Engine:
         ``data`` is plain data. An ``id`` that an event has already is that event: nothing is published again,
         and the answer says so; without one it gets one. Raises InputError for data that can't be kept.
         """
-        self._check_alive()
+        self.check_open()
         now = self.clock.now()
         new = new_event(id or make_id(now, os.urandom(10)), event, key, now, data)
         (published,) = await self.store.publish([new])
@@ -356,7 +412,7 @@ class Engine:
         NotFound for an unknown run or where nothing is asked, WfeError (``ambiguous``) where several
         approvals are open, InputError for what is no option.
         """
-        self._check_alive()
+        self.check_open()
         await self.settled()
         stored = await self.store.load_state(run)
         if stored is None:
@@ -391,7 +447,7 @@ class Engine:
 
     async def suspend(self, run: str, reason: str) -> bool:
         """Suspend a run and its children, whoever has them. Returns whether that changes anything; see ``control``."""
-        self._check_alive()
+        self.check_open()
         return await suspend_run(self, run, reason)
 
     async def retry(
@@ -404,7 +460,7 @@ class Engine:
         outputs: GivesOutputs = no_outputs,
     ) -> bool:
         """Reopen a failed or aborted run that is at hand. See ``retrying``."""
-        self._check_alive()
+        self.check_open()
         return await retry_run(self, run, reason, start_at, supplied, outputs)
 
     async def suspend_all(self, reason: str) -> None:
@@ -498,7 +554,7 @@ class Engine:
     def _host_facts(self, loaded: LoadedProgram) -> dict[str, bool]:
         return {name: host_has(name) for name in loaded.program.host_names}
 
-    def _check_alive(self) -> None:
+    def check_open(self) -> None:
         """Raise what stopped the engine, if anything did."""
         if self._failure is not None:
             raise self._failure
@@ -535,10 +591,14 @@ class Engine:
         return active
 
     def _begin(self, active: ActiveRun) -> None:
-        """Set a run going that has never advanced."""
+        """Set a run going that has never advanced, once it has its slot if it needs one."""
+        if active.row.place in ("waiting", "leaving") and active.id not in self._queue:
+            self._queue.add(active.id)
+            self._touched(frozenset({active.id}))  # it may have got a slot since the row was read
+            return
         event = decode_event(active.row.inputs)
         if isinstance(event, Started):
-            event = Started(self.clock.now(), event.inputs, event.host)
+            event = Started(self.clock.now(), event.inputs, self._host_facts(active.loaded))
         self._deliver(active, event)
 
     def _recover(self, active: ActiveRun, under_way: set[tuple[int, int]]) -> list[StartChild]:
@@ -588,6 +648,7 @@ class Engine:
             return False
         changed = active.state.sequence != before
         if changed:
+            self._queue.discard(active.id)
             if faults.armed is not None:
                 faults.reach("engine.after_advance")
             for command in commands:
@@ -649,7 +710,9 @@ class Engine:
             return
         loaded = self.programs.get(child.program) if child.program else None
         problem: Failure | None = None
-        inputs: dict[str, Any] = {}
+        event: Event
+        place: Place | None = None
+        started = Started(now, {}, {})
         if loaded is None:
             message = f"no workflow {child.workflow}" + (f" version {child.version}" if child.version else "")
             problem = Failure("executor", f"{message} is known here; name a file that holds it under include:")
@@ -658,6 +721,8 @@ class Engine:
         else:
             try:
                 inputs = check_inputs(loaded.program, command.inputs, ignore_unknown=command.implicit_inputs)
+                started = Started(now, inputs, self._host_facts(loaded))
+                place = place_of(loaded.program, command.child, started, CANCEL_DEADLINE_MS)
             except InputError as error:
                 problem = Failure("type", error.message)
         if problem is not None or loaded is None:
@@ -670,7 +735,7 @@ class Engine:
                 workflow=loaded.program.workflow,
                 version=loaded.program.version,
                 program=loaded.hash,
-                inputs=encode_event(Started(now, inputs, self._host_facts(loaded))),
+                inputs=encode_event(started),
                 created=now,
                 folder=active.row.folder,
                 durability=active.row.durability,
@@ -680,6 +745,7 @@ class Engine:
                 parent_attempt=command.attempt,
                 root=command.child if child.detach else (active.row.root or active.id),
                 depth=active.row.depth + 1,
+                place=place,
             )
         )
 
@@ -845,16 +911,43 @@ class Engine:
                 self._inbox.add(active.row.parent)
                 self._work.set()
 
+    async def _begin_granted(self, runs: Sequence[str]) -> None:
+        """Let those of the runs that have waited for a slot, and have one now, go on."""
+        for run in runs:
+            row = await self.store.get_run(run)
+            active = self._active.get(run)
+            if active is None or row is None or row.owner != self.host.id or run not in self._queue:
+                continue
+            if row.place == "held":
+                reopening = self._queue.let_go(run)
+                if reopening is None:
+                    active.row = row
+                    self._begin(active)
+                elif reopening is POSTED:
+                    self._queue.give_slot(run)
+                else:
+                    self._deliver(active, reopening)
+            elif not row.place and row.status in FINISHED and not active.finished.done():
+                self._queue.discard(run)  # another run has taken its place before it was reopened
+                active.finished.set_result(decode_result(row.result))
+
     async def _read_inbox(self, runs: Sequence[str]) -> None:
         if runs:
+            if self._queue:
+                await self._begin_granted(self._queue.among(list(runs)))
             self._take_in(await self.store.read_inbox(runs))
 
     def _take_in(self, posts: Sequence[InboxRow]) -> None:
         """Deliver what waited for runs at hand."""
         for post in posts:
             active = self._active.get(post.run)
-            if active is not None:
-                self._deliver(active, self._event_in(post), post.id)
+            if active is None:
+                continue
+            event = self._event_in(post)
+            if isinstance(event, Retry) and self._needs_slot(active) and not self._queue.took_slot(active.id):
+                self._spawn(self._queue_posted(active))
+            elif active.id not in self._queue or isinstance(event, Cancel | Terminate):
+                self._deliver(active, event, post.id)
 
     def _event_in(self, post: InboxRow) -> Event:
         if post.kind != PUBLISHED:
@@ -916,6 +1009,7 @@ class Engine:
         active.dropped = True
         if self._active.get(active.id) is active:
             del self._active[active.id]
+            self._queue.discard(active.id)
             self._dirty.pop(active.id, None)
             self._timers.set(active.id, 0)
         _break_off(active, error)

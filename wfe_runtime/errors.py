@@ -5,6 +5,7 @@
     WfeError                what happened, and a hint at what to do
       StoreError            the store can't be used: damaged, locked, full, read-only, newer, unreachable
         NameTaken           a run of that name exists
+        GroupFull           its concurrency group has no room, and says reject
       NotFound              no such run, workflow or file
       InputError            what was given for a run is not what its workflow takes
       MissingError          something the run needs is not on this host
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["InputError", "MissingError", "NameTaken", "NotFound", "StoreError", "WfeError"]
+__all__ = ["GroupFull", "InputError", "MissingError", "NameTaken", "NotFound", "StoreError", "WfeError"]
 
 
 class WfeError(Exception):
@@ -44,6 +45,18 @@ class NameTaken(StoreError):
 
     def __init__(self, name: str) -> None:
         super().__init__("name-taken", f"a run named {name!r} exists already", "choose another --name")
+
+
+class GroupFull(StoreError):
+    """A run's concurrency group has no slot left, and its workflow says ``on_full: reject``."""
+
+    def __init__(self, group: str, holder: str) -> None:
+        super().__init__(
+            "group-full",
+            f"the concurrency group {group!r} is full, and the workflow says on_full: reject; run {holder} has a slot",
+            f"start it once that run has ended: wfec why {holder}",
+        )
+        self.group = group
 
 
 class NotFound(WfeError):

@@ -21,7 +21,6 @@ def host_has(name: str) -> bool:
 def not_kept_yet(program: Program) -> list[str]:
     """Say, in words, what a program asks for around its steps that no host of this version can keep."""
     asked = {
-        "concurrency": program.concurrency is not None,
         "services": bool(program.services),
         "shared_volume": program.shared_volume is not None,
     }

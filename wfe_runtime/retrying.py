@@ -47,7 +47,7 @@ async def retry_run(
         raise WfeError("refused", f"run {state.name} is {status}: only a failed or aborted run can be retried")
     below: dict[str, tuple[Target, ...]] = {}
     targets = await _plan(engine, state, engine.loaded_of(run).program, start_at, supplied, outputs, below)
-    return engine.deliver(run, Retry(engine.clock.now(), reason, targets, below))
+    return await engine.reopen(run, Retry(engine.clock.now(), reason, targets, below))
 
 
 def retry_of_child(now: int, parent: RunRow, child: str, cause: Event | None) -> Retry:

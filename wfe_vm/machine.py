@@ -251,8 +251,10 @@ class Machine(Signals):
             return self._apply_started(state, event)
         if isinstance(event, events.Retry):
             return self._apply_retry(state, event)
-        if state.end is not None or not state.pointers:
+        if state.end is not None:
             return False
+        if not state.pointers:
+            return self._apply_before_start(state, event)
         if isinstance(event, events.EventArrived):
             return self._apply_event_arrived(state, event)
         if isinstance(event, events.Answered):
@@ -268,6 +270,16 @@ class Machine(Signals):
             self._end_hard(state, "terminated", Failure("fail", event.reason or "the run was terminated"))
             return True
         raise InternalError(f"no such event: {type(event).__name__}")
+
+    def _apply_before_start(self, state: State, event: events.Event) -> bool:
+        """End a run that never started: no step and no hook runs. Nothing else fits it."""
+        if isinstance(event, events.Cancel):
+            self._finish(state, "aborted", {}, Failure("fail", event.reason or "the run was cancelled"))
+            return True
+        if isinstance(event, events.Terminate):
+            self._finish(state, "terminated", {}, Failure("fail", event.reason or "the run was terminated"))
+            return True
+        return False
 
     def _apply_started(self, state: State, event: events.Started) -> bool:
         if state.sequence or state.pointers:

@@ -35,6 +35,7 @@ __all__ = [
     "Program",
     "Readiness",
     "Retry",
+    "Schedule",
     "Service",
     "SharedVolume",
     "Signal",
@@ -174,6 +175,14 @@ class Concurrency(msgspec.Struct, frozen=True, array_like=True):
     on_full: str = "queue"  # or replace, cancel_running or reject
 
 
+class Schedule(msgspec.Struct, frozen=True, array_like=True):
+    """When a run is started by itself. ``missed`` is what becomes of times nobody was there for: skip, once or all."""
+
+    cron: str
+    timezone: str = "UTC"
+    missed: str = "once"
+
+
 class Readiness(msgspec.Struct, frozen=True, array_like=True):
     """How a service tells that it is there: by a command that succeeds, an open port or a good answer."""
 
@@ -244,6 +253,7 @@ class Program(msgspec.Struct, frozen=True, array_like=True):
     shared_volume: SharedVolume | None = None
     services_slot: int = NO_PC  # at depth 0: {service: {"host", "ports"}}, once the services are ready
     preparation: Program | None = None
+    schedule: tuple[Schedule, ...] = ()
 
 
 INPUTS_SLOT: Final = 0

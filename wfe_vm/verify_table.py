@@ -99,6 +99,9 @@ def pcs_of(step: Step) -> tuple[int, ...]:
     return (step.entry, step.exit, *hooks, step.compensation, timed_out)
 
 
+MISSED: Final = ("skip", "once", "all")
+
+
 def verify_tables(program: Program, words: int, report: Report) -> None:
     """Check all of a program but its code, which is ``words`` long; each problem goes to ``report``."""
     if program.format > FORMAT_VERSION or program.format < 1:
@@ -150,6 +153,9 @@ def _check_surroundings(program: Program, report: Report) -> None:
             report("concurrency", f"{concurrency.limit} runs at once and {concurrency.on_full!r} are no such limit")
         if program.preparation is None:
             report("concurrency", "the program has a concurrency group and no preparation that tells which")
+    for schedule in program.schedule:
+        if schedule.missed not in MISSED:
+            report("schedule", f"{schedule.missed!r} is nothing that becomes of times that were missed")
     names: set[str] = set()
     for service in program.services:
         if service.name in names:

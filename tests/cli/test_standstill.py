@@ -121,3 +121,29 @@ def test_a_step_that_prints_a_great_deal_of_anything_breaks_neither_command_nor_
     plain = wfec("run", "file.yaml")
     assert plain.code == 0
     assert not any(ord(letter) < 32 and letter not in "\n\t" for letter in plain.out)
+
+
+@pytest.mark.acceptance("CTL-15")
+def test_a_run_whose_group_is_full_says_who_has_the_slot_and_a_rejected_one_is_not_stored(
+    folder: Path, wfec: Wfec
+) -> None:
+    step = "{name: gate, wait: {event: go}}"
+    write(folder, f"workflow: {{id: w, version: 1, concurrency: g, steps: [{step}]}}")
+    assert wfec("run", "file.yaml", "--no-wait", "--name", "holder").code == 6
+    parked = wfec("run", "file.yaml", "--no-wait", "--name", "second", "--json")
+    assert (parked.code, parked.lines[-1]["waiting_for"][0]["kind"]) == (6, "group")
+    assert "a slot of the concurrency group 'g', limit 1, held by holder" in parked.err
+    why = wfec("why", "second")
+    assert "run second is pending" in why.out
+    assert "waits for a slot of the concurrency group g (limit 1: holder)" in why.out
+    assert "wfec why holder" in why.out
+    inspected = wfec("inspect", "second", "--json").lines[-1]
+    assert (inspected["place"], inspected["queued_behind"]) == ("waiting", ["holder"])
+    assert "held by holder" in wfec("inspect", "second").out
+    write(folder, f"workflow: {{id: w, version: 1, concurrency: {{group: g, on_full: reject}}, steps: [{step}]}}")
+    rejected = wfec("run", "file.yaml", "--name", "third")
+    assert rejected.code == 6
+    assert "run holder has a slot" in rejected.err
+    assert wfec("inspect", "third").code == 4
+    assert wfec("cancel", "second", "--json").lines[-1]["status"] == "aborted"
+    assert wfec("terminate", "holder", "--json").lines[-1]["status"] == "terminated"

@@ -9,6 +9,7 @@ has ended, its exit code (negative: the signal) and, with ``count``, how often e
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -55,6 +56,11 @@ class Command:
     def __init__(self, launcher: Launcher, pid: int) -> None:
         self.pid = pid
         self._launcher = launcher
+
+    def kill(self) -> None:
+        """End it as SIGKILL does, if it has not ended."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
 
     def wait(self) -> Outcome:
         """Return how it ended. Fails where it doesn't end."""

@@ -42,6 +42,7 @@ workflows:
   - id: main
     version: 1
     outputs: {{squares: list<integer>, child: string, picked: integer, heard: any}}
+    concurrency: {{group: killed}}
     ensure: {{name: goodbye, config: *run}}
     steps:
       - {{name: first, config: *run}}

@@ -14,6 +14,7 @@ from wfe_runtime.providers.contracts import (
     LogRow,
     NewEvent,
     NewRun,
+    Place,
     RunCommit,
     RunFilter,
     Store,
@@ -24,7 +25,8 @@ STEPS = 12
 
 
 def run(id: str) -> NewRun:
-    return NewRun(id=id, workflow="w", version=1, program="h", inputs=b"in", created=1)
+    place = Place("g", 2, "queue", b"leave") if "child" in id else None
+    return NewRun(id=id, workflow="w", version=1, program="h", inputs=b"in", created=1, place=place)
 
 
 async def step(store: Store, number: int) -> None:
@@ -78,6 +80,7 @@ async def content(store: Store) -> list[object]:
         found += [row, await store.load_state(row.id), await store.read_journal(row.id)]
         found += await store.list_subscriptions(row.id)
         found += [log.text for log in await store.read_logs(row.id)]
+    found += await store.list_places("g")
     for key in ("", "r1", "r2"):
         found += await store.read_events("e", key)
     # Ids of posts may have gaps where a transaction was lost; their order may not change.

@@ -15,6 +15,8 @@ from wfe_runtime.providers import open_store
 
 POINTS = sorted(name for name in faults.points() if name.startswith("sqlite.") and name != "sqlite.after_guard")
 POINTS.remove("sqlite.after_journal")  # of commits of runs alone, likewise
+POINTS.remove("sqlite.after_place")
+POINTS.remove("sqlite.after_schedule")
 WAITING = """
 workflow:
   id: w

@@ -16,7 +16,17 @@ from tests.test_docs import as_file
 from wfe_dsl.diagnostics.codes import CODES, ROWS
 from wfe_dsl.diagnostics.model import Diagnostics
 from wfe_dsl.source import SourceFile
-from wfe_dsl.yaml_front import conditions, data, documents, kinds, recovery, step_keys, surroundings, workflows
+from wfe_dsl.yaml_front import (
+    conditions,
+    data,
+    documents,
+    kinds,
+    recovery,
+    schedules,
+    step_keys,
+    surroundings,
+    workflows,
+)
 from wfe_dsl.yaml_front.key_help import KEY_HELP
 from wfe_dsl.yaml_front.reader import read_yaml
 from wfe_dsl.yaml_front.schema import workflow_schema
@@ -234,6 +244,7 @@ def places() -> dict[str, set[str]]:
         "error_behavior": set(recovery.BEHAVIOR_KEYS),
         "condition": set(conditions.KEYS),
         "concurrency": set(surroundings.CONCURRENCY_KEYS),
+        "schedule": set(schedules.SCHEDULE_KEYS),
         "service": set(surroundings.SERVICE_KEYS),
         "readiness": set(surroundings.READINESS_KEYS),
         "http": set(surroundings.HTTP_KEYS),

@@ -460,6 +460,16 @@ def declarations(draw: Any) -> tuple[nodes.InputDeclaration, ...]:
     )
 
 
+SCHEDULES = st.builds(
+    nodes.Schedule,
+    span=st.just(SPAN),
+    cron=st.sampled_from(("0 3 * * *", "*/5 8-18 * * mon-fri", "30 6 1 * *")),
+    cron_span=st.just(SPAN),
+    timezone=st.sampled_from(("UTC", "Europe/Berlin", "America/New_York")),
+    missed=st.sampled_from(("once", "skip", "all")),
+)
+
+
 @st.composite
 def services(draw: Any) -> tuple[nodes.Service, ...]:
     found = draw(st.lists(st.sampled_from(("database", "cache", "mail-1")), max_size=2, unique=True))
@@ -532,6 +542,7 @@ def documents(draw: Any) -> nodes.Document:
             )
             more["concurrency"] = draw(st.none() | st.just(concurrency))
             more["services"] = draw(services())
+            more["schedule"] = draw(st.lists(SCHEDULES, max_size=2).map(tuple))
             more["shared_volume"] = draw(
                 st.none() | st.builds(nodes.SharedVolume, span=st.just(SPAN), size=st.sampled_from(("", "1GiB")))
             )

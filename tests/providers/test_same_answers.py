@@ -14,8 +14,10 @@ from wfe_runtime.providers.contracts import (
     InboxPost,
     LogRow,
     NewEvent,
+    Place,
     ProgramRow,
     RunFilter,
+    ScheduleRow,
     Subscription,
     Unsubscription,
 )
@@ -53,6 +55,15 @@ runs = st.builds(
     parent=st.sampled_from(["", "a1"]),
     root=st.sampled_from(["", "a1", "b1"]),
     durability=st.sampled_from(["sync", "relaxed"]),
+    depth=st.sampled_from([0, 1, 1, 2]),
+    place=st.none()
+    | st.builds(
+        Place,
+        st.sampled_from(["g", "h"]),
+        st.integers(1, 2),
+        st.sampled_from(["queue", "reject", "replace", "cancel_running"]),
+        data,
+    ),
 )
 
 
@@ -80,6 +91,21 @@ def commits(draw):
     )
 
 
+schedules = st.builds(
+    ScheduleRow,
+    st.just("deploy"),
+    st.just(1),
+    st.integers(0, 1),
+    st.just("h"),
+    st.sampled_from(["* * * * *", "0 * * * *"]),
+    st.just("UTC"),
+    st.just("once"),
+    st.just("/"),
+    st.integers(0, 2),
+)
+several_schedules = st.lists(schedules, max_size=2, unique_by=(lambda row: row.position, lambda row: row.cron)).map(
+    lambda rows: sorted(rows, key=lambda row: row.position)
+)
 logs = st.builds(LogRow, ids, st.sampled_from(["s", "t"]), small, st.just("stdout"), times, st.text(max_size=3))
 programs = st.builds(ProgramRow, st.sampled_from(["h1", "h2"]), workflows, small, data, data)
 filters = st.builds(
@@ -109,7 +135,13 @@ operations = st.one_of(
     call("claim", ids, hosts, times),
     call("release", ids, hosts),
     call("join", hosts.map(host), st.integers(0, 20), times),
-    call("leave", hosts),
+    call("leave", hosts, times),
+    call("list_orphans", times, st.integers(0, 3)),
+    call("keep_schedules", st.just("deploy"), st.just(1), several_schedules),
+    call("list_schedules"),
+    call("fire_schedule", schedules, times, st.none() | runs),
+    call("reopen_place", ids, hosts, times),
+    call("list_places", st.sampled_from(["g", "h"])),
     call("append_logs", st.lists(logs, max_size=3)),
     call("put_programs", st.lists(programs, max_size=2)),
     call("get_program", st.sampled_from(["h1", "h2"])),

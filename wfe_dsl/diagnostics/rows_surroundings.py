@@ -1,4 +1,5 @@
-"""Rows of the catalogue: what is known when (0430 to 0433), services, volumes and artifacts (0520 to 0523).
+"""Rows of the catalogue: what is known when (0430 to 0433), schedules (0455 to 0457), services, volumes and
+artifacts (0520 to 0523).
 
 Each row is what ``codes.Code`` takes: code, severity, title, why, an example that is wrong and one that is right.
 """
@@ -9,7 +10,7 @@ from typing import Final
 
 from .rows_names import Row, steps_example, workflow_example
 
-__all__ = ["EARLY_ROWS", "SERVICE_ROWS"]
+__all__ = ["EARLY_ROWS", "SCHEDULE_ROWS", "SERVICE_ROWS"]
 
 _STEPS: Final = "\nsteps:\n  - {name: build, config: {run: make}}"
 
@@ -32,6 +33,41 @@ def _listed(field: str) -> str:
         f"  - {{name: release, when: {{field: {field}, equals: true}}, config: {{run: make release}}}}"
     )
 
+
+def _scheduled(entry: str, inputs: str = "") -> str:
+    """Return a workflow with this entry in its schedule."""
+    declared = f"inputs: {inputs}\n" if inputs else ""
+    return workflow_example(f"{declared}schedule:\n  - {entry}{_STEPS}")
+
+
+SCHEDULE_ROWS: Final[tuple[Row, ...]] = (
+    (
+        "WFE0455",
+        "error",
+        "Not a cron expression",
+        "A time at which runs start has five fields: minute, hour, day of month, month, day of week. One that no day "
+        "fits would never start anything.",
+        _scheduled("{cron: '30 6 * *'}"),
+        _scheduled("{cron: '30 6 * * mon-fri'}"),
+    ),
+    (
+        "WFE0456",
+        "error",
+        "An unknown time zone",
+        "Time zones have the names of the tz database: an area and a city, or `UTC`.",
+        _scheduled("{cron: '30 6 * * *', timezone: Europe/Berln}"),
+        _scheduled("{cron: '30 6 * * *', timezone: Europe/Berlin}"),
+    ),
+    (
+        "WFE0457",
+        "error",
+        "An input that a scheduled run has nothing for",
+        "Nobody is there to give inputs to a run that is started by its schedule: each needs a default, or an optional "
+        "type.",
+        _scheduled("{cron: '0 3 * * *'}", "{region: string}"),
+        _scheduled("{cron: '0 3 * * *'}", "{region: {type: string, default: eu}}"),
+    ),
+)
 
 EARLY_ROWS: Final[tuple[Row, ...]] = (
     (

@@ -171,8 +171,15 @@ class _Printer:
             size = f"; size {string(workflow.shared_volume.size)}" if workflow.shared_volume.size else ""
             path = string(workflow.shared_volume.mount_path)
             self.put(f"shared_volume {{ mount_path {path}{size} }}", workflow.shared_volume.span)
+        if workflow.schedule:
+            self.put(f"schedule [{', '.join(map(self.scheduled, workflow.schedule))}]")
         if workflow.defaults is not None:
             self.defaults(workflow.defaults)
+
+    def scheduled(self, schedule: nodes.Schedule) -> str:
+        zone = f"; timezone {string(schedule.timezone)}" if schedule.timezone != "UTC" else ""
+        missed = f"; missed {schedule.missed}" if schedule.missed != "once" else ""
+        return f"{{ cron {string(schedule.cron)}{zone}{missed} }}"
 
     def concurrency(self, found: nodes.Concurrency) -> None:
         self.opened("concurrency", found.span)

@@ -33,7 +33,18 @@ def written_surroundings(workflow: nodes.Workflow) -> list[Item]:
         if volume.size:
             entries.append(item("size", written_literal(volume.size, volume)))
         items.append(item("shared_volume", Table(entries, flow=True), volume.span))
+    if workflow.schedule:
+        items.append(item("schedule", Series([Item(_schedule(one)) for one in workflow.schedule])))
     return items
+
+
+def _schedule(schedule: nodes.Schedule) -> Table:
+    entries = [item("cron", written_literal(schedule.cron, schedule), schedule.cron_span)]
+    if schedule.timezone != "UTC":
+        entries.append(item("timezone", written_literal(schedule.timezone, schedule)))
+    if schedule.missed != "once":
+        entries.append(item("missed", schedule.missed))
+    return Table(entries, flow=True)
 
 
 def _service(service: nodes.Service) -> Table:

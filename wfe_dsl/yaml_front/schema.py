@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from wfe_vm import durations
 
-from . import conditions, data, documents, kinds, recovery, step_keys, surroundings, workflows
+from . import conditions, data, documents, kinds, recovery, schedules, step_keys, surroundings, workflows
 from .key_help import help_for
 from .step_types import STEP_TYPES, Key, StepType
 
@@ -153,8 +153,14 @@ def _workflow_values() -> dict[str, Schema]:
         "concurrency": {"anyOf": [_ref("text"), _concurrency()]},
         "services": _known({"type": "object", "additionalProperties": _known(_service())}),
         "shared_volume": _known(_object("shared_volume", surroundings.VOLUME_KEYS, _volume_values())),
+        "schedule": _known(_list(_schedule())),
         "steps": _ref("steps"),
     }
+
+
+def _schedule() -> Schema:
+    values = {"cron": _ref("text"), "timezone": _ref("text"), "missed": _known({"enum": [*schedules.MISSED]})}
+    return _object("schedule", schedules.SCHEDULE_KEYS, values, ("cron",))
 
 
 def _concurrency() -> Schema:

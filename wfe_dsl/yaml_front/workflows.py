@@ -18,6 +18,7 @@ from ..variables import Variables
 from .context import Context
 from .data import read_type
 from .recovery import read_recovery
+from .schedules import build_schedule
 from .step_keys import HOOKS
 from .steps import build_hooks, build_steps
 from .surroundings import build_concurrency, build_services, build_shared_volume
@@ -41,11 +42,11 @@ KEYS: Final = (
     "concurrency",
     "services",
     "shared_volume",
+    "schedule",
     "steps",
 )
 LATER: Final = {
     "secrets": "have the script that needs one read it, from a file or by a command",
-    "schedule": "have cron or a timer of the system start it with `wfec run`",
 }
 DEFAULTS_KEYS: Final = ("timeout", "retry", "error_behavior", "env", "working_dir", "shell")
 DECLARATION_KEYS: Final = ("type", "default", "description", "enum")
@@ -122,6 +123,7 @@ def build_workflow(
         shared_volume=(
             build_shared_volume(context, entries["shared_volume"].value) if "shared_volume" in entries else None
         ),
+        schedule=build_schedule(context, entries["schedule"].value) if "schedule" in entries else (),
     )
     # Not before the last part has been read.
     return msgspec.structs.replace(workflow, unread=frozenset(context.unread)) if context.unread else workflow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..errors import InputError, MissingError, NameTaken, NotFound, StoreError, WfeError
+from ..errors import GroupFull, InputError, MissingError, NameTaken, NotFound, StoreError, WfeError
 
 __all__ = [
     "BUG",
@@ -63,6 +63,8 @@ def code_of(error: WfeError) -> int:
         return error.exit_code
     if isinstance(error, (InputError, NameTaken)) or error.code in ("settings", "ambiguous", "refused"):
         return USAGE
+    if isinstance(error, GroupFull):
+        return PARKED  # nothing is wrong: it can be started later
     if isinstance(error, NotFound):
         return NOT_FOUND
     if isinstance(error, (StoreError, MissingError)):

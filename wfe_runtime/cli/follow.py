@@ -200,6 +200,8 @@ class Follower:
         absent: list[str] = []
         for row in rows:
             state = engine.state_of(row.id)
+            if engine.is_queued(row.id):
+                continue  # the end of another run carries it on
             if engine.is_busy(row.id):
                 return "busy"
             if state.end is not None:
@@ -286,6 +288,8 @@ class Follower:
         if not self._family.has(row):
             return
         state = engine.state_of(row.id)
+        if engine.is_queued(row.id):
+            yield {"kind": "group", "run": row.id, "name": row.name}
         for pointer in state.pointers.values():
             if pointer.wait == WAIT_CHILD and not self._is_at_hand(pointer.frames[-1].child):
                 yield {"kind": "child", "run": row.id, "child": pointer.frames[-1].child}
@@ -401,6 +405,8 @@ def _reason(engine: Engine, row: RunRow, motion: str, until: str) -> str:
     """Say in words why a run stands still."""
     if motion == "elsewhere":
         return "only another host can go on"
+    if engine.is_queued(row.id):
+        return "its concurrency group is full"
     state = engine.state_of(row.id)
     if any(pointer.wait == PARKED for pointer in state.pointers.values()):
         return "a step failed that suspends the run"

@@ -34,6 +34,7 @@ from .failures import describe_failure, place_of_failure
 from .family import read_history
 from .options import add_run_argument, add_store_option, settings_of
 from .output import print_line, print_lines
+from .queueing import queueing_of
 from .stores import find_run, open_for_reading, require_store, run_loop
 from .texts import format_moment, format_span, harmless, to_json, to_table, to_text
 from .view_json import failure_object
@@ -90,6 +91,7 @@ async def _inspect(store: Store, row: RunRow) -> dict[str, Any]:
     children = await store.list_runs(RunFilter(parent=row.id))
     stored = await store.load_state(row.id)
     state = None if stored is None else load_run_state(stored)[0]
+    queueing = await queueing_of(store, row)
     live = [] if state is None else _live(state, loaded, records)
     return {
         "id": row.id,
@@ -106,6 +108,8 @@ async def _inspect(store: Store, row: RunRow) -> dict[str, Any]:
         "durability": row.durability,
         "owner": row.owner or None,
         "parent": row.parent or None,
+        "place": row.place or None,
+        "queued_behind": [] if queueing is None else [place.name for place in queueing.holders],
         "due": row.due or None,
         "inputs": event.inputs if isinstance(event, Started) else {},
         "outputs": {} if result is None else result.outputs,
@@ -219,6 +223,7 @@ def _waiting(state: State, activation: int, signal: Signal | None) -> dict[str, 
 
 async def _print(store: Store, row: RunRow, found: dict[str, Any]) -> None:
     took = "" if found["duration_ms"] is None else f" after {format_span(found['duration_ms'])}"
+    queueing = await queueing_of(store, row)
     lines = [f"run {harmless(row.name)}  {row.status}{took}"]
     facts = [
         ("id", row.id),
@@ -229,6 +234,7 @@ async def _print(store: Store, row: RunRow, found: dict[str, Any]) -> None:
         ("folder", row.folder),
         ("advanced by", row.owner),
         ("parent", row.parent),
+        ("queued", "" if queueing is None else f"waits for {queueing.in_words()}"),
     ]
     lines += [f"  {name:<12} {harmless(value)}" for name, value in facts if value]
     for title in ("inputs", "outputs"):

@@ -39,6 +39,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "explain": ("author", "explain a diagnostic by its code"),
     "schema": ("author", "print the JSON Schema of workflow files, for editors"),
     "run": ("run", "run a workflow in the foreground"),
+    "start": ("run", "start a run without following it: a worker takes it up"),
     "resume": ("run", "go on with a run that was suspended, or whose process is gone"),
     "retry": ("run", "reopen a failed run at the steps that failed"),
     "suspend": ("run", "have a run stand still until it is resumed"),
@@ -50,6 +51,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "inspect": ("look", "show a run: status, steps, inputs, outputs, error"),
     "logs": ("look", "show what a run's steps printed"),
     "why": ("look", "say what a run waits for, since when, and who can end that"),
+    "worker": ("operate", "serve a store: take up runs that nobody has, and keep schedules"),
     "doctor": ("operate", "see what is installed here, and what is missing for what"),
     "config": ("operate", "show the settings and where each comes from"),
 }

@@ -16,6 +16,7 @@ from .exits import SUCCEEDED
 from .follow import Follower, foreground
 from .options import add_follow_options, add_run_argument, settings_of
 from .other_program import add_program_options, load_program_option, move_to
+from .queueing import tell_queued
 from .stores import find_run, require_store, run_loop
 from .taking import by_whom, refuse_if_missing, take_or_wait
 from .views import View, choose_view
@@ -50,6 +51,7 @@ def execute(arguments: argparse.Namespace) -> int:
             if taken is None:
                 return await _ask_owner(engine, follower, row, view)
             row = taken
+            await tell_queued(engine, row, view)
             _resume(engine)
         else:
             view.trouble(f"run {row.name} has ended already; there is nothing to resume")

@@ -20,6 +20,7 @@ from .follow import Follower, foreground
 from .input_values import read_value
 from .options import add_follow_options, add_run_argument, settings_of
 from .other_program import add_program_options, load_program_option, move_to
+from .queueing import tell_queued
 from .stores import find_run, require_store, run_loop
 from .taking import by_whom, refuse_if_missing, take_or_wait
 from .views import choose_view
@@ -79,6 +80,7 @@ def execute(arguments: argparse.Namespace) -> int:
         )
         if not reopened:
             raise UsageError(f"run {row.name} has nothing that could be tried again: no step of it was left unfinished")
+        await tell_queued(engine, taken, view)
         return await follower.follow(engine, taken, timeout_ms=arguments.timeout, no_wait=arguments.no_wait, again=True)
 
     return run_loop(foreground(settings, view, work))

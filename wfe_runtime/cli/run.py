@@ -21,11 +21,12 @@ from .follow import Follower, foreground
 from .input_values import read_inputs
 from .near import did_you_mean
 from .options import FILE_HELP, add_definition_options, add_follow_options, durability, settings_of
+from .queueing import tell_queued
 from .stores import run_loop
 from .texts import DANGEROUS
 from .views import View, choose_view
 
-__all__ = ["add_arguments", "execute"]
+__all__ = ["add_arguments", "current_folder", "durability_of", "execute", "key_of", "name_of"]
 
 EXAMPLES = """
 wfec run workflows.yaml
@@ -76,10 +77,10 @@ def execute(arguments: argparse.Namespace) -> int:
     programs = load(arguments.file, variable_sources(arguments.var, arguments.vars_file), cache)
     chosen = choose(programs, arguments.workflow, arguments.file)
     inputs = read_inputs(chosen.program, arguments.inputs, arguments.inputs_file)
-    name = _name(arguments.name)
-    key = _key(arguments.key)
+    name = name_of(arguments.name)
+    key = key_of(arguments.key)
     until = _step(chosen.program, arguments.until)
-    folder = _folder()
+    folder = current_folder()
     view = choose_view(settings, arguments.json)
 
     async def work(engine: Engine, follower: Follower) -> int:
@@ -90,10 +91,11 @@ def execute(arguments: argparse.Namespace) -> int:
             name=name,
             folder=folder,
             key=key,
-            durability=_durability(chosen, settings.durability, arguments.durability),
+            durability=durability_of(chosen, settings.durability, arguments.durability),
             stop_after=until,
         )
         again = False
+        await tell_queued(engine, row, view)
         if row.id not in {other.id for other in engine.at_hand()}:
             again = True  # the key's first run
             row = await _join(engine, follower, row, view)
@@ -112,7 +114,7 @@ async def _join(engine: Engine, follower: Follower, row: RunRow, view: View) -> 
     return await follower.wait_elsewhere(engine, row, lambda now: now.status in FINISHED)
 
 
-def _folder() -> str:
+def current_folder() -> str:
     """Return the current folder, which paths of steps are relative to; it is stored with the run."""
     try:
         return check_text(os.getcwd(), "the name of the current folder")
@@ -120,12 +122,13 @@ def _folder() -> str:
         raise CommandError("the current folder is not there any more", "change to another one", NOT_FOUND) from None
 
 
-def _durability(chosen: Found, setting: str, flag: str | None) -> str:
+def durability_of(chosen: Found, setting: str, flag: str | None) -> str:
     """Return the contract of a run: the flag's, else the workflow's own, else the setting's."""
     return flag or chosen.program.durability or setting
 
 
-def _name(name: str | None) -> str:
+def name_of(name: str | None) -> str:
+    """Return the name that a run is given, empty for none. Raises UsageError for what can't name one."""
     if name is None:
         return ""
     if not name.strip() or name != name.strip() or len(name) > LONGEST_NAME or "/" in name or DANGEROUS.search(name):
@@ -136,7 +139,8 @@ def _name(name: str | None) -> str:
     return name
 
 
-def _key(key: str | None) -> str:
+def key_of(key: str | None) -> str:
+    """Return the key that a run is started once with, empty for none. Raises UsageError."""
     if key is None:
         return ""
     if not key:

@@ -13,7 +13,7 @@ from typing import Any
 from wfe_vm.outcome import UNFINISHED_STATUSES
 from wfe_vm.state import State
 
-from ..engine import load_run_state
+from ..engine import Engine, load_run_state
 from ..programs import ProgramCache
 from ..providers.contracts import RunRow, Store
 from ..signals import OpenWait, open_waits
@@ -21,6 +21,7 @@ from .exits import SUCCEEDED
 from .family import read_records
 from .options import add_run_argument, add_store_option, settings_of
 from .output import print_line, print_lines
+from .queueing import Queueing, queueing_of
 from .stores import find_run, open_for_reading, require_store, run_loop, store_flag
 from .texts import format_moment, harmless, to_json
 
@@ -59,12 +60,21 @@ def execute(arguments: argparse.Namespace) -> int:
 
 async def _reasons(store: Store, row: RunRow, flag: str, depth: int) -> AsyncIterator[dict[str, Any]]:
     """Give each thing that a run, or a child that it waits for, waits for."""
+    queueing = await queueing_of(store, row)
+    if queueing is not None and queueing.state == "waiting":
+        yield _queued(row, queueing, flag)
+        return
     stored = await store.load_state(row.id)
     if stored is None or row.status not in UNFINISHED_STATUSES:
         return
     state, _, _ = load_run_state(stored)
+    if not row.owner and not state.suspended:
+        lacks = await _lacking(store, row)
+        if lacks:
+            who = "a host that has what it needs, once one serves the store"
+            yield _reason(row, "host", row.created, who, "", lacks=lacks)
     if row.status == "pending":
-        yield _reason(row, "start", row.created, "a process that takes it up", f"wfec resume {row.name}{flag}")
+        yield _reason(row, "start", row.created, "a process that takes it up", _command(row, "resume", flag))
         return
     if state.suspended:
         yield _reason(row, "suspended", state.suspended_at, "somebody who resumes it", _command(row, "resume", flag))
@@ -79,6 +89,23 @@ async def _reasons(store: Store, row: RunRow, flag: str, depth: int) -> AsyncIte
         if child is not None:
             async for reason in _reasons(store, child, flag, depth - 1):
                 yield reason
+
+
+async def _lacking(store: Store, row: RunRow) -> list[str]:
+    """Return what this host lacks to go on with a run that nobody has."""
+    engine = Engine(store)
+    return engine.missing(await engine.programs.load(row.program))
+
+
+def _queued(row: RunRow, queueing: Queueing, flag: str) -> dict[str, Any]:
+    """Explain a run that waits for a slot: its group's holders can end that, and somebody must have it then."""
+    holders = [{"run": place.run, "name": place.name} for place in queueing.holders]
+    who = f"the end of {' or '.join(place.name for place in queueing.holders)}" if holders else ""
+    if not row.owner or not holders:
+        who = f"{who}, and a process that takes it up" if who else "a process that takes it up"
+    command = f"wfec why {holders[0]['name']}{flag}" if holders else _command(row, "resume", flag)
+    details = {"group": queueing.group, "limit": queueing.limit, "holders": holders, "ahead": queueing.ahead}
+    return _reason(row, "group", queueing.since, who, command, **details)
 
 
 def _explain(row: RunRow, state: State, wait: OpenWait, path: str, flag: str) -> dict[str, Any]:
@@ -120,8 +147,11 @@ def _reason(row: RunRow, kind: str, since: int, ended_by: str, command: str, **d
 
 
 def _line(reason: dict[str, Any]) -> str:
+    holders = ", ".join(holder["name"] for holder in reason.get("holders", ())) or "nobody"
     what = {
+        "group": f"a slot of the concurrency group {reason.get('group')} (limit {reason.get('limit')}: {holders})",
         "start": "to be begun",
+        "host": f"a host: on this one there is {'; '.join(reason.get('lacks', ()))}",
         "suspended": "a resume",
         "timer": "a timer",
         "retry": "the delay before its next attempt",

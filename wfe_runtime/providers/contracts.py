@@ -28,11 +28,14 @@ __all__ = [
     "LogRow",
     "NewEvent",
     "NewRun",
+    "Place",
+    "PlaceRow",
     "ProgramRow",
     "Published",
     "RunCommit",
     "RunFilter",
     "RunRow",
+    "ScheduleRow",
     "Signal",
     "Store",
     "StoredState",
@@ -61,6 +64,53 @@ class ProgramRow(msgspec.Struct, frozen=True, gc=False):
     source_map: bytes
 
 
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """What a run asks of its concurrency group: to be one of ``limit`` runs that have a slot of it.
+
+    ``on_full`` says what becomes of it where there is no slot: ``queue``, ``reject``, ``replace`` (those that
+    wait give way to it, and it waits) or ``cancel_running`` (those that wait and as many holders as needed
+    give way, and it waits). ``leave`` is the event that a run which gives way is told, encoded by the engine.
+    """
+
+    group: str
+    limit: int
+    on_full: str
+    leave: bytes
+
+
+class PlaceRow(msgspec.Struct, frozen=True, gc=False):
+    """Where a run stands in its group.
+
+    ``state``: ``held``, it has a slot, from here on to its end; ``waiting``, it waits for one; ``leaving``,
+    it waited, has to end, and never gets one. ``since`` is when it was created or asked to be reopened.
+    """
+
+    group: str
+    run: str
+    name: str
+    state: str
+    limit: int
+    on_full: str
+    since: int
+
+
+class ScheduleRow(msgspec.Struct, frozen=True, gc=False):
+    """A time at which runs of a workflow start, and when it comes next (``due``, epoch milliseconds).
+
+    ``folder`` is what paths of the steps of these runs are relative to.
+    """
+
+    workflow: str
+    version: int
+    position: int  # in the workflow's list
+    program: str
+    cron: str
+    timezone: str
+    missed: str
+    folder: str
+    due: int
+
+
 class NewRun(msgspec.Struct, frozen=True, gc=False):
     """A run to be created, pending, with sequence 0.
 
@@ -69,7 +119,9 @@ class NewRun(msgspec.Struct, frozen=True, gc=False):
     Started event will carry, encoded by the engine.
 
     Among the children of a commit, which can't be refused for it, a taken name gives way to the next
-    automatic one, a taken key to none, and a child whose id is there already is left as it is.
+    automatic one, a taken key to none, and a child whose id is there already is left as it is. A child that
+    its group rejects is created all the same, ``leaving``, and told so. A run below one that has a place in
+    any group is inside that one's slot: its own ``place`` counts for nothing.
     """
 
     id: str
@@ -88,6 +140,7 @@ class NewRun(msgspec.Struct, frozen=True, gc=False):
     parent_attempt: int = 0
     root: str = ""  # the id of the topmost run; empty: this one
     depth: int = 0
+    place: Place | None = None  # what it asks of its concurrency group, if it has one
 
 
 class RunRow(msgspec.Struct, frozen=True, gc=False):
@@ -119,6 +172,7 @@ class RunRow(msgspec.Struct, frozen=True, gc=False):
     parent_attempt: int
     root: str
     depth: int
+    place: str = ""  # its state in its concurrency group, see PlaceRow; empty: it has no place in one
 
 
 class InboxPost(msgspec.Struct, frozen=True, gc=False):
@@ -204,7 +258,9 @@ class RunCommit(msgspec.Struct, frozen=True, gc=False):
     its sequence becomes ``sequence``. ``journal`` has one ``(sequence, time, encoded delta)`` an
     advance. ``snapshot`` replaces the older one; it holds the state after the last of them.
 
-    A status of FINISHED and a time in ``ended`` come together or not at all (else ValueError).
+    A status of FINISHED and a time in ``ended`` come together or not at all (else ValueError). The end of a
+    run gives back its place in its group; the commit that reopens one that had a place is accepted only
+    while it has a slot again (see ``reopen_place``).
     """
 
     run: str
@@ -300,7 +356,8 @@ class Store(Protocol):
         """Create a run. Raises NameTaken for a name in use.
 
         With a key that a run of the workflow already has, that run is given back and nothing is created
-        or posted; the same with an id that is there already, so a create may be repeated.
+        or posted; the same with an id that is there already, so a create may be repeated. Raises GroupFull
+        for one whose group is full and rejects it.
         """
 
     async def get_run(self, id: str) -> RunRow | None: ...
@@ -368,8 +425,8 @@ class Store(Protocol):
     async def join(self, host: Host, lease_ms: int, now: int) -> None:
         """Make a host known, with a lease; again: renew it."""
 
-    async def leave(self, host: str) -> None:
-        """Forget a host; its runs have no owner then."""
+    async def leave(self, host: str, now: int = 0) -> None:
+        """Forget a host; its runs have no owner then. ``now`` is for the slots that it gives back."""
 
     async def claim(self, run: str, host: str, now: int) -> RunRow | None:
         """Take an unfinished run, with a greater fence.
@@ -381,6 +438,49 @@ class Store(Protocol):
 
     async def release(self, run: str, host: str) -> None:
         """Give up a run that the host owns; otherwise nothing happens."""
+
+    # Concurrency groups
+    #
+    # Slots are taken and given back in the transactions that create, claim, end, release … the runs. The
+    # first in the queue that somebody who lives has is given a slot as soon as there is one, and announced;
+    # one that nobody has is passed over until it is claimed. The order is that of creation, or reopening.
+
+    async def list_places(self, group: str = "", run: str = "") -> list[PlaceRow]:
+        """Return who has a place in a group, or in the one where the run has a place, in order of the queue."""
+
+    async def reopen_place(self, run: str, host: str, now: int) -> str:
+        """Have a finished run, which the host owns, queue for a slot of its group again, for it is to be reopened.
+
+        Returns the state of its place then, empty for a run that needs none. A slot that it got is leased to
+        the host: it is given back if the host leaves, or is gone, before the run is reopened.
+        """
+
+    # Taking up
+
+    async def list_orphans(self, now: int, limit: int = 100) -> list[RunRow]:
+        """Return unfinished runs, not suspended, that nobody living has, the first created first.
+
+        Answered by an index, however many runs are parked.
+        """
+
+    # Schedules
+
+    async def keep_schedules(self, workflow: str, version: int, rows: Sequence[ScheduleRow]) -> bool:
+        """Have runs of a workflow start at these times, and at no others; announced as ``schedule:<workflow>``.
+
+        A time that was there already, the same cron expression in the same zone, keeps its due time: what was
+        missed is not forgotten. Returns False, and changes nothing, where the times of a higher version are kept.
+        """
+
+    async def list_schedules(self) -> list[ScheduleRow]:
+        """Return all times, the next due first."""
+
+    async def fire_schedule(self, row: ScheduleRow, due: int, run: NewRun | None) -> RunRow | None:
+        """Create a run for a time that has come, and set when it comes next: both or nothing.
+
+        Only while the stored row is the given one; None otherwise, and where there is no run to create. Raises
+        GroupFull, with the next time set, where the run's group rejects it.
+        """
 
     # Logs
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec.structs import replace
 
-from wfe_runtime.errors import NameTaken, StoreError
+from wfe_runtime.errors import GroupFull, NameTaken, StoreError
 from wfe_runtime.providers.contracts import (
     FINISHED,
     PUBLISHED,
@@ -24,16 +24,20 @@ from wfe_runtime.providers.contracts import (
     LogRow,
     NewEvent,
     NewRun,
+    Place,
+    PlaceRow,
     ProgramRow,
     Published,
     RunCommit,
     RunFilter,
     RunRow,
+    ScheduleRow,
     StoredState,
     Subscription,
     Unsubscription,
 )
 from wfe_runtime.providers.deliveries import Board, Told
+from wfe_runtime.providers.groups import Groups, Seat
 from wfe_runtime.providers.hosts import is_gone
 from wfe_runtime.providers.texts import check_texts
 from wfe_runtime.providers.watching import Watchers
@@ -52,6 +56,7 @@ class _Run:
     """A run's changing half beside what never changes."""
 
     __slots__ = (
+        "asked",
         "due",
         "ended",
         "events_before",
@@ -63,6 +68,7 @@ class _Run:
         "new",
         "order",
         "owner",
+        "place",
         "result",
         "sequence",
         "snapshot",
@@ -89,6 +95,8 @@ class _Run:
         self.inbox: dict[int, InboxRow] = {}
         self.logs: list[LogRow] = []
         self.events_before = 0
+        self.asked: Place | None = None
+        self.place: Seat | None = None
 
     def row(self) -> RunRow:
         new = self.new
@@ -116,6 +124,7 @@ class _Run:
             parent_attempt=new.parent_attempt,
             root=new.root or new.id,
             depth=new.depth,
+            place="" if self.place is None else self.place.state,
         )
 
 
@@ -133,6 +142,8 @@ class MemoryStore:
         self._last_post = 0
         self._last_log = 0
         self._board = Board()
+        self._schedules: dict[str, tuple[int, list[ScheduleRow]]] = {}
+        self._groups = Groups(self._held)
         self._watchers = Watchers()
 
     async def open(self) -> None:
@@ -161,11 +172,17 @@ class MemoryStore:
             return known.row()
         if run.name and run.name in self._names:
             raise NameTaken(run.name)
-        created = self._create(run)
-        self._watchers.announce({run.id, *self._post(posts)})
+        if run.place is not None and not self._is_inside(run):
+            holder = self._groups.rejects(run.place, run.created)
+            if holder is not None:
+                raise GroupFull(run.place.group, holder.name)
+        touched = {run.id}
+        created = self._create(run, touched)
+        touched.update(self._post(posts))
+        self._watchers.announce(touched)
         return created.row()
 
-    def _create(self, new: NewRun) -> _Run:
+    def _create(self, new: NewRun, touched: set[str]) -> _Run:
         name = new.name
         while not name or name in self._names:
             number = self._last_names[new.workflow] = self._last_names.get(new.workflow, 0) + 1
@@ -175,7 +192,22 @@ class MemoryStore:
         self._runs[new.id] = self._names[name] = run
         if new.key:
             self._keys[new.workflow, new.key] = run
+        if new.place is not None and not self._is_inside(new):
+            told = self._groups.enter(run, new.place, new.created, touched)
+            touched.update(self._post([InboxPost(one, "event", new.place.leave) for one in told]))
         return run
+
+    def _is_inside(self, new: NewRun) -> bool:
+        """Say whether a run above this one has a place in any group."""
+        parent = new.parent
+        for _ in range(new.depth):
+            above = self._runs.get(parent)
+            if above is None:
+                return False
+            if above.place is not None:
+                return True
+            parent = above.new.parent
+        return False
 
     async def get_run(self, id: str) -> RunRow | None:
         run = self._runs.get(id)
@@ -250,6 +282,8 @@ class MemoryStore:
         run = self._runs.get(commit.run)
         if run is None or run.sequence != commit.expected_sequence or run.fence != commit.fence:
             return False
+        if run.ended and not commit.ended and not self._groups.may_reopen(run):
+            return False
         run.sequence = commit.sequence
         run.status = commit.status
         run.due = commit.due
@@ -266,7 +300,7 @@ class MemoryStore:
             run.snapshot_sequence = commit.sequence
         for child in commit.children:
             if child.id not in self._runs:
-                self._create(_giving_way(child, self._names, self._keys))
+                self._create(_giving_way(child, self._names, self._keys), touched)
                 touched.add(child.id)
         if commit.posts:
             touched.update(self._post(commit.posts))
@@ -278,6 +312,8 @@ class MemoryStore:
                 self._board.unsubscribe(commit.run, signal)
             else:
                 touched.update(self._tell(self._board.publish(signal)[1]))
+        if commit.ended:
+            self._groups.leave(run, commit.ended, touched)
         for post in commit.consumed:
             run.inbox.pop(post, None)
         touched.add(commit.run)
@@ -335,12 +371,16 @@ class MemoryStore:
         check_texts("host", (host,))
         self._hosts[host.id] = (host, now + lease_ms)
 
-    async def leave(self, host: str) -> None:
+    async def leave(self, host: str, now: int = 0) -> None:
         self._hosts.pop(host, None)
         freed = {run.new.id: run for run in self._runs.values() if run.owner == host and host}
         for run in freed.values():
             run.owner = ""
-        self._watchers.announce(set(freed))
+        touched = set(freed)
+        for run in freed.values():
+            if run.ended:  # its slot was leased, so that it could be reopened
+                self._groups.leave(run, now, touched)
+        self._watchers.announce(touched)
 
     async def claim(self, run: str, host: str, now: int) -> RunRow | None:
         found = self._runs.get(run)
@@ -348,6 +388,9 @@ class MemoryStore:
             return None
         found.owner = host
         found.fence += 1
+        touched: set[str] = set()
+        self._groups.claimed(found, now, touched)
+        self._watchers.announce(touched)
         return found.row()
 
     def _held(self, owner: str, now: int) -> bool:
@@ -359,6 +402,60 @@ class MemoryStore:
         if found is not None and found.owner == host:
             found.owner = ""
             self._watchers.announce({run})
+
+    # Concurrency groups
+
+    async def list_places(self, group: str = "", run: str = "") -> list[PlaceRow]:
+        if run:
+            found = self._runs.get(run)
+            if found is None or found.place is None:
+                return []
+            group = found.place.group
+        return self._groups.rows(group)
+
+    async def reopen_place(self, run: str, host: str, now: int) -> str:
+        found = self._runs.get(run)
+        if found is None:
+            return ""
+        touched: set[str] = set()
+        if found.ended and found.owner == host:
+            self._groups.enter_again(found, now, touched)
+        self._watchers.announce(touched)
+        return "" if found.place is None else found.place.state
+
+    # Taking up
+
+    async def list_orphans(self, now: int, limit: int = 100) -> list[RunRow]:
+        found = [
+            run.row()
+            for run in self._runs.values()
+            if not run.ended and run.status != "suspended" and not self._held(run.owner, now)
+        ]
+        return found[: limit or None]
+
+    # Schedules
+
+    async def keep_schedules(self, workflow: str, version: int, rows: Sequence[ScheduleRow]) -> bool:
+        check_texts("schedules", rows)
+        last, known = self._schedules.get(workflow, (0, []))
+        if last > version:
+            return False
+        due = {(row.cron, row.timezone): row.due for row in known}
+        kept = [replace(row, due=due.get((row.cron, row.timezone), row.due)) for row in rows]
+        self._schedules[workflow] = (version, kept)
+        self._watchers.announce({f"schedule:{workflow}"})
+        return True
+
+    async def list_schedules(self) -> list[ScheduleRow]:
+        rows = [row for _, kept in self._schedules.values() for row in kept]
+        return sorted(rows, key=lambda row: (row.due, row.workflow, row.position))
+
+    async def fire_schedule(self, row: ScheduleRow, due: int, run: NewRun | None) -> RunRow | None:
+        _, kept = self._schedules.get(row.workflow, (0, []))
+        if row not in kept:
+            return None
+        kept[kept.index(row)] = replace(row, due=due)
+        return None if run is None else await self.create_run(run)
 
     # Logs
 

@@ -23,6 +23,8 @@ def check_texts(what: str, rows: Iterable[msgspec.Struct]) -> None:
             if isinstance(value, str):
                 if not value.isascii():
                     _check(f"{what}[{number}].{field}", value)
+            elif isinstance(value, msgspec.Struct):
+                check_texts(f"{what}[{number}].{field}", (value,))
             elif isinstance(value, tuple) and value and isinstance(value[0], msgspec.Struct):
                 nested: Sequence[msgspec.Struct] = value
                 check_texts(f"{what}[{number}].{field}", nested)

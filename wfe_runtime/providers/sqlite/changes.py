@@ -1,19 +1,19 @@
 """What is written besides RunCommits: programs, new runs, posts, hosts and ownership, output.
 
 Each function is called inside the writer's transaction and returns what the store's method returns. The
-rule of ownership: a run is held while its owner is a known host whose lease is not over and whose process
-is not known to be dead.
+rule of ownership is in ``holding.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wfe_runtime.errors import NameTaken
+from wfe_runtime.errors import GroupFull, NameTaken
 from wfe_runtime.providers.contracts import Host, InboxPost, LogRow, NewRun, ProgramRow, RunRow
-from wfe_runtime.providers.hosts import is_gone
 from wfe_runtime.providers.sqlite.commits import insert_posts
 from wfe_runtime.providers.sqlite.creation import RUN_COLUMNS, find_existing, insert_run
+from wfe_runtime.providers.sqlite.holding import is_held
+from wfe_runtime.providers.sqlite.places import claim_place, give_back_leased, grant_slots
 from wfe_runtime.providers.sqlite.session import Session
 
 __all__ = [
@@ -46,7 +46,7 @@ def keep_programs(session: Session, programs: Sequence[ProgramRow]) -> None:
     )
 
 
-def create_run(session: Session, new: NewRun, posts: Sequence[InboxPost]) -> RunRow | NameTaken:
+def create_run(session: Session, new: NewRun, posts: Sequence[InboxPost]) -> RunRow | NameTaken | GroupFull:
     """Create a run with its first posts, or return the one there is, or why not."""
     existing = find_existing(session, new)
     if existing is not None:
@@ -61,11 +61,14 @@ def keep_host(session: Session, host: Host, lease: int) -> None:
     session.execute(HOST, (host.id, host.machine, host.pid, host.started, lease))
 
 
-def forget_host(session: Session, host: str) -> None:
-    """Forget a host and what it owns."""
+def forget_host(session: Session, host: str, now: int) -> None:
+    """Forget a host and what it owns; slots that it had for runs to be reopened go to others."""
+    groups = give_back_leased(session, host)
     session.execute("DELETE FROM hosts WHERE id = ?", (host,))
     session.touched.update(id for (id,) in session.execute(OWNED, (host,)))
     session.execute("UPDATE runs SET owner = '' WHERE owner = ? AND owner <> ''", (host,))
+    for group in groups:
+        grant_slots(session, group, now)
 
 
 def claim_run(session: Session, id: str, host: str, now: int) -> RunRow | None:
@@ -74,10 +77,11 @@ def claim_run(session: Session, id: str, host: str, now: int) -> RunRow | None:
     if run is None:
         return None
     owner: str = session.execute("SELECT owner FROM runs WHERE run = ?", (run,)).fetchone()[0]
-    if owner not in ("", host) and _holds(session, owner, now):
+    if owner not in ("", host) and is_held(session, owner, now):
         return None
     session.execute("UPDATE runs SET owner = ?, fence = fence + 1 WHERE run = ?", (host, run))
     session.known.pop(id, None)
+    claim_place(session, run, now)
     row = session.execute(
         f"SELECT {RUN_COLUMNS} FROM run_details d JOIN runs r USING (run) WHERE r.run = ?", (run,)
     ).fetchone()
@@ -101,11 +105,3 @@ def insert_logs(session: Session, rows: Sequence[LogRow]) -> None:
         if run is not None:
             values.append((run, row.step, row.attempt, row.stream, row.time, row.text))
     session.executemany(LOG, values)
-
-
-def _holds(session: Session, owner: str, now: int) -> bool:
-    row = session.execute("SELECT machine, pid, started, lease FROM hosts WHERE id = ?", (owner,)).fetchone()
-    if row is None:
-        return False
-    machine, pid, started, lease = row
-    return lease > now and not is_gone(Host(owner, machine, pid, started))

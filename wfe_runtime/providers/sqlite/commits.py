@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from wfe_runtime import faults
 from wfe_runtime.providers.contracts import FINISHED, InboxPost, NewRun, RunCommit
 from wfe_runtime.providers.sqlite.creation import insert_run
+from wfe_runtime.providers.sqlite.places import give_back, has_slot
 from wfe_runtime.providers.sqlite.session import Known, Session
 from wfe_runtime.providers.sqlite.signals import POST, apply_signals
 
@@ -53,7 +54,7 @@ def check_commits(commits: Sequence[RunCommit]) -> None:
 def apply_one(session: Session, commit: RunCommit) -> bool:
     """Apply one commit. Returns whether it was accepted."""
     known = _known(session, commit)
-    if known is None:
+    if known is None or (_reopens(known, commit) and not has_slot(session, known.run)):
         return False
     if _keeps_columns(known, commit):
         guard = session.execute(ADVANCE, (commit.sequence, known.run, commit.expected_sequence, commit.fence))
@@ -94,7 +95,7 @@ def apply_group(session: Session, commits: Sequence[RunCommit]) -> None:
         known = cache.get(id)
         if known is None or known.sequence != commit.expected_sequence or known.fence != commit.fence:
             known = _known(session, commit)
-        if known is None or id in touched:
+        if known is None or id in touched or _reopens(known, commit):
             raise Refused
         touched.add(id)
         run = known.run
@@ -144,6 +145,11 @@ def _known(session: Session, commit: RunCommit) -> Known | None:
     return known
 
 
+def _reopens(known: Known, commit: RunCommit) -> bool:
+    """Say whether a commit reopens a run that needs a slot of its group for it."""
+    return bool(known.placed and known.ended and not commit.ended)
+
+
 def _keeps_columns(known: Known, commit: RunCommit) -> bool:
     return (
         commit.status == known.status and commit.due == known.due and commit.ended == known.ended and not commit.started
@@ -168,6 +174,7 @@ def _has_rest(known: Known, commit: RunCommit) -> bool:
         commit.snapshot is not None
         or bool(commit.result or commit.children or commit.posts or commit.consumed or commit.signals)
         or commit.release
+        or bool(known.placed and commit.ended)
         or bool(known.has_result or commit.program)
     )
 
@@ -191,6 +198,8 @@ def _apply_rest(session: Session, known: Known, commit: RunCommit) -> None:
         insert_posts(session, commit.posts)
     if commit.signals:
         apply_signals(session, run, commit.run, commit.signals)
+    if known.placed and commit.ended:
+        give_back(session, run, commit.ended)
     if commit.consumed:
         session.executemany(CONSUME, [(post, run) for post in commit.consumed])
 

@@ -6,8 +6,9 @@ gives is the next number of its workflow, and numbers are never given twice.
 
 from __future__ import annotations
 
-from wfe_runtime.errors import NameTaken
+from wfe_runtime.errors import GroupFull, NameTaken
 from wfe_runtime.providers.contracts import NewRun, RunRow
+from wfe_runtime.providers.sqlite.places import find_rejection, take_place
 from wfe_runtime.providers.sqlite.session import Known, Session
 
 __all__ = ["RUN_COLUMNS", "find_existing", "insert_run"]
@@ -15,7 +16,8 @@ __all__ = ["RUN_COLUMNS", "find_existing", "insert_run"]
 RUN_COLUMNS = """
     d.id, d.name, d.workflow, d.version, d.program, r.status, r.sequence, r.fence, r.owner, d.created,
     r.started, r.ended, r.due, d.inputs, ifnull((SELECT result FROM results WHERE run = r.run), x''),
-    d.key, d.folder, d.durability, d.parent, d.parent_activation, d.parent_attempt, d.root, d.depth
+    d.key, d.folder, d.durability, d.parent, d.parent_activation, d.parent_attempt, d.root, d.depth,
+    ifnull((SELECT state FROM places WHERE run = r.run AND state <> 'ended'), '')
 """
 FIND = f"""
 SELECT {RUN_COLUMNS} FROM run_details d JOIN runs r USING (run)
@@ -35,14 +37,14 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT ifnull(max(numbe
 """
 
 
-def find_existing(session: Session, new: NewRun) -> RunRow | NameTaken | None:
-    """Return the run that has the new one's id or key already, or that its name is taken, else None."""
+def find_existing(session: Session, new: NewRun) -> RunRow | NameTaken | GroupFull | None:
+    """Return the run that has the new one's id or key already, or why the new one is refused, else None."""
     row = session.execute(FIND, (new.id, new.workflow, new.key)).fetchone()
     if row is not None:
         return RunRow(*row)
     if new.name and _is_taken(session, new.name):
         return NameTaken(new.name)
-    return None
+    return find_rejection(session, new)
 
 
 def insert_run(session: Session, new: NewRun) -> RunRow:
@@ -77,8 +79,10 @@ def insert_run(session: Session, new: NewRun) -> RunRow:
             new.inputs,
         ),
     )
-    session.known[new.id] = Known(run, 0, fence, "pending", 0, 0, 0, int(new.durability == "relaxed"))
+    known = session.known[new.id] = Known(run, 0, fence, "pending", 0, 0, 0, int(new.durability == "relaxed"), 0)
     session.touched.add(new.id)
+    place = take_place(session, run, new) if new.place is not None else ""
+    known.placed = int(bool(place))
     return RunRow(
         id=new.id,
         name=name,
@@ -103,6 +107,7 @@ def insert_run(session: Session, new: NewRun) -> RunRow:
         parent_attempt=new.parent_attempt,
         root=root,
         depth=new.depth,
+        place=place,
     )
 
 

@@ -22,6 +22,7 @@ from wfe_runtime.providers.sqlite.creation import RUN_COLUMNS
 __all__ = [
     "find_runs",
     "list_due",
+    "list_orphans",
     "list_runs",
     "load_state",
     "next_due",
@@ -45,6 +46,15 @@ WHERE d.id = ? AND j.sequence > ? ORDER BY j.sequence LIMIT ?
 """
 # The conditions of the index runs_due, word for word, or it is not used.
 PARKED = "r.due > 0 AND r.ended = 0 AND r.status <> 'suspended'"
+# Each owner once, by as many steps in the index as there are owners.
+OWNERS = """
+WITH RECURSIVE found (owner) AS (
+    SELECT min(owner) FROM runs WHERE owner <> ''
+    UNION ALL
+    SELECT (SELECT min(owner) FROM runs WHERE owner <> '' AND owner > found.owner) FROM found WHERE owner IS NOT NULL
+)
+SELECT owner FROM found
+"""
 CHUNK = 500  # parameters in a statement
 
 
@@ -114,6 +124,19 @@ def next_due(connection: sqlite3.Connection, now: int) -> int:
         holders,
     ).fetchone()
     return 0 if row is None else int(row[0])
+
+
+def list_orphans(connection: sqlite3.Connection, now: int, limit: int) -> list[RunRow]:
+    # Each part by an index of its own: runs without an owner, and those of hosts that are gone.
+    holders = set(_holders(connection, now))
+    gone = [owner for (owner,) in connection.execute(OWNERS) if owner is not None and owner not in holders]
+    rows = connection.execute(
+        f"{RUNS} WHERE r.run IN (SELECT run FROM runs WHERE owner = '' AND ended = 0 UNION ALL "
+        f"SELECT run FROM runs WHERE owner <> '' AND owner IN ({', '.join('?' * len(gone))}) AND ended = 0) "
+        "AND r.status <> 'suspended' ORDER BY r.run LIMIT ?",
+        (*gone, limit or -1),
+    )
+    return [RunRow(*row) for row in rows]
 
 
 def load_state(connection: sqlite3.Connection, id: str) -> StoredState | None:

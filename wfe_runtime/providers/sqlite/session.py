@@ -18,7 +18,8 @@ REMEMBERED = 50_000  # runs
 
 LOOK_UP = """
 SELECT r.run, r.sequence, r.fence, r.status, r.due, r.ended,
-    EXISTS (SELECT 1 FROM results WHERE run = r.run), d.durability = 'relaxed'
+    EXISTS (SELECT 1 FROM results WHERE run = r.run), d.durability = 'relaxed',
+    EXISTS (SELECT 1 FROM places WHERE run = r.run)
 FROM run_details d JOIN runs r USING (run) WHERE d.id = ?
 """
 
@@ -26,7 +27,7 @@ FROM run_details d JOIN runs r USING (run) WHERE d.id = ?
 class Known:
     """What is known of a run's row."""
 
-    __slots__ = ("due", "ended", "fence", "has_result", "relaxed", "run", "sequence", "status")
+    __slots__ = ("due", "ended", "fence", "has_result", "placed", "relaxed", "run", "sequence", "status")
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class Known:
         ended: int,
         has_result: int,
         relaxed: int,
+        placed: int,
     ) -> None:
         self.run = run
         self.sequence = sequence
@@ -47,6 +49,7 @@ class Known:
         self.ended = ended
         self.has_result = has_result
         self.relaxed = relaxed
+        self.placed = placed  # it has, or had, a place in a concurrency group
 
 
 class Session:

@@ -24,15 +24,17 @@ from wfe_runtime.providers.contracts import (
     LogRow,
     NewEvent,
     NewRun,
+    PlaceRow,
     ProgramRow,
     Published,
     RunCommit,
     RunFilter,
     RunRow,
+    ScheduleRow,
     StoredState,
     Subscription,
 )
-from wfe_runtime.providers.sqlite import changes, queries, signals
+from wfe_runtime.providers.sqlite import changes, places, queries, schedules, signals
 from wfe_runtime.providers.sqlite.commits import check_commits, insert_posts
 from wfe_runtime.providers.sqlite.location import parse_url
 from wfe_runtime.providers.sqlite.lookout import Lookout
@@ -166,14 +168,40 @@ class SqliteStore:
     async def join(self, host: Host, lease_ms: int, now: int) -> None:
         await self._change(changes.keep_host, host, now + lease_ms, texts={"host": (host,)})
 
-    async def leave(self, host: str) -> None:
-        await self._change(changes.forget_host, host)
+    async def leave(self, host: str, now: int = 0) -> None:
+        await self._change(changes.forget_host, host, now)
 
     async def claim(self, run: str, host: str, now: int) -> RunRow | None:
         return cast(RunRow | None, await self._change(changes.claim_run, run, host, now))
 
     async def release(self, run: str, host: str) -> None:
         await self._change(changes.release_run, run, host)
+
+    # Concurrency groups
+
+    async def list_places(self, group: str = "", run: str = "") -> list[PlaceRow]:
+        return await self._read(places.list_places, group, run)
+
+    async def reopen_place(self, run: str, host: str, now: int) -> str:
+        return cast(str, await self._change(places.reopen_place, run, host, now))
+
+    # Taking up
+
+    async def list_orphans(self, now: int, limit: int = 100) -> list[RunRow]:
+        return await self._read(queries.list_orphans, now, limit)
+
+    # Schedules
+
+    async def keep_schedules(self, workflow: str, version: int, rows: Sequence[ScheduleRow]) -> bool:
+        return cast(
+            bool, await self._change(schedules.keep_schedules, workflow, version, rows, texts={"schedules": rows})
+        )
+
+    async def list_schedules(self) -> list[ScheduleRow]:
+        return await self._read(schedules.list_schedules)
+
+    async def fire_schedule(self, row: ScheduleRow, due: int, run: NewRun | None) -> RunRow | None:
+        return cast(RunRow | None, await self._change(schedules.fire_schedule, row, due, run))
 
     # Logs
 
