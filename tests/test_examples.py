@@ -54,6 +54,7 @@ RUNS: tuple[tuple[str, tuple[str, ...], dict[str, Any]], ...] = (
     ),
     ("python_steps", (), {"title": "A Few Numbers", "mean": 5, "spread": 2.94}),
     ("python_steps", ("numbers=[1, 2]", "title=two"), {"title": "Two", "mean": 1.5, "spread": 0.5}),
+    ("secrets", (), {"length": 23, "header": "Bearer ***"}),
     ("recovery", ("seconds=0", "chapters=3"), {"printed": 3, "complete": True}),
 )
 

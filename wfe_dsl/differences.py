@@ -240,6 +240,8 @@ def _workflow_facts(outline: Outline) -> dict[str, Any]:
         found[name] = _plain(getattr(program, name))
     for service in program.services:
         found[f"services.{service.name}"] = _plain(service)
+    for secret in program.secrets:
+        found[f"secrets.{secret.name}"] = _plain(secret)
     if program.preparation is not None:
         # What is worked out before the first step: the group and the services' environments.
         for step in outline_of(program.preparation).steps:

@@ -49,6 +49,7 @@ __all__ = [
     "Retry",
     "Return",
     "Saga",
+    "Secret",
     "Sequence",
     "Service",
     "Set",
@@ -486,6 +487,16 @@ class Service(Node, frozen=True, kw_only=True):
     readiness: Readiness | None = None
 
 
+class Secret(Node, frozen=True, kw_only=True):
+    """A value that steps are given and nothing keeps. Exactly one of ``env``, ``file`` and ``command`` is given."""
+
+    name: str
+    name_span: Span
+    env: str = ""
+    file: str = ""
+    command: tuple[str, ...] = ()
+
+
 class SharedVolume(Node, frozen=True, kw_only=True):
     mount_path: str = "/workspace"
     size: str = ""
@@ -510,6 +521,7 @@ class Workflow(Node, frozen=True, kw_only=True):
     concurrency: Concurrency | None = None
     services: tuple[Service, ...] = ()
     shared_volume: SharedVolume | None = None
+    secrets: tuple[Secret, ...] = ()
     unread: frozenset[str] = frozenset()
     """The words in its parts that could not be read, and codes of diagnostics of which all may come from such parts."""
 

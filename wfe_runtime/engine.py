@@ -58,6 +58,7 @@ from .providers.contracts import (
 )
 from .providers.hosts import this_host
 from .result import RunResult, decode_event, decode_result, encode_event
+from .secrets import Secrets
 from .signals import event_of, new_event, signal_of
 from .timers import Timers
 
@@ -118,7 +119,10 @@ class Engine:
         self.programs = ProgramCache(store)
         self.host = this_host()
         limit = step_limit or STEPS_PER_CORE * (os.cpu_count() or 1)
-        self._dispatcher = Dispatcher(self.executors, self.clock, limit, self._open_log, self._step_ended)
+        self._secrets = Secrets()
+        self._dispatcher = Dispatcher(
+            self.executors, self.clock, limit, self._open_log, self._step_ended, self._secrets
+        )
         self._timers = Timers(self.clock, self._timer_fired)
         self._active: dict[str, ActiveRun] = {}
         self._dirty: dict[str, ActiveRun] = {}
@@ -183,6 +187,7 @@ class Engine:
         except StoreError:
             pass  # the lease runs out by itself
         self._active.clear()
+        self._secrets.close()
         await self.executors.close()
         await self.store.close()
 
@@ -810,6 +815,7 @@ class Engine:
         result = active.result()
         if result is not None:
             self._active.pop(active.id, None)
+            self._secrets.forget(active.id)
             if not active.finished.done():
                 active.finished.set_result(result)
             if faults.armed is not None and active.row.parent:
@@ -891,6 +897,7 @@ class Engine:
             del self._active[active.id]
             self._dirty.pop(active.id, None)
             self._timers.set(active.id, 0)
+            self._secrets.forget(active.id)
         _break_off(active, error)
         self._spawn(self._dispatcher.abandon({active.id}))
 

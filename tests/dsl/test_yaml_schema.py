@@ -16,7 +16,7 @@ from tests.test_docs import as_file
 from wfe_dsl.diagnostics.codes import CODES, ROWS
 from wfe_dsl.diagnostics.model import Diagnostics
 from wfe_dsl.source import SourceFile
-from wfe_dsl.yaml_front import conditions, data, documents, kinds, recovery, step_keys, surroundings, workflows
+from wfe_dsl.yaml_front import conditions, data, documents, kinds, recovery, secrets, step_keys, surroundings, workflows
 from wfe_dsl.yaml_front.key_help import KEY_HELP
 from wfe_dsl.yaml_front.reader import read_yaml
 from wfe_dsl.yaml_front.schema import workflow_schema
@@ -237,6 +237,7 @@ def places() -> dict[str, set[str]]:
         "service": set(surroundings.SERVICE_KEYS),
         "readiness": set(surroundings.READINESS_KEYS),
         "http": set(surroundings.HTTP_KEYS),
+        "secret": set(secrets.SOURCES),
         "shared_volume": set(surroundings.VOLUME_KEYS),
         "config": {key for row in STEP_TYPES.values() for key in (*row.keys, *row.later)},
         **{own.get(name, name): set(row.keys) for name, row in STEP_TYPES.items()},

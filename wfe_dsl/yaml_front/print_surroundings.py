@@ -1,4 +1,4 @@
-"""What a run of a workflow stands in, as YAML: its group, its services, its shared volume."""
+"""What a run of a workflow stands in, as YAML: its group, services, shared volume, secrets."""
 
 from __future__ import annotations
 
@@ -33,7 +33,17 @@ def written_surroundings(workflow: nodes.Workflow) -> list[Item]:
         if volume.size:
             entries.append(item("size", written_literal(volume.size, volume)))
         items.append(item("shared_volume", Table(entries, flow=True), volume.span))
+    if workflow.secrets:
+        secrets = [item(secret.name, _secret(secret), secret.name_span) for secret in workflow.secrets]
+        items.append(item("secrets", Table(secrets)))
     return items
+
+
+def _secret(secret: nodes.Secret) -> Table:
+    if secret.command:
+        return Table([item("command", _listed(secret.command, secret))], flow=True)
+    key = "env" if secret.env else "file"
+    return Table([item(key, written_literal(getattr(secret, key), secret))], flow=True)
 
 
 def _service(service: nodes.Service) -> Table:

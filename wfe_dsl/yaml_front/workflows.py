@@ -18,6 +18,7 @@ from ..variables import Variables
 from .context import Context
 from .data import read_type
 from .recovery import read_recovery
+from .secrets import build_secrets
 from .step_keys import HOOKS
 from .steps import build_hooks, build_steps
 from .surroundings import build_concurrency, build_services, build_shared_volume
@@ -41,10 +42,10 @@ KEYS: Final = (
     "concurrency",
     "services",
     "shared_volume",
+    "secrets",
     "steps",
 )
 LATER: Final = {
-    "secrets": "have the script that needs one read it, from a file or by a command",
     "schedule": "have cron or a timer of the system start it with `wfec run`",
 }
 DEFAULTS_KEYS: Final = ("timeout", "retry", "error_behavior", "env", "working_dir", "shell")
@@ -122,6 +123,7 @@ def build_workflow(
         shared_volume=(
             build_shared_volume(context, entries["shared_volume"].value) if "shared_volume" in entries else None
         ),
+        secrets=build_secrets(context, entries["secrets"].value) if "secrets" in entries else (),
     )
     # Not before the last part has been read.
     return msgspec.structs.replace(workflow, unread=frozenset(context.unread)) if context.unread else workflow

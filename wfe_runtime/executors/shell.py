@@ -65,9 +65,21 @@ class _Reader:
         self.stdout = Tail(STDOUT_BYTES) if context.keep_stdout else None
         self.stderr = Tail(STDERR_BYTES)
         self._log = context.log
+        masker = context.masker
+        self._masks = {} if masker is None else {stream: masker.stream() for stream in ("stdout", "stderr")}
 
     def take(self, stream: str, data: bytes) -> bool:
         """Take a piece; returns whether the log wants no more for now."""
+        if self._masks:
+            data = self._masks[stream].feed(data)
+        return self._pass_on(stream, data)
+
+    def finish(self) -> None:
+        """Take what was held back: no more will come."""
+        for stream, mask in self._masks.items():
+            self._pass_on(stream, mask.finish())
+
+    def _pass_on(self, stream: str, data: bytes) -> bool:
         self._log.write(stream, data)
         if stream == "stdout":
             self.markers.feed(data)
@@ -208,6 +220,7 @@ class ShellExecutor:
             raise
         finally:
             process.close()
+            reader.finish()
         stdout = None if reader.stdout is None else reader.stdout.text()
         failure = self._failure(context, process, reader, os.fsdecode(start.arguments[0]), started)
         try:
