@@ -37,7 +37,7 @@ from .clock import Clock, SystemClock
 from .dispatch import Dispatcher, OutputLog
 from .errors import InputError, MissingError, NotFound, StoreError, WfeError
 from .executors import ExecutorRegistry
-from .facts import host_has, not_kept_yet
+from .facts import host_has, lacks_container_engine, not_kept_yet
 from .inputs import check_inputs
 from .lifecycle import Listener, SilentListener
 from .logs import RunLog
@@ -458,6 +458,9 @@ class Engine:
         while pending:
             program = pending.pop().program
             lacks += not_kept_yet(program)
+            lack = lacks_container_engine(program)
+            if lack is not None:
+                lacks.append(lack)
             for name in program.requires:
                 if not host_has(name):
                     lacks.append(f"it requires {name}, which is not here")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from typing import Final
 
 from wfe_vm.program import Program
 
+from .executors.container_cli import CLI_NAMES
 from .executors.deno_home import find_deno
 
-__all__ = ["host_has", "not_kept_yet"]
+__all__ = ["host_has", "lacks_container_engine", "not_kept_yet"]
+
+CONTAINER_TYPES: Final = frozenset({"container", "containerd", "buildkit"})
 
 
 def host_has(name: str) -> bool:
@@ -30,3 +34,19 @@ def not_kept_yet(program: Program) -> list[str]:
         for key, wanted in asked.items()
         if wanted
     ]
+
+
+def lacks_container_engine(program: Program) -> str | None:
+    """Say, in words, that a program's containers have no engine here; None if they have, or need none.
+
+    A step that names its own command by `cli` is left to tell by itself: what it names is known when it starts.
+    """
+    names = [step.name for step in program.steps if step.type in CONTAINER_TYPES]
+    if not names or any(map(host_has, CLI_NAMES)) or any(_names_cli(constant) for constant in program.constants):
+        return None
+    looked_for = f"{', '.join(CLI_NAMES[:-1])} or {CLI_NAMES[-1]}"
+    return f"no container engine (step {names[0]}): {looked_for} was not found on PATH"
+
+
+def _names_cli(constant: object) -> bool:
+    return constant == "cli" or (isinstance(constant, dict) and "cli" in constant)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["BUILT_IN", "ExecutorRegistry"]
 
 BUILT_IN: Final[dict[str, str]] = {
+    "container": ".container:ContainerExecutor",
+    "containerd": ".container:ContainerExecutor",
     "deno": ".deno:DenoExecutor",
     "python": ".python:PythonExecutor",
     "shell": ".shell:ShellExecutor",

@@ -27,9 +27,9 @@ from wfe_vm.values import describe
 from .contract import StepContext, StepResult
 from .environment import Environment, build_environment, inherited_environment
 from .launch import Launcher
-from .outputs import FILE_BYTES, MarkerScanner, Tail, parse_json_file, parse_text_file, read_outputs
 from .problems import TaskProblem
 from .process import RunningProcess
+from .reading import STDERR_BYTES, STDOUT_BYTES, OutputReader
 from .scratch import Scratch
 from .shell_command import command_for_file, command_for_script, find_program
 
@@ -37,12 +37,6 @@ __all__ = ["GRACE_S", "STDERR_BYTES", "STDOUT_BYTES", "ShellExecutor"]
 
 GRACE_S: Final = 5.0
 """Between TERM and KILL for a step that is stopped."""
-
-STDOUT_BYTES: Final = 64 * 1024
-"""What expressions may read of a step's standard output: its last part."""
-
-STDERR_BYTES: Final = 4 * 1024
-"""What a failure tells of standard error: its last part. The log has all of it."""
 
 _ARGUMENT_BYTES: Final = 128 * 1024 - 1  # Linux takes no longer argument (MAX_ARG_STRLEN)
 
@@ -55,39 +49,6 @@ class _Start(msgspec.Struct):
     output_file: str
     json_file: str
     variables: dict[str, bytes]
-
-
-class _Reader:
-    """Takes what a process prints to everyone who wants it."""
-
-    def __init__(self, context: StepContext) -> None:
-        self.markers = MarkerScanner()
-        self.stdout = Tail(STDOUT_BYTES) if context.keep_stdout else None
-        self.stderr = Tail(STDERR_BYTES)
-        self._log = context.log
-        masker = context.masker
-        self._masks = {} if masker is None else {stream: masker.stream() for stream in ("stdout", "stderr")}
-
-    def take(self, stream: str, data: bytes) -> bool:
-        """Take a piece; returns whether the log wants no more for now."""
-        if self._masks:
-            data = self._masks[stream].feed(data)
-        return self._pass_on(stream, data)
-
-    def finish(self) -> None:
-        """Take what was held back: no more will come."""
-        for stream, mask in self._masks.items():
-            self._pass_on(stream, mask.finish())
-
-    def _pass_on(self, stream: str, data: bytes) -> bool:
-        self._log.write(stream, data)
-        if stream == "stdout":
-            self.markers.feed(data)
-            if self.stdout is not None:
-                self.stdout.feed(data)
-        else:
-            self.stderr.feed(data)
-        return self._log.full
 
 
 class ShellExecutor:
@@ -194,7 +155,7 @@ class ShellExecutor:
         files.append(name)
         return self._scratch.write(name, text.encode("utf-8", "surrogatepass"))
 
-    def _launch(self, start: _Start, reader: _Reader) -> RunningProcess:
+    def _launch(self, start: _Start, reader: OutputReader) -> RunningProcess:
         program = os.fsdecode(start.arguments[0])
         try:
             return self._launcher.start(start.arguments, start.variables, start.folder, reader.take)
@@ -206,7 +167,7 @@ class ShellExecutor:
     # The attempt
 
     async def _carry_out(self, context: StepContext, start: _Start, started: float) -> StepResult:
-        reader = _Reader(context)
+        reader = OutputReader(context)
         process = self._launch(start, reader)
         try:
             await process.wait()
@@ -224,7 +185,7 @@ class ShellExecutor:
         stdout = None if reader.stdout is None else reader.stdout.text()
         failure = self._failure(context, process, reader, os.fsdecode(start.arguments[0]), started)
         try:
-            outputs = self._collect(context, start, reader)
+            outputs = reader.outputs(self._scratch, start.output_file, start.json_file)
         except TaskProblem as problem:
             if failure is None:
                 return StepResult("error", error=problem.to_failure(context, reader.stderr.text()), stdout=stdout)
@@ -235,7 +196,7 @@ class ShellExecutor:
         return StepResult(outcome, outputs, failure, stdout)
 
     def _failure(
-        self, context: StepContext, process: RunningProcess, reader: _Reader, program: str, started: float
+        self, context: StepContext, process: RunningProcess, reader: OutputReader, program: str, started: float
     ) -> Failure | None:
         """Return what an exit other than with 0 means."""
         if process.exit_code == 0:
@@ -258,17 +219,6 @@ class ShellExecutor:
             stderr=reader.stderr.text(),
             details={"duration_ms": round((time.monotonic() - started) * 1000)},
         )
-
-    def _collect(self, context: StepContext, start: _Start, reader: _Reader) -> dict[str, Any]:
-        texts = reader.markers.finish()
-        content = self._scratch.read(start.output_file, FILE_BYTES, "$WFE_OUTPUT")
-        if content:
-            texts = texts | parse_text_file(content)
-        content = self._scratch.read(start.json_file, FILE_BYTES, "$WFE_OUTPUT_JSON")
-        values = parse_json_file(content) if content else {}
-        if not texts and not values:
-            return {}
-        return read_outputs(texts, values, context.outputs)
 
 
 def _text(config: Mapping[str, Any], key: str, default: str | None = None) -> str:
