@@ -28,12 +28,16 @@ from .executors.contract import Executor, LogSink, StepContext, StepResult
 from .executors.problems import TaskProblem
 from .masking import Masker, StreamMask
 from .secrets import Secrets, filled
+from .services import Services, addresses_in, service_variables
 
 __all__ = ["Dispatcher", "OutputLog"]
 
 TIMED_OUT: Final = "timeout"
 STOPPED: Final = "stop"
 ABANDONED: Final = "abandon"
+
+HOOKS: Final = frozenset({"on_success", "on_failure", "on_error", "on_abort", "ensure"})
+"""Parts of paths of steps that run whatever has happened."""
 
 OUTCOMES: Final = ("success", "failure", "error", "abort")
 
@@ -117,6 +121,7 @@ class Dispatcher:
         open_log: Callable[[ActiveRun, str, int], OutputLog],
         deliver: Callable[[ActiveRun, StepEnded], None],
         secrets: Secrets,
+        services: Services,
     ) -> None:
         """``limit`` is how many steps run at once; ``deliver`` takes the end of each."""
         self._executors = executors
@@ -125,6 +130,7 @@ class Dispatcher:
         self._open_log = open_log
         self._deliver = deliver
         self._secrets = secrets
+        self._services = services
         self._attempts: dict[tuple[str, int], _Attempt] = {}
         self._queue: deque[_Attempt] = deque()
         self._running = 0
@@ -211,8 +217,9 @@ class Dispatcher:
             masker=log.masker,
         )
         uses = self._secrets.uses_of(active.loaded.program, command.step)
+        later = uses or active.loaded.program.services
         try:
-            result = executor.run(context) if not uses else self._with_secrets(executor, context, attempt, log, uses)
+            result = executor.run(context) if not later else self._run_later(executor, context, attempt, log, uses)
         except Exception as error:  # whatever an executor raises is its bug, and must not stop the engine
             result = _broken(error)
         if isinstance(result, StepResult):
@@ -227,19 +234,31 @@ class Dispatcher:
                 step.timeout_ms / 1000, self._cancel, attempt, TIMED_OUT
             )
 
-    async def _with_secrets(
+    async def _run_later(
         self, executor: Executor, context: StepContext, attempt: _Attempt, log: _Log, uses: Sequence[SecretUse]
     ) -> StepResult:
-        """Fetch what the step names, and run it with that."""
+        """Wait for the run's services, fetch the secrets that the step names, and run it with that."""
         run = attempt.active
+        program = run.loaded.program
         try:
-            values = await self._secrets.fetch(run.id, run.loaded.program, uses, context.folder)
+            if program.services:
+                await self._await_services(run, context.step)
+                addresses = addresses_in(program, run.state)
+                context = msgspec.structs.replace(context, services=service_variables(addresses))
+            values = await self._secrets.fetch(run.id, program, uses, context.folder)
             config = filled(context.config, uses, values)
         except TaskProblem as problem:
             return StepResult("error", error=problem.to_failure(context))
         log.masker = self._secrets.masker_of(run.id)
         result = executor.run(msgspec.structs.replace(context, config=config, masker=log.masker))
         return result if isinstance(result, StepResult) else await result
+
+    async def _await_services(self, run: ActiveRun, step: str) -> None:
+        try:
+            await self._services.ready(run.id, run.row.name, run.loaded.program, run.state)
+        except TaskProblem:
+            if not any(part in HOOKS for part in step.split("/")):
+                raise
 
     async def _wait(self, attempt: _Attempt, work: Awaitable[StepResult], log: _Log) -> None:
         try:

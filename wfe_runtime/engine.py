@@ -37,6 +37,7 @@ from .clock import Clock, SystemClock
 from .dispatch import Dispatcher, OutputLog
 from .errors import InputError, MissingError, NotFound, StoreError, WfeError
 from .executors import ExecutorRegistry
+from .executors.problems import TaskProblem
 from .facts import host_has, lacks_container_engine, not_kept_yet
 from .inputs import check_inputs
 from .lifecycle import Listener, SilentListener
@@ -59,6 +60,7 @@ from .providers.contracts import (
 from .providers.hosts import this_host
 from .result import RunResult, decode_event, decode_result, encode_event
 from .secrets import Secrets
+from .services import Services
 from .signals import event_of, new_event, signal_of
 from .timers import Timers
 
@@ -120,8 +122,9 @@ class Engine:
         self.host = this_host()
         limit = step_limit or STEPS_PER_CORE * (os.cpu_count() or 1)
         self._secrets = Secrets()
+        self._services = Services(lambda message: self.listener.troubled(message))
         self._dispatcher = Dispatcher(
-            self.executors, self.clock, limit, self._open_log, self._step_ended, self._secrets
+            self.executors, self.clock, limit, self._open_log, self._step_ended, self._secrets, self._services
         )
         self._timers = Timers(self.clock, self._timer_fired)
         self._active: dict[str, ActiveRun] = {}
@@ -188,6 +191,7 @@ class Engine:
             pass  # the lease runs out by itself
         self._active.clear()
         self._secrets.close()
+        await self._services.close()
         await self.executors.close()
         await self.store.close()
 
@@ -225,8 +229,12 @@ class Engine:
                 f"this host can't run {loaded.program.workflow}: {'; '.join(missing)}",
                 "`wfec doctor` says what is here and what is missing",
             )
+        try:
+            services = await self._services.choose(loaded.program)
+        except TaskProblem as problem:
+            raise MissingError(f"this host can't run {loaded.program.workflow}: {problem.message}", None) from None
         now = self.clock.now()
-        event = Started(now, complete, self._host_facts(loaded))
+        event = Started(now, complete, self._host_facts(loaded), services)
         new = NewRun(
             id=make_id(now, os.urandom(10)),
             workflow=loaded.program.workflow,
@@ -524,7 +532,7 @@ class Engine:
         """Set a run going that has never advanced."""
         event = decode_event(active.row.inputs)
         if isinstance(event, Started):
-            event = Started(self.clock.now(), event.inputs, event.host)
+            event = Started(self.clock.now(), event.inputs, event.host, event.services)
         self._deliver(active, event)
 
     def _recover(self, active: ActiveRun, under_way: set[tuple[int, int]]) -> list[StartChild]:
@@ -819,6 +827,7 @@ class Engine:
         if result is not None:
             self._active.pop(active.id, None)
             self._secrets.forget(active.id)
+            self._services.end(active.id)
             if not active.finished.done():
                 active.finished.set_result(result)
             if faults.armed is not None and active.row.parent:
@@ -901,6 +910,7 @@ class Engine:
             self._dirty.pop(active.id, None)
             self._timers.set(active.id, 0)
             self._secrets.forget(active.id)
+            self._services.end(active.id)
         _break_off(active, error)
         self._spawn(self._dispatcher.abandon({active.id}))
 

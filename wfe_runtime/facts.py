@@ -26,7 +26,6 @@ def not_kept_yet(program: Program) -> list[str]:
     """Say, in words, what a program asks for around its steps that no host of this version can keep."""
     asked = {
         "concurrency": program.concurrency is not None,
-        "services": bool(program.services),
         "shared_volume": program.shared_volume is not None,
     }
     return [
@@ -41,11 +40,16 @@ def lacks_container_engine(program: Program) -> str | None:
 
     A step that names its own command by `cli` is left to tell by itself: what it names is known when it starts.
     """
-    names = [step.name for step in program.steps if step.type in CONTAINER_TYPES]
-    if not names or any(map(host_has, CLI_NAMES)) or any(_names_cli(constant) for constant in program.constants):
+    names = [f"step {step.name}" for step in program.steps if step.type in CONTAINER_TYPES]
+    names += [f"service {service.name}" for service in program.services]
+    if not names or any(map(host_has, CLI_NAMES)) or _may_name_its_own(program):
         return None
     looked_for = f"{', '.join(CLI_NAMES[:-1])} or {CLI_NAMES[-1]}"
-    return f"no container engine (step {names[0]}): {looked_for} was not found on PATH"
+    return f"no container engine ({names[0]}): {looked_for} was not found on PATH"
+
+
+def _may_name_its_own(program: Program) -> bool:
+    return not program.services and any(map(_names_cli, program.constants))
 
 
 def _names_cli(constant: object) -> bool:

@@ -18,7 +18,6 @@ import json
 import re
 from collections.abc import Iterable
 from typing import Any, Final
-from urllib.parse import quote, quote_plus
 
 import msgspec
 
@@ -146,6 +145,8 @@ def _long_lines(value: str) -> list[str]:
 
 
 def _plain_forms(text: str) -> set[bytes]:
+    from urllib.parse import quote, quote_plus  # most runs have no secrets, and this is slow to import
+
     quoted = {quote(text, safe=""), quote(text), quote_plus(text), quote(text, safe="~()*!'-._")}
     quoted |= {re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), form) for form in quoted}
     escaped = {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}

@@ -43,7 +43,7 @@ workflow:
   version: 1
   steps:
     - {name: work, type: container, config: {image: IMAGE, run: 'test -e /data/second && exit 0; echo begun; sleep 600',
-       volumes: [{source: ., target: /data}]}}
+       user: '0:0', volumes: [{source: ., target: /data}]}}
 """
 
 

@@ -172,7 +172,6 @@ def test_a_step_type_without_an_executor_is_refused_before_anything_is_stored(fo
     ("key", "written"),
     [
         ("concurrency", "concurrency: deploy"),
-        ("services", "services: {database: {image: 'postgres:17'}}"),
         ("shared_volume", "shared_volume: {}"),
         ("activity", ""),
     ],

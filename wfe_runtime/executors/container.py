@@ -157,6 +157,7 @@ class ContainerExecutor:
         output_file, json_file = self._files.new_name("output"), self._files.new_name("output.json")
         files += (output_file, json_file)
         own = {
+            **context.services,
             "WFE_RUN_ID": context.run,
             "WFE_STEP": context.step,
             "WFE_ATTEMPT": str(context.attempt),

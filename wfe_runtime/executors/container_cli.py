@@ -62,8 +62,10 @@ class CallResult(msgspec.Struct):
     def reason(self) -> str:
         """What it said last, on one line."""
         lines = [line.strip() for line in self.stderr.splitlines() if line.strip()]
+        # The engine's own words before those of its command, which come last.
+        lines.sort(key=lambda line: "response from daemon: " in line)
         found = next((line for line in reversed(lines) if not line.startswith("See '")), "it said nothing")
-        return found.removeprefix("Error response from daemon: ").removeprefix("docker: ").removeprefix("Error: ")
+        return found.rpartition("response from daemon: ")[2].removeprefix("docker: ").removeprefix("Error: ")
 
 
 def find_cli(name: str | None, path: str) -> str:

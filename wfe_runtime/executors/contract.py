@@ -49,6 +49,7 @@ class StepContext(msgspec.Struct, frozen=True):
     folder: str  # the run's folder, absolute
     fence: int
     log: LogSink
+    services: dict[str, str] = {}  # variables that tell where the services of the run are
     masker: Masker | None = None  # hides secrets in what an executor keeps of a stream before it is whole
 
 

@@ -108,6 +108,7 @@ class ShellExecutor:
         json_file = self._scratch.new_name("output.json")
         files += (output_file, json_file)
         own = {
+            **context.services,
             "WFE_RUN_ID": context.run,
             "WFE_STEP": context.step,
             "WFE_ATTEMPT": str(context.attempt),
