@@ -12,7 +12,12 @@ from .executors.deno_home import find_deno
 
 __all__ = ["host_has", "lacks_container_engine", "not_kept_yet"]
 
-CONTAINER_TYPES: Final = frozenset({"container", "containerd", "buildkit"})
+CONTAINER_TYPES: Final = {
+    "container": CLI_NAMES,
+    "containerd": CLI_NAMES,
+    "buildkit": (*CLI_NAMES, "buildctl"),
+}
+"""Types of steps that need one of these programs."""
 
 
 def host_has(name: str) -> bool:
@@ -40,16 +45,13 @@ def lacks_container_engine(program: Program) -> str | None:
 
     A step that names its own command by `cli` is left to tell by itself: what it names is known when it starts.
     """
-    names = [f"step {step.name}" for step in program.steps if step.type in CONTAINER_TYPES]
-    names += [f"service {service.name}" for service in program.services]
-    if not names or any(map(host_has, CLI_NAMES)) or _may_name_its_own(program):
-        return None
-    looked_for = f"{', '.join(CLI_NAMES[:-1])} or {CLI_NAMES[-1]}"
-    return f"no container engine ({names[0]}): {looked_for} was not found on PATH"
-
-
-def _may_name_its_own(program: Program) -> bool:
-    return not program.services and any(map(_names_cli, program.constants))
+    needs = [(f"step {step.name}", CONTAINER_TYPES.get(step.type, ())) for step in program.steps]
+    needs += [(f"service {service.name}", CLI_NAMES) for service in program.services]
+    for what, programs in needs:
+        if programs and not any(map(host_has, programs)) and not any(map(_names_cli, program.constants)):
+            looked_for = f"{', '.join(programs[:-1])} or {programs[-1]}"
+            return f"no container engine ({what}): {looked_for} was not found on PATH"
+    return None
 
 
 def _names_cli(constant: object) -> bool:

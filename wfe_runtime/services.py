@@ -109,12 +109,9 @@ class Services:
         """Return the network that a service gets: the host's own where the engine has no bridge."""
         if service.network == "host":
             return "host"
+        cli = await self._command()
         if self._has_bridge is None:
-            cli = await self._command()
-            listed = await cli.call(("network", "ls", "--format", "{{.Driver}}"))
-            if listed.code != 0:
-                raise await cli.refusal("the services can't be started", listed)
-            self._has_bridge = b"bridge" in listed.stdout.split()
+            self._has_bridge = await cli.has_bridge()
             if not self._has_bridge:
                 self._troubled(
                     f"the container engine behind {cli.name} has no bridge: services are on the host's network"

@@ -78,6 +78,28 @@ class ContainerFiles(Scratch):
         """Return the options that show files in the container."""
         return [mount_option(self.path_of(name), f"{FOLDER}/{name}", name not in written) for name in names]
 
+    def login(self, registry_auth: Mapping[str, Any], cli: ContainerCli, files: list[str]) -> dict[str, bytes]:
+        """Return the variables that make the command log in to registries."""
+        if not registry_auth:
+            return {}
+        name = self.new_name("login")
+        files.append(name)
+        folder = self.path_of(name)
+        os.mkdir(folder, 0o700)
+        home = os.fsdecode(cli.environment.get("HOME", b"/"))
+        known = os.fsdecode(cli.environment.get("DOCKER_CONFIG", os.fsencode(os.path.join(home, ".docker"))))
+        try:
+            with open(os.path.join(known, "config.json"), "rb") as stream:
+                content = stream.read()
+        except OSError:
+            content = b""
+        if os.path.isdir(os.path.join(known, "contexts")):
+            os.symlink(os.path.join(known, "contexts"), os.path.join(folder, "contexts"))
+        path = os.path.join(folder, "config.json")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as stream:
+            stream.write(login_file(registry_auth, content))
+        return {"DOCKER_CONFIG": os.fsencode(folder), "REGISTRY_AUTH_FILE": os.fsencode(path)}
+
 
 class _Start(msgspec.Struct):
     """All that an attempt takes. The files are names in the scratch folder."""
@@ -196,7 +218,7 @@ class ContainerExecutor:
         ]
         if config.get("containerd_addr"):
             variables["CONTAINERD_ADDRESS"] = text_of(config, "containerd_addr").encode()
-        variables |= self._login(map_of(config, "registry_auth"), cli, files)
+        variables |= self._files.login(map_of(config, "registry_auth"), cli, files)
         return _Start(cli, name, image, options, words, variables, output_file, json_file)
 
     def _command(self, config: Mapping[str, Any]) -> tuple[list[str], list[str], list[str]]:
@@ -240,28 +262,6 @@ class ContainerExecutor:
             Scratch.write(self._files, file, b"\n".join(lines) + b"\n")
             options.append(f"--env-file={self._files.path_of(file)}")
         return options, own
-
-    def _login(self, registry_auth: Mapping[str, Any], cli: ContainerCli, files: list[str]) -> dict[str, bytes]:
-        """Return the variables that make the command log in to registries."""
-        if not registry_auth:
-            return {}
-        name = self._files.new_name("login")
-        files.append(name)
-        folder = self._files.path_of(name)
-        os.mkdir(folder, 0o700)
-        home = os.fsdecode(cli.environment.get("HOME", b"/"))
-        known = os.fsdecode(cli.environment.get("DOCKER_CONFIG", os.fsencode(os.path.join(home, ".docker"))))
-        try:
-            with open(os.path.join(known, "config.json"), "rb") as stream:
-                content = stream.read()
-        except OSError:
-            content = b""
-        if os.path.isdir(os.path.join(known, "contexts")):
-            os.symlink(os.path.join(known, "contexts"), os.path.join(folder, "contexts"))
-        path = os.path.join(folder, "config.json")
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as stream:
-            stream.write(login_file(registry_auth, content))
-        return {"DOCKER_CONFIG": os.fsencode(folder), "REGISTRY_AUTH_FILE": os.fsencode(path)}
 
     # The attempt
 

@@ -93,6 +93,7 @@ class ContainerCli:
             if value is not None:
                 self.environment[name] = value
         self._launcher = launcher
+        self._bridge: bool | None = None
         self._reaping: asyncio.Future[None] | None = None
 
     def start(
@@ -150,6 +151,15 @@ class ContainerCli:
     def labels(self, run: str, step: str) -> list[str]:
         """Return the options that mark what is made for a step of a run, or for the run where ``step`` is empty."""
         return [f"--label={OWNER_LABEL}={_owner()}", f"--label={RUN_LABEL}={run}", f"--label={STEP_LABEL}={step}"]
+
+    async def has_bridge(self) -> bool:
+        """Return whether containers can have a network of their own here. Raises TaskProblem where nobody answers."""
+        if self._bridge is None:
+            listed = await self.call(("network", "ls", "--format", "{{.Driver}}"))
+            if listed.code != 0:
+                raise await self.refusal("the networks can't be looked at", listed)
+            self._bridge = b"bridge" in listed.stdout.split()
+        return self._bridge
 
     async def refusal(self, what: str, result: CallResult) -> TaskProblem:
         """Return why the engine would not do something: it is not there, or what it said itself."""
