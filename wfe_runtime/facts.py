@@ -43,9 +43,11 @@ def not_kept_yet(program: Program) -> list[str]:
 def lacks_container_engine(program: Program) -> str | None:
     """Say, in words, that a program's containers have no engine here; None if they have, or need none.
 
-    A step that names its own command by `cli` is left to tell by itself: what it names is known when it starts.
+    A program that asks `host.has()` for one decides itself what it does without; one with a `cli` of its own is left
+    to tell when the step starts.
     """
-    needs = [(f"step {step.name}", CONTAINER_TYPES.get(step.type, ())) for step in program.steps]
+    asks = any(name in program.host_names for name in (*CLI_NAMES, "buildctl"))
+    needs = [(f"step {step.name}", () if asks else CONTAINER_TYPES.get(step.type, ())) for step in program.steps]
     needs += [(f"service {service.name}", CLI_NAMES) for service in program.services]
     for what, programs in needs:
         if programs and not any(map(host_has, programs)) and not any(map(_names_cli, program.constants)):

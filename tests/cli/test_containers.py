@@ -12,11 +12,12 @@ import pytest
 
 from tests.runtime.container_support import Docker, docker
 
-from .conftest import Wfec, environment, finish, read_until, steps_of
+from .conftest import ROOT, Wfec, environment, finish, read_until, steps_of
 from .files import write
 
 __all__ = ["docker"]
 
+EXAMPLE = ROOT / "examples" / "containers.yaml"
 Start = Callable[..., "subprocess.Popen[str]"]
 
 GREETS = """
@@ -87,3 +88,34 @@ def test_a_host_without_an_engine_refuses_before_the_run_starts_and_says_why(
     assert (result.code, result.out) == (5, "")
     assert "docker, podman or nerdctl was not found" in result.err
     assert "work" in result.err
+
+
+@pytest.mark.acceptance("CON-06")
+def test_the_example_skips_its_container_by_name_where_no_engine_is(
+    folder: Path, wfec: Wfec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(folder))
+    result = wfec("run", str(EXAMPLE), "--json")
+    assert (result.code, steps_of(result.lines)[0]) == (0, ("shout", "skipped"))
+    assert result.lines[-1]["outputs"] == {"shout": None, "status": "skipped"}
+
+
+def test_the_example_runs_its_container_where_an_engine_is(docker: Docker, folder: Path, wfec: Wfec) -> None:
+    result = wfec("run", str(EXAMPLE), "--json", "-i", f"image={docker.image}", "-i", "word=hey")
+    assert result.lines[-1]["outputs"] == {"shout": "HEY", "status": "succeeded"}
+    assert "as 65534, with 1 network" in result.out
+
+
+@pytest.mark.acceptance("CON-06")
+def test_what_a_workflow_requires_is_refused_by_name_before_it_starts(folder: Path, wfec: Wfec) -> None:
+    step = "{name: work, config: {run: 'true'}}"
+    text = f"workflow: {{id: w, version: 1, requires: [no-such-program], steps: [{step}]}}"
+    result = wfec("run", write(folder, text), "--json")
+    assert (result.code, result.out) == (5, "")
+    assert "it requires no-such-program, which is not here" in result.err
+
+
+def test_doctor_says_what_of_the_sandbox_holds_here(wfec: Wfec) -> None:
+    found = {one["name"]: one for one in wfec("doctor", "--json").json if one["name"].startswith("sandbox ")}
+    assert sorted(found) == ["sandbox memory", "sandbox net", "sandbox pids", "sandbox write"]
+    assert all(bool(one["detail"]) != one["found"] for one in found.values())

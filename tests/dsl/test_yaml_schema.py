@@ -145,7 +145,10 @@ def test_a_misspelt_key_is_refused_wherever_the_reader_refuses_it(path: Path) ->
     assert len(tried) > 10
 
 
-FREE = ("inputs", "outputs", "env", "set", "return", "cases", "collect", "matrix", "data", "default", "enum", "type")
+FREE = (
+    *("inputs", "outputs", "env", "set", "return", "cases", "collect", "matrix", "data", "default", "enum", "type"),
+    "secrets",
+)
 
 
 def is_checked(place: tuple[Any, ...], key: str) -> bool:

@@ -354,16 +354,6 @@ def test_inner_steps_are_checked_by_the_same_rules(step: str) -> None:
     assert mistakes(f"- {step}") == ["WFE0102"]
 
 
-@pytest.mark.parametrize(
-    "step",
-    [
-        "{name: t, config: {run: x, sandbox: {}}}",
-    ],
-)
-def test_what_a_later_version_brings_is_refused_with_one_error(step: str) -> None:
-    assert mistakes(f"- {step}") == ["WFE0104"]
-
-
 @pytest.mark.parametrize("key", ["schedule: []"])
 def test_workflow_keys_of_a_later_version_are_refused_with_one_error(key: str) -> None:
     assert mistakes(f"- {TASK}", key) == ["WFE0104"]

@@ -42,7 +42,7 @@ STRUCTURE_ROWS: Final[tuple[tuple[str, ...], ...]] = (
         "error",
         "Not available yet",
         "The language has this, and this version can't run it yet; it is refused rather than passed over.",
-        steps_example("- name: first\n  config: {run: echo hello, sandbox: {}}"),
+        steps_example("- name: first\n  config: {run: echo hello}").replace("  steps:", "  schedule: []\n  steps:"),
         steps_example("- name: first\n  config: {run: echo hello}"),
     ),
     (

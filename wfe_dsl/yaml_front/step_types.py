@@ -80,6 +80,8 @@ VOLUMES: Final = Key(
 TLS: Final = Key("table", keys={"ca": TEXT, "cert": TEXT, "key": TEXT})
 REGISTRY_AUTH: Final = Key("named_tables", keys={"username": TEXT, "password": TEXT})
 
+SANDBOX: Final = Key("table", keys={"net": FLAG, "write": TEXTS, "memory": MEMORY, "pids": Key("integer")})
+
 # `dynamic_import` is the older spelling of `import`.
 PERMISSIONS: Final = Key(
     "table",
@@ -171,10 +173,10 @@ STEP_TYPES: Final[dict[str, StepType]] = {
             "env": MAP,
             "working_dir": TEXT,
             "inputs": MAP,
+            "sandbox": SANDBOX,
             "timeout": TIMEOUT,
         },
         one_of=(("run", "file"),),
-        later={"sandbox": "leave it out: the script has the rights of whoever starts the run"},
         unkept={"inputs": "hand a path over as an output of the step that made it, and read it from the environment"},
     ),
     "deno": StepType(

@@ -17,7 +17,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -32,6 +32,9 @@ from .process import RunningProcess
 from .reading import STDERR_BYTES, STDOUT_BYTES, OutputReader
 from .scratch import Scratch
 from .shell_command import command_for_file, command_for_script, find_program
+
+if TYPE_CHECKING:
+    from .sandbox import Sandbox
 
 __all__ = ["GRACE_S", "STDERR_BYTES", "STDOUT_BYTES", "ShellExecutor"]
 
@@ -49,6 +52,7 @@ class _Start(msgspec.Struct):
     output_file: str
     json_file: str
     variables: dict[str, bytes]
+    sandbox: Sandbox | None
 
 
 class ShellExecutor:
@@ -88,7 +92,11 @@ class ShellExecutor:
         files: list[str] = []
         try:
             start = self._prepare(context, files)
-            return await self._carry_out(context, start, started)
+            try:
+                return await self._carry_out(context, start, started)
+            finally:
+                if start.sandbox is not None:
+                    start.sandbox.close()
         except TaskProblem as problem:
             return StepResult("error", error=problem.to_failure(context))
         finally:
@@ -130,7 +138,22 @@ class ShellExecutor:
         for warning in environment.warnings:
             context.log.write("log", f"[wfe] warning: {warning}\n".encode("utf-8", "replace"))
         arguments = self._arguments(context, environment, files)
-        return _Start(arguments, folder, output_file, json_file, environment.variables)
+        sandbox = self._sandbox(context, (output_file, json_file), files)
+        if sandbox is not None:
+            arguments = sandbox.around(arguments)
+        return _Start(arguments, folder, output_file, json_file, environment.variables, sandbox)
+
+    def _sandbox(self, context: StepContext, own_files: tuple[str, ...], files: list[str]) -> Sandbox | None:
+        wanted = _map(context.config, "sandbox")
+        if not wanted:
+            return None
+        from .sandbox import Sandbox  # few steps have one
+
+        status = self._scratch.new_name("sandbox")
+        files.append(status)
+        # Made before: the right to write a file is given for one that is there.
+        own = [self._scratch.write(name, b"") for name in own_files]
+        return Sandbox(wanted, context.folder, own, self._scratch.write(status, b""))
 
     def _arguments(self, context: StepContext, environment: Environment, files: list[str]) -> list[str | bytes]:
         config = context.config
@@ -184,12 +207,20 @@ class ShellExecutor:
             process.close()
             reader.finish()
         stdout = None if reader.stdout is None else reader.stdout.text()
-        failure = self._failure(context, process, reader, os.fsdecode(start.arguments[0]), started)
+        program = os.fsdecode(start.arguments[0])
+        if start.sandbox is not None:
+            problem = start.sandbox.problem(process.exit_code)
+            if problem is not None:
+                raise problem
+            program = "the script"
+        failure = self._failure(context, process, reader, program, started)
+        if failure is not None and start.sandbox is not None:
+            failure = msgspec.structs.replace(failure, message=failure.message + start.sandbox.note())
         try:
             outputs = reader.outputs(self._scratch, start.output_file, start.json_file)
-        except TaskProblem as problem:
+        except TaskProblem as unread:
             if failure is None:
-                return StepResult("error", error=problem.to_failure(context, reader.stderr.text()), stdout=stdout)
+                return StepResult("error", error=unread.to_failure(context, reader.stderr.text()), stdout=stdout)
             outputs = {}
         if failure is None:
             return StepResult("success", outputs, stdout=stdout)
