@@ -466,9 +466,9 @@ class Engine:
         while pending:
             program = pending.pop().program
             lacks += not_kept_yet(program)
-            lack = lacks_container_engine(program)
-            if lack is not None:
-                lacks.append(lack)
+            engine = lacks_container_engine(program)
+            if engine is not None:
+                lacks.append(engine)
             for name in program.requires:
                 if not host_has(name):
                     lacks.append(f"it requires {name}, which is not here")

@@ -332,8 +332,8 @@ def test_the_command_is_the_one_named_or_the_first_on_path(
 def test_without_any_command_the_step_says_what_was_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     executor = ContainerExecutor(scratch_parent=str(tmp_path))
-    assert "docker, podman or nerdctl was not found" in str(executor.missing({}))
-    assert "crun was not found" in str(executor.missing({"cli": "crun"}))
+    assert "docker, podman or nerdctl was not found" in str(executor.missing({"image": "a"}))
+    assert "crun was not found" in str(executor.missing({"image": "a", "cli": "crun"}))
     result = asyncio.run(executor.run(container_context(tmp_path, {"image": "a", "run": "true"})))
     assert result.error is not None
     assert "docker, podman or nerdctl was not found" in result.error.message

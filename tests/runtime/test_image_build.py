@@ -159,5 +159,5 @@ def test_what_can_not_be_built_is_an_error_before_anything_runs(
 def test_a_host_that_builds_nothing_says_what_was_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     executor = ImageBuildExecutor()
-    assert "docker, podman, nerdctl and buildctl" in str(executor.missing({}))
-    assert "buildctl was not found" in str(executor.missing({"buildkit_addr": "tcp://a"}))
+    assert "docker, podman, nerdctl and buildctl" in str(executor.missing({"dockerfile": "a"}))
+    assert "buildctl was not found" in str(executor.missing({"dockerfile": "a", "buildkit_addr": "tcp://a"}))

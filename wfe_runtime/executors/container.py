@@ -128,7 +128,9 @@ class ContainerExecutor:
         self._count = 0
 
     def missing(self, config: dict[str, Any]) -> str | None:
-        """Say which command a step of this config lacks here; None if nothing."""
+        """Say which command a step of this config lacks here; None if nothing, or if its `cli` isn't known yet."""
+        if "image" not in config:
+            return None
         try:
             find_cli(config.get("cli"), os.environ.get("PATH", os.defpath))
         except TaskProblem as problem:

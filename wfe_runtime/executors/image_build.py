@@ -60,7 +60,9 @@ class ImageBuildExecutor:
         self._clis: dict[str, ContainerCli] = {}
 
     def missing(self, config: dict[str, Any]) -> str | None:
-        """Say which command a step of this config lacks here; None if nothing."""
+        """Say which command a step of this config lacks here; None if nothing, or if the config isn't known yet."""
+        if "dockerfile" not in config:
+            return None
         try:
             _find(config)
         except TaskProblem as problem:
