@@ -31,6 +31,7 @@ from .diagnostics.model import Diagnostic, Diagnostics, Label
 from .lower import lower_workflow
 from .resolve import resolve_workflow
 from .resolved import Resolved
+from .secret_uses import take_secrets
 from .suggest import did_you_mean
 from .tasks import prepare_task
 from .variables import Variables
@@ -130,6 +131,7 @@ def check_document(document: nodes.Document, diagnostics: Diagnostics) -> tuple[
         for resolved in order:
             for info in resolved.steps:
                 prepare_task(info, resolved.workflow, diagnostics)
+                take_secrets(info, resolved, diagnostics)
         for resolved in order:
             check_workflow(resolved, family, diagnostics)
         check_events([resolved.workflow for resolved in order], diagnostics)

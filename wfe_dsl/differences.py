@@ -242,6 +242,8 @@ def _workflow_facts(outline: Outline) -> dict[str, Any]:
         found["schedule"] = [_plain(one) for one in program.schedule]
     for service in program.services:
         found[f"services.{service.name}"] = _plain(service)
+    for secret in program.secrets:
+        found[f"secrets.{secret.name}"] = _plain(secret)
     if program.preparation is not None:
         # What is worked out before the first step: the group and the services' environments.
         for step in outline_of(program.preparation).steps:

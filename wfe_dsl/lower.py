@@ -32,6 +32,7 @@ from .lower_expressions import ExpressionLowering
 from .resolve import by_name, by_value, resolve_workflow
 from .resolved import Resolved
 from .scopes import BODY, COMPENSATE, HOOK_NAMES, ON_TIMEOUT, Part, Place, StepInfo
+from .secret_uses import secret_rows, use_rows
 from .source import Span
 from .surroundings import concurrency_row, preparation_of, schedule_rows, service_rows, shared_volume_row
 from .tables import StepCode, declared, parameter, slot_names, step_row
@@ -122,6 +123,8 @@ class _Lowering:
             services_slot=resolved.services_slot,
             preparation=self.preparation(),
             schedule=schedule_rows(workflow),
+            secrets=secret_rows(workflow),
+            secret_uses=use_rows(resolved.steps),
         )
 
     def preparation(self) -> vm.Program | None:

@@ -50,6 +50,7 @@ __all__ = [
     "Return",
     "Saga",
     "Schedule",
+    "Secret",
     "Sequence",
     "Service",
     "Set",
@@ -496,6 +497,16 @@ class Service(Node, frozen=True, kw_only=True):
     readiness: Readiness | None = None
 
 
+class Secret(Node, frozen=True, kw_only=True):
+    """A value that steps are given and nothing keeps. Exactly one of ``env``, ``file`` and ``command`` is given."""
+
+    name: str
+    name_span: Span
+    env: str = ""
+    file: str = ""
+    command: tuple[str, ...] = ()
+
+
 class SharedVolume(Node, frozen=True, kw_only=True):
     mount_path: str = "/workspace"
     size: str = ""
@@ -521,6 +532,7 @@ class Workflow(Node, frozen=True, kw_only=True):
     services: tuple[Service, ...] = ()
     shared_volume: SharedVolume | None = None
     schedule: tuple[Schedule, ...] = ()
+    secrets: tuple[Secret, ...] = ()
     unread: frozenset[str] = frozenset()
     """The words in its parts that could not be read, and codes of diagnostics of which all may come from such parts."""
 

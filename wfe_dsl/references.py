@@ -114,6 +114,8 @@ class _Finder:
             return self.run(first)
         if name == "services":
             return problem.no_service_name(head.span) if first is None else self.service(*first)
+        if name == "secrets":
+            return self.secret(head, accesses)
         if name in HOOK_ROOTS:
             return self.hook(head, first)
         if self.place.scope.variable(name) is not None:
@@ -238,6 +240,15 @@ class _Finder:
         if all(service.name != name for service in self.resolved.workflow.services):
             return problem.unknown_service(self.resolved, name, span)
         return Reference(used=1, slot=self.resolved.services_slot, members=(name,), type=_SERVICE)
+
+    def secret(self, head: nodes.Name, accesses: list[Access | None]) -> Unresolved:
+        """Those that stand where they may are taken out before anything is resolved (``secret_uses.py``)."""
+        first = accesses[0] if accesses else None
+        if first is None:
+            return problem.no_secret_name(head.span)
+        if all(secret.name != first[0] for secret in self.resolved.workflow.secrets):
+            return problem.unknown_secret(self.resolved, *first)
+        return problem.secret_elsewhere(*first)
 
     def hook(self, head: nodes.Name, access: Access | None) -> Reference | Unresolved:
         served = self.place.served

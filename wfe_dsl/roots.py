@@ -19,6 +19,7 @@ ROOTS: Final = (
     "error",
     "attempt",
     "services",
+    "secrets",
 )
 """The names that an expression can begin with, bound variables and names of items aside."""
 

@@ -178,6 +178,7 @@ class StepInfo:
         "part",
         "path",
         "scope",
+        "secret_uses",
         "served",
         "slot",
         "span",
@@ -214,6 +215,7 @@ class StepInfo:
         self.hook_slot = NO_PC
         self.keep_stdout = False
         self.config: nodes.MapExpression | None = None  # of a task: with the workflow's defaults
+        self.secret_uses: tuple[tuple[tuple[str | int, ...], tuple[str, ...]], ...] = ()  # of a task: path, parts
         self.child: nodes.Workflow | None = None  # of a workflow step: the one in these files
 
     @property

@@ -25,6 +25,9 @@ __all__ = ["Policy", "entry_of", "implicit_inputs", "policy_of", "prepare_task"]
 MAX_SCRIPT_BYTES: Final = 16 * 1024 * 1024
 """As of any document."""
 
+_WITH_SCRIPT: Final = frozenset({"shell", "deno", "container", "containerd"})
+"""Types with a script: in a `run` an expression becomes a variable, never text, and a `file` is embedded."""
+
 _WITHOUT_ENV: Final = frozenset({"workflow", "activity"})
 _WITH_SHELL: Final = frozenset({"shell", "kubernetes", "k8s"})
 _WITH_FOLDER_PREFIXES: Final = ("shell", "git-repo", "cargo-", "python", "container", "kubernetes", "k8s")
@@ -67,7 +70,7 @@ def prepare_task(info: StepInfo, workflow: nodes.Workflow, diagnostics: Diagnost
     config = task.config
     if workflow.defaults is not None:
         config = _with_defaults(task, config, workflow.defaults)
-    if task.type in ("shell", "deno"):
+    if task.type in _WITH_SCRIPT:
         config = _with_script(config, diagnostics)
     info.config = config
 

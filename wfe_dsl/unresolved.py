@@ -26,11 +26,14 @@ __all__ = [
     "no_hook",
     "no_input",
     "no_iteration",
+    "no_secret_name",
     "no_service_name",
     "no_step_field",
     "no_step_name",
+    "secret_elsewhere",
     "unknown_flat",
     "unknown_name",
+    "unknown_secret",
     "unknown_service",
     "unknown_step",
 ]
@@ -80,6 +83,25 @@ def unknown_service(resolved: Resolved, name: str, span: Span) -> Unresolved:
     known = [service.name for service in resolved.workflow.services]
     help = _suggestion(nearest(name, known), known, "it declares", "declare it under `services:`")
     return Unresolved("WFE0431", f"services.{name}", f"the workflow has no service `{name}`", span, help)
+
+
+def no_secret_name(span: Span) -> Unresolved:
+    """``secrets`` stands alone, or with a computed name."""
+    return Unresolved("WFE0212", "secrets", "`secrets` needs a secret's name after it", span, "write secrets.NAME")
+
+
+def unknown_secret(resolved: Resolved, name: str, span: Span) -> Unresolved:
+    """The workflow declares no secret of that name."""
+    known = [secret.name for secret in resolved.workflow.secrets]
+    help = _suggestion(nearest(name, known), known, "it declares", "declare it under `secrets:`")
+    return Unresolved("WFE0480", f"secrets.{name}", f"the workflow has no secret `{name}`", span, help)
+
+
+def secret_elsewhere(name: str, span: Span) -> Unresolved:
+    """A secret is used where its value would be looked at, or kept."""
+    message = f"the secret `{name}` can't be used here: no expression looks at a secret, and nothing of a run keeps one"
+    help = f"put it into the `env` of a task as it is, as in `env: {{TOKEN: '${{{{ secrets.{name} }}}}'}}`"
+    return Unresolved("WFE0481", f"secrets.{name}", message, span, help)
 
 
 def no_step_field(step: str, field: str, span: Span) -> Unresolved:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -17,19 +17,27 @@ import msgspec
 from wfe_vm.commands import RunStep, StopStep
 from wfe_vm.events import StepEnded
 from wfe_vm.outcome import Failure
+from wfe_vm.program import SecretUse
 from wfe_vm.values import check_plain
 
 from .active import ActiveRun
 from .clock import Clock
 from .errors import WfeError
 from .executors import ExecutorRegistry
-from .executors.contract import LogSink, StepContext, StepResult
+from .executors.contract import Executor, LogSink, StepContext, StepResult
+from .executors.problems import TaskProblem
+from .masking import Masker, StreamMask
+from .secrets import Secrets, filled
+from .services import Services, addresses_in, service_variables
 
 __all__ = ["Dispatcher", "OutputLog"]
 
 TIMED_OUT: Final = "timeout"
 STOPPED: Final = "stop"
 ABANDONED: Final = "abandon"
+
+HOOKS: Final = frozenset({"on_success", "on_failure", "on_error", "on_abort", "ensure"})
+"""Parts of paths of steps that run whatever has happened."""
 
 OUTCOMES: Final = ("success", "failure", "error", "abort")
 
@@ -44,15 +52,26 @@ class OutputLog(LogSink, Protocol):
 class _Log:
     """The log of one attempt, opened when the first is written: most steps that end at once print nothing."""
 
-    __slots__ = ("_active", "_command", "_open", "_opened")
+    __slots__ = ("_active", "_command", "_masks", "_open", "_opened", "masker")
 
     def __init__(self, open: Callable[[ActiveRun, str, int], OutputLog], active: ActiveRun, command: RunStep) -> None:
         self._open = open
         self._active = active
         self._command = command
         self._opened: OutputLog | None = None
+        self.masker: Masker | None = None  # hides secrets; set before anything is written
+        self._masks: dict[str, StreamMask] = {}
 
     def write(self, stream: str, data: bytes) -> None:
+        if self.masker is not None:
+            if stream not in self._masks:
+                self._masks[stream] = self.masker.stream()
+            data = self._masks[stream].feed(data)
+        self._write(stream, data)
+
+    def _write(self, stream: str, data: bytes) -> None:
+        if not data:
+            return
         if self._opened is None:
             self._opened = self._open(self._active, self._command.path, self._command.attempt)
         self._opened.write(stream, data)
@@ -70,6 +89,8 @@ class _Log:
             await self._opened.drain()
 
     async def close(self) -> None:
+        for stream, mask in self._masks.items():
+            self._write(stream, mask.finish())
         if self._opened is not None:
             await self._opened.close()
 
@@ -77,7 +98,7 @@ class _Log:
 class _Attempt:
     """One attempt under way, or waiting for its turn."""
 
-    __slots__ = ("active", "command", "ended", "reason", "task", "timer")
+    __slots__ = ("active", "command", "ended", "log", "reason", "task", "timer")
 
     def __init__(self, active: ActiveRun, command: RunStep) -> None:
         self.active = active
@@ -86,6 +107,7 @@ class _Attempt:
         self.timer: asyncio.TimerHandle | None = None
         self.reason = ""  # why it is being stopped
         self.ended = False
+        self.log: _Log | None = None
 
 
 class Dispatcher:
@@ -98,6 +120,8 @@ class Dispatcher:
         limit: int,
         open_log: Callable[[ActiveRun, str, int], OutputLog],
         deliver: Callable[[ActiveRun, StepEnded], None],
+        secrets: Secrets,
+        services: Services,
     ) -> None:
         """``limit`` is how many steps run at once; ``deliver`` takes the end of each."""
         self._executors = executors
@@ -105,6 +129,8 @@ class Dispatcher:
         self._limit = limit
         self._open_log = open_log
         self._deliver = deliver
+        self._secrets = secrets
+        self._services = services
         self._attempts: dict[tuple[str, int], _Attempt] = {}
         self._queue: deque[_Attempt] = deque()
         self._running = 0
@@ -167,6 +193,8 @@ class Dispatcher:
             self._end(attempt, StepResult("error", error=failure))
             return
         log = _Log(self._open_log, active, command)
+        log.masker = self._secrets.masker_of(active.id)
+        attempt.log = log
         row = active.row
         context = StepContext(
             active.id,
@@ -186,9 +214,12 @@ class Dispatcher:
             row.folder,
             row.fence,
             log,
+            masker=log.masker,
         )
+        uses = self._secrets.uses_of(active.loaded.program, command.step)
+        later = uses or active.loaded.program.services
         try:
-            result = executor.run(context)
+            result = executor.run(context) if not later else self._run_later(executor, context, attempt, log, uses)
         except Exception as error:  # whatever an executor raises is its bug, and must not stop the engine
             result = _broken(error)
         if isinstance(result, StepResult):
@@ -202,6 +233,32 @@ class Dispatcher:
             attempt.timer = asyncio.get_running_loop().call_later(
                 step.timeout_ms / 1000, self._cancel, attempt, TIMED_OUT
             )
+
+    async def _run_later(
+        self, executor: Executor, context: StepContext, attempt: _Attempt, log: _Log, uses: Sequence[SecretUse]
+    ) -> StepResult:
+        """Wait for the run's services, fetch the secrets that the step names, and run it with that."""
+        run = attempt.active
+        program = run.loaded.program
+        try:
+            if program.services:
+                await self._await_services(run, context.step)
+                addresses = addresses_in(program, run.state)
+                context = msgspec.structs.replace(context, services=service_variables(addresses))
+            values = await self._secrets.fetch(run.id, program, uses, context.folder)
+            config = filled(context.config, uses, values)
+        except TaskProblem as problem:
+            return StepResult("error", error=problem.to_failure(context))
+        log.masker = self._secrets.masker_of(run.id)
+        result = executor.run(msgspec.structs.replace(context, config=config, masker=log.masker))
+        return result if isinstance(result, StepResult) else await result
+
+    async def _await_services(self, run: ActiveRun, step: str) -> None:
+        try:
+            await self._services.ready(run.id, run.row.name, run.loaded.program, run.state)
+        except TaskProblem:
+            if not any(part in HOOKS for part in step.split("/")):
+                raise
 
     async def _wait(self, attempt: _Attempt, work: Awaitable[StepResult], log: _Log) -> None:
         try:
@@ -252,6 +309,8 @@ class Dispatcher:
         if attempt.reason == ABANDONED:
             return
         result = _fit(result)
+        if attempt.log is not None and attempt.log.masker is not None:
+            result = _masked(result, attempt.log.masker)
         self._deliver(
             attempt.active,
             StepEnded(
@@ -302,6 +361,13 @@ def _fit(result: StepResult) -> StepResult:
         message = f"the executor reported an error that can't be kept: {problem}"
         return StepResult(result.outcome, result.outputs, Failure("internal", message), result.stdout)
     return result
+
+
+def _masked(result: StepResult, masker: Masker) -> StepResult:
+    """Return a result without the secrets that its step, or one before it, was given."""
+    error = None if result.error is None else masker.failure(result.error)
+    stdout = None if result.stdout is None else masker.text(result.stdout)
+    return StepResult(result.outcome, masker.value(result.outputs), error, stdout)
 
 
 def _broken(error: Exception) -> StepResult:

@@ -38,7 +38,8 @@ from .control import pass_to_children, suspend_run
 from .dispatch import Dispatcher, OutputLog
 from .errors import InputError, MissingError, NotFound, StoreError, WfeError
 from .executors import ExecutorRegistry
-from .facts import host_has, not_kept_yet
+from .executors.problems import TaskProblem
+from .facts import host_has, lacks_container_engine, not_kept_yet
 from .groups import POSTED, GroupQueue, place_of
 from .inputs import check_inputs
 from .lifecycle import Listener, SilentListener
@@ -62,6 +63,8 @@ from .providers.contracts import (
 from .providers.hosts import this_host
 from .result import RunResult, decode_event, decode_result, encode_event
 from .retrying import GivesOutputs, no_outputs, retry_of_child, retry_run
+from .secrets import Secrets
+from .services import Services
 from .signals import event_of, new_event, signal_of
 from .timers import Timers
 
@@ -122,7 +125,11 @@ class Engine:
         self.programs = ProgramCache(store)
         self.host = this_host()
         limit = step_limit or STEPS_PER_CORE * (os.cpu_count() or 1)
-        self._dispatcher = Dispatcher(self.executors, self.clock, limit, self._open_log, self._step_ended)
+        self._secrets = Secrets()
+        self._services = Services(lambda message: self.listener.troubled(message))
+        self._dispatcher = Dispatcher(
+            self.executors, self.clock, limit, self._open_log, self._step_ended, self._secrets, self._services
+        )
         self._timers = Timers(self.clock, self._timer_fired)
         self._active: dict[str, ActiveRun] = {}
         self._dirty: dict[str, ActiveRun] = {}
@@ -188,6 +195,8 @@ class Engine:
         except StoreError:
             pass  # the lease runs out by itself
         self._active.clear()
+        self._secrets.close()
+        await self._services.close()
         await self.executors.close()
         await self.store.close()
 
@@ -229,8 +238,12 @@ class Engine:
                 f"this host can't run {loaded.program.workflow}: {'; '.join(missing)}",
                 "`wfec doctor` says what is here and what is missing",
             )
+        try:
+            services = await self._services.choose(loaded.program)
+        except TaskProblem as problem:
+            raise MissingError(f"this host can't run {loaded.program.workflow}: {problem.message}", None) from None
         now = self.clock.now()
-        event = Started(now, complete, self._host_facts(loaded))
+        event = Started(now, complete, self._host_facts(loaded), services)
         id = make_id(now, os.urandom(10))
         new = NewRun(
             id=id,
@@ -531,6 +544,9 @@ class Engine:
         while pending:
             program = pending.pop().program
             lacks += not_kept_yet(program)
+            engine = lacks_container_engine(program)
+            if engine is not None:
+                lacks.append(engine)
             for name in program.requires:
                 if not host_has(name):
                     lacks.append(f"it requires {name}, which is not here")
@@ -598,7 +614,7 @@ class Engine:
             return
         event = decode_event(active.row.inputs)
         if isinstance(event, Started):
-            event = Started(self.clock.now(), event.inputs, self._host_facts(active.loaded))
+            event = Started(self.clock.now(), event.inputs, self._host_facts(active.loaded), event.services)
         self._deliver(active, event)
 
     def _recover(self, active: ActiveRun, under_way: set[tuple[int, int]]) -> list[StartChild]:
@@ -903,6 +919,8 @@ class Engine:
         result = active.result()
         if result is not None:
             self._active.pop(active.id, None)
+            self._secrets.forget(active.id)
+            self._services.end(active.id)
             if not active.finished.done():
                 active.finished.set_result(result)
             if faults.armed is not None and active.row.parent:
@@ -1012,6 +1030,8 @@ class Engine:
             self._queue.discard(active.id)
             self._dirty.pop(active.id, None)
             self._timers.set(active.id, 0)
+            self._secrets.forget(active.id)
+            self._services.end(active.id)
         _break_off(active, error)
         self._spawn(self._dispatcher.abandon({active.id}))
 

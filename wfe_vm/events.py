@@ -30,11 +30,15 @@ __all__ = [
 
 
 class Started(msgspec.Struct, frozen=True, gc=False, tag="started", array_like=True):
-    """The run begins. ``inputs`` are checked and complete; ``host`` answers the program's host_names."""
+    """The run begins. ``inputs`` are checked and complete; ``host`` answers the program's host_names.
+
+    ``services`` says where those of the program will be, by name.
+    """
 
     time: int
     inputs: dict[str, Any]
     host: dict[str, bool] = {}
+    services: dict[str, Any] = {}
 
 
 class StepEnded(msgspec.Struct, frozen=True, gc=False, tag="step", array_like=True):

@@ -28,7 +28,7 @@ from .library import FUNCTIONS_BY_NUMBER
 from .lifecycle import FORKS
 from .limits import MAX_INSTRUCTIONS, MAX_STATE_BYTES
 from .outcome import FAILURE_KINDS, Failure
-from .program import HOST_SLOT, INPUTS_SLOT, RUN_SLOT, Program, unpack_code
+from .program import HOST_SLOT, INPUTS_SLOT, NO_PC, RUN_SLOT, Program, unpack_code
 from .reopening import cut, fits
 from .signals import Signals
 from .state import Delta, Frame, Pointer, State, pointer_from
@@ -288,6 +288,8 @@ class Machine(Signals):
         state.store(0, INPUTS_SLOT, event.inputs)
         state.store(0, RUN_SLOT, {"id": state.run, "name": state.name, "workflow": self.program.workflow})
         state.store(0, HOST_SLOT, event.host)
+        if self.program.services_slot != NO_PC:
+            state.store(0, self.program.services_slot, event.services)
         state.size = size_of(event.inputs)
         state.ready.append(pointer)
         return True

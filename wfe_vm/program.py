@@ -36,6 +36,8 @@ __all__ = [
     "Readiness",
     "Retry",
     "Schedule",
+    "Secret",
+    "SecretUse",
     "Service",
     "SharedVolume",
     "Signal",
@@ -219,6 +221,27 @@ class SharedVolume(msgspec.Struct, frozen=True, array_like=True):
     size: str = ""
 
 
+class Secret(msgspec.Struct, frozen=True, array_like=True):
+    """Where a value comes from that no program and no state holds: a variable, a file or what a command prints."""
+
+    name: str
+    env: str = ""
+    file: str = ""
+    command: tuple[str, ...] = ()
+
+
+class SecretUse(msgspec.Struct, frozen=True, array_like=True):
+    """Where a task's configuration has a secret: at ``path`` in it stands a list, the parts of a text.
+
+    ``parts`` names the secret of each part; empty: the part is as it is in the list. Nothing in a run's data
+    can take the place of such a use: what stands where is written here alone.
+    """
+
+    step: int
+    path: tuple[str | int, ...]
+    parts: tuple[str, ...]
+
+
 class Program(msgspec.Struct, frozen=True, array_like=True):
     """A compiled workflow. Step 0 is the run itself; the run starts at pc 0.
 
@@ -254,6 +277,8 @@ class Program(msgspec.Struct, frozen=True, array_like=True):
     services_slot: int = NO_PC  # at depth 0: {service: {"host", "ports"}}, once the services are ready
     preparation: Program | None = None
     schedule: tuple[Schedule, ...] = ()
+    secrets: tuple[Secret, ...] = ()  # by name
+    secret_uses: tuple[SecretUse, ...] = ()  # by step, then by path
 
 
 INPUTS_SLOT: Final = 0

@@ -173,9 +173,23 @@ def _check_surroundings(program: Program, report: Report) -> None:
                 report("service", f"the service {service.name!r} is asked in no way, or in several")
             if not all(0 <= number <= LARGEST_NUMBER for number in numbers):
                 report("service", f"the service {service.name!r} has a time or count outside 0 to {LARGEST_NUMBER}")
+    _check_secrets(program, report)
     slot = program.services_slot
     if slot != NO_PC and not (program.scope_sizes and RESERVED_SLOTS <= slot < program.scope_sizes[0]):
         report("services-slot", f"slot {slot} of the run can't hold its services")
+
+
+def _check_secrets(program: Program, report: Report) -> None:
+    names: set[str] = set()
+    for secret in program.secrets:
+        if secret.name in names or sum(map(bool, (secret.env, secret.file, secret.command))) != 1:
+            report("secret", f"the secret {secret.name!r} is declared twice, or comes from nowhere or several places")
+        names.add(secret.name)
+    for use in program.secret_uses:
+        if not 0 < use.step < len(program.steps) or program.steps[use.step].kind != "task" or not use.path:
+            report("secret-use", f"a secret is used in step {use.step}, where no configuration can hold one")
+        if not all(part in names for part in use.parts if part):
+            report("secret-use", f"step {use.step} uses a secret that the program does not declare")
 
 
 def _check_parameters(what: str, rows: Iterable[Parameter], known_types: set[str], report: Report) -> None:

@@ -43,7 +43,7 @@ def test_it_names_what_is_missing_and_what_it_is_needed_for(
     found = findings(wfec)
     assert found["git"]["version"] == "git version 9\\x1b[2J"
     assert (found["deno"]["found"], found["deno"]["version"]) == (True, "")
-    assert (found["docker"]["found"], found["docker"]["needed_for"]) == (False, "container steps")
+    assert (found["docker"]["found"], found["docker"]["needed_for"]) == (False, "container steps, services, builds")
     assert wfec("doctor").code == 0
     assert "not found" in next(line for line in wfec("doctor").out.splitlines() if " cargo " in line)
     (tools / "deno").unlink()

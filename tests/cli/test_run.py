@@ -171,7 +171,6 @@ def test_a_step_type_without_an_executor_is_refused_before_anything_is_stored(fo
 @pytest.mark.parametrize(
     ("key", "written"),
     [
-        ("services", "services: {database: {image: 'postgres:17'}}"),
         ("shared_volume", "shared_volume: {}"),
         ("activity", ""),
     ],

@@ -14,8 +14,6 @@ from wfe_dsl.diagnostics.model import Diagnostic, Diagnostics
 from wfe_dsl.diagnostics.rows_text import TEXT_ROWS
 from wfe_dsl.variables import Variables
 
-from .later import is_of_a_later_kind
-
 DATA = Path(__file__).resolve().parents[1] / "data"
 YAML_FILES = sorted((DATA / "broken").rglob("*.yaml"))
 TEXT_FILES = sorted((DATA / "broken_text").rglob("*.wfe"))
@@ -24,7 +22,7 @@ TEXT_FILES = sorted((DATA / "broken_text").rglob("*.wfe"))
 def errors_of(path: Path) -> list[Diagnostic]:
     diagnostics = Diagnostics()
     assert compile_file(str(path), Variables(), diagnostics) == []
-    return [found for found in diagnostics.found if found.severity == "error" and not is_of_a_later_kind(found)]
+    return [found for found in diagnostics.found if found.severity == "error"]
 
 
 def expected_of(path: Path) -> tuple[str, ...]:

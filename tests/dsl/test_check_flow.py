@@ -7,8 +7,6 @@ import pytest
 from tests.dsl.build import compile_text, in_workflow
 from wfe_dsl.diagnostics.model import Diagnostic
 
-from .later import is_of_a_later_kind
-
 STOP = "{fail: no}"
 WAIT = "{sleep: 1s}"
 
@@ -18,7 +16,7 @@ ADVICE = {"WFE0420", "WFE0421", "WFE0422", "WFE0450"}
 
 
 def looked_at(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
-    return [one for one in diagnostics if one.code not in ADVICE and not is_of_a_later_kind(one)]
+    return [one for one in diagnostics if one.code not in ADVICE]
 
 
 def found(steps: str, keys: str = "") -> list[Diagnostic]:

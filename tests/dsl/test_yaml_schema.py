@@ -23,6 +23,7 @@ from wfe_dsl.yaml_front import (
     kinds,
     recovery,
     schedules,
+    secrets,
     step_keys,
     surroundings,
     workflows,
@@ -155,7 +156,10 @@ def test_a_misspelt_key_is_refused_wherever_the_reader_refuses_it(path: Path) ->
     assert len(tried) > 10
 
 
-FREE = ("inputs", "outputs", "env", "set", "return", "cases", "collect", "matrix", "data", "default", "enum", "type")
+FREE = (
+    *("inputs", "outputs", "env", "set", "return", "cases", "collect", "matrix", "data", "default", "enum", "type"),
+    "secrets",
+)
 
 
 def is_checked(place: tuple[Any, ...], key: str) -> bool:
@@ -230,7 +234,7 @@ def places() -> dict[str, set[str]]:
     own = {"workflow": "workflow-step"}
     return {
         "file": set(documents.KEYS),
-        "workflow": {*workflows.KEYS, *workflows.LATER},
+        "workflow": set(workflows.KEYS),
         "declaration": set(workflows.DECLARATION_KEYS),
         "defaults": set(workflows.DEFAULTS_KEYS),
         "step": set(step_keys.KNOWN),
@@ -248,8 +252,9 @@ def places() -> dict[str, set[str]]:
         "service": set(surroundings.SERVICE_KEYS),
         "readiness": set(surroundings.READINESS_KEYS),
         "http": set(surroundings.HTTP_KEYS),
+        "secret": set(secrets.SOURCES),
         "shared_volume": set(surroundings.VOLUME_KEYS),
-        "config": {key for row in STEP_TYPES.values() for key in (*row.keys, *row.later)},
+        "config": {key for row in STEP_TYPES.values() for key in row.keys},
         **{own.get(name, name): set(row.keys) for name, row in STEP_TYPES.items()},
     }
 

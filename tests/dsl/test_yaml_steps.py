@@ -354,20 +354,6 @@ def test_inner_steps_are_checked_by_the_same_rules(step: str) -> None:
     assert mistakes(f"- {step}") == ["WFE0102"]
 
 
-@pytest.mark.parametrize(
-    "step",
-    [
-        "{name: t, config: {run: x, sandbox: {}}}",
-    ],
-)
-def test_what_a_later_version_brings_is_refused_with_one_error(step: str) -> None:
-    assert mistakes(f"- {step}") == ["WFE0104"]
-
-
-def test_a_workflow_key_of_a_later_version_is_refused_with_one_error() -> None:
-    assert mistakes(f"- {TASK}", "secrets: {}") == ["WFE0104"]
-
-
 @pytest.mark.acceptance("YML-03", "DIA-05")
 @pytest.mark.parametrize(
     ("steps", "help"),

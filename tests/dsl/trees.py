@@ -498,6 +498,13 @@ def services(draw: Any) -> tuple[nodes.Service, ...]:
 
 
 @st.composite
+def secrets(draw: Any) -> tuple[nodes.Secret, ...]:
+    source = st.sampled_from(({"env": "TOKEN"}, {"file": "run/token"}, {"command": ("pass", "show", "a b")}))
+    found = draw(st.lists(st.sampled_from(("token", "key", "pass-1")), max_size=2, unique=True))
+    return tuple(nodes.Secret(span=SPAN, name=name, name_span=SPAN, **draw(source)) for name in found)
+
+
+@st.composite
 def defaults(draw: Any) -> nodes.Defaults:
     return nodes.Defaults(
         span=SPAN,
@@ -543,6 +550,7 @@ def documents(draw: Any) -> nodes.Document:
             more["concurrency"] = draw(st.none() | st.just(concurrency))
             more["services"] = draw(services())
             more["schedule"] = draw(st.lists(SCHEDULES, max_size=2).map(tuple))
+            more["secrets"] = draw(secrets())
             more["shared_volume"] = draw(
                 st.none() | st.builds(nodes.SharedVolume, span=st.just(SPAN), size=st.sampled_from(("", "1GiB")))
             )

@@ -113,6 +113,7 @@ class ShellOptions(TaskOptions, total=False):
     shell: Text | Sequence[str] | None
     env: Mapping[str, Any] | None
     working_dir: Text | PathLike[str] | None
+    sandbox: Mapping[str, Any] | None
 
 
 class DenoOptions(TaskOptions, total=False):

@@ -96,6 +96,16 @@ class Workflow(TaskCalls, BlockCalls, Hooked):
         return root("steps")
 
     @property
+    def services(self) -> Expression:
+        """The containers beside the steps: ``wf.services.database.host``."""
+        return root("services")
+
+    @property
+    def secrets(self) -> Expression:
+        """The secrets, for the ``env`` of tasks: ``wf.secrets.token``."""
+        return root("secrets")
+
+    @property
     def children(self) -> tuple[Workflow, ...]:
         """The workflows that its steps were given to start, as objects."""
         return tuple(self._recorder.children)

@@ -15,6 +15,7 @@ from .rows_builder import BUILDER_ROWS, INCLUDING_ROWS
 from .rows_files import FILE_ROWS
 from .rows_flow import FLOW_ROWS, SHELL_ROWS
 from .rows_names import NAME_ROWS
+from .rows_secrets import SECRET_ROWS
 from .rows_structure import CONFIG_ROWS, STRUCTURE_ROWS
 from .rows_surroundings import EARLY_ROWS, SCHEDULE_ROWS, SERVICE_ROWS
 from .rows_text import TEXT_ROWS
@@ -298,6 +299,7 @@ ROWS: Final[tuple[Code, ...]] = (
     *(Code(*row) for row in FLOW_ROWS),
     *(Code(*row) for row in EARLY_ROWS),
     *(Code(*row) for row in SCHEDULE_ROWS),
+    *(Code(*row) for row in SECRET_ROWS),
     *(Code(*row) for row in CONFIG_ROWS),
     *(Code(*row) for row in SERVICE_ROWS),
     *(Code(*row) for row in SHELL_ROWS),
@@ -321,6 +323,7 @@ ABSENCES: Final = frozenset(
         "WFE0401",
         "WFE0411",
         "WFE0431",
+        "WFE0480",
     )
 )
 """Codes that blame something for not being there: it may be, in a part of the file that could not be read."""

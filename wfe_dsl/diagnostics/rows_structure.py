@@ -38,14 +38,6 @@ STRUCTURE_ROWS: Final[tuple[tuple[str, ...], ...]] = (
         steps_example("- name: greet\n  config:\n    run: echo hello"),
     ),
     (
-        "WFE0104",
-        "error",
-        "Not available yet",
-        "The language has this, and this version can't run it yet; it is refused rather than passed over.",
-        steps_example("- name: first\n  config: {run: echo hello, sandbox: {}}"),
-        steps_example("- name: first\n  config: {run: echo hello}"),
-    ),
-    (
         "WFE0105",
         "error",
         "A file without a workflow",

@@ -171,6 +171,14 @@ class _Printer:
             size = f"; size {string(workflow.shared_volume.size)}" if workflow.shared_volume.size else ""
             path = string(workflow.shared_volume.mount_path)
             self.put(f"shared_volume {{ mount_path {path}{size} }}", workflow.shared_volume.span)
+        if workflow.secrets:
+            self.opened("secrets")
+            for secret in workflow.secrets:
+                source = f"env {string(escaped(secret.env))}" if secret.env else f"file {string(escaped(secret.file))}"
+                if secret.command:
+                    source = f"command [{', '.join(string(escaped(text)) for text in secret.command)}]"
+                self.put(f"{key_name(secret.name)} {{ {source} }}", secret.name_span)
+            self.closed()
         if workflow.schedule:
             self.put(f"schedule [{', '.join(map(self.scheduled, workflow.schedule))}]")
         if workflow.defaults is not None:

@@ -58,7 +58,7 @@ def build_config(context: Context, name: str, node: Node | None, step: Span) -> 
     elsewhere = {}
     if name == "deno":
         elsewhere["ffi"] = "native code can't be permitted"
-    guesses = context.check_keys(mapping, step_type.keys, what, step_type.later, elsewhere)
+    guesses = context.check_keys(mapping, step_type.keys, what, elsewhere)
     _check_groups(context, step_type, mapping, what, guesses)
     config = Config(nodes.MapExpression(span=mapping.span, entries=()))
     entries: Entries = []
@@ -259,7 +259,7 @@ def _table(context: Context, row: Key, node: Node, what: str) -> nodes.Expressio
     if mapping is None:
         return placeholder(node.span)
     elsewhere = {"ffi": "native code can't be permitted"} if "net" in row.keys else None
-    guesses = context.check_keys(mapping, row.keys, what, None, elsewhere)
+    guesses = context.check_keys(mapping, row.keys, what, elsewhere)
     for key, inner in row.keys.items():
         if inner.required and key not in mapping.entries and key not in guesses:
             context.report("WFE0502", f"{what} needs `{key}`", mapping.span, f"add it, {inner.shown(key)}")

@@ -67,23 +67,18 @@ class Context:
         mapping: Mapping,
         allowed: Collection[str],
         what: str,
-        later: AnyMapping[str, str] | None = None,
         elsewhere: AnyMapping[str, str] | None = None,
         otherwise: str = "",
     ) -> Guesses:
         """Report each key that ``what`` has not.
 
-        ``later`` holds keys that a later version brings, and what to write until then; ``elsewhere`` says of some
-        keys where they belong instead, ``otherwise`` of all others which keys there are.
+        ``elsewhere`` says of some keys where they belong instead, ``otherwise`` of all others which keys there are.
         """
         guesses: set[str] = set()
         for key, entry in mapping.entries.items():
             if key in allowed:
                 continue
             self.unread.update(words_in(entry.value))
-            if later and key in later:
-                self.not_yet(f"`{key}`", entry.key_span, later[key])
-                continue
             guess = nearest(key, allowed)
             if guess is not None:
                 guesses.add(guess)
@@ -95,10 +90,6 @@ class Context:
                 guesses.update(allowed)  # it may have been meant as any of them
             self.report("WFE0101", f"{what} has no key `{key}`", entry.key_span, help)
         return frozenset(guesses)
-
-    def not_yet(self, what: str, span: Span, instead: str) -> None:
-        """Report what a later version brings. ``instead`` is what to write until then."""
-        self.report("WFE0104", f"{what} is not available yet in this version", span, f"until then {instead}")
 
     def require(self, mapping: Mapping, key: str, what: str, guesses: Guesses, help: str) -> bool:
         """Report a key that is missing, unless it was misspelt. Returns whether it is there."""

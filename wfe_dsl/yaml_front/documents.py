@@ -189,7 +189,7 @@ class Loader:
             # All keys of a workflow that stand there are one mistake.
             inner = [key for key in kept if key in WORKFLOW_KEYS]
             kept = {key: entry for key, entry in kept.items() if key not in inner[1:]}
-        guesses = self.context.check_keys(Mapping(root.span, kept), KEYS, "a file", None, elsewhere)
+        guesses = self.context.check_keys(Mapping(root.span, kept), KEYS, "a file", elsewhere)
         if "workflow" in kept and "workflows" in kept:
             label = (Label(kept["workflow"].key_span, "and this one"),)
             message = "a file has either `workflow` or `workflows`, and this one has both"

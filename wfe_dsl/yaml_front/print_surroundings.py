@@ -1,4 +1,4 @@
-"""What a run of a workflow stands in, as YAML: its group, its services, its shared volume."""
+"""What a run of a workflow stands in, as YAML: its group, services, shared volume, secrets."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ def written_surroundings(workflow: nodes.Workflow) -> list[Item]:
         if volume.size:
             entries.append(item("size", written_literal(volume.size, volume)))
         items.append(item("shared_volume", Table(entries, flow=True), volume.span))
+    if workflow.secrets:
+        secrets = [item(secret.name, _secret(secret), secret.name_span) for secret in workflow.secrets]
+        items.append(item("secrets", Table(secrets)))
     if workflow.schedule:
         items.append(item("schedule", Series([Item(_schedule(one)) for one in workflow.schedule])))
     return items
@@ -45,6 +48,13 @@ def _schedule(schedule: nodes.Schedule) -> Table:
     if schedule.missed != "once":
         entries.append(item("missed", schedule.missed))
     return Table(entries, flow=True)
+
+
+def _secret(secret: nodes.Secret) -> Table:
+    if secret.command:
+        return Table([item("command", _listed(secret.command, secret))], flow=True)
+    key = "env" if secret.env else "file"
+    return Table([item(key, written_literal(getattr(secret, key), secret))], flow=True)
 
 
 def _service(service: nodes.Service) -> Table:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from wfe_vm import durations
 
-from . import conditions, data, documents, kinds, recovery, schedules, step_keys, surroundings, workflows
+from . import conditions, data, documents, kinds, recovery, schedules, secrets, step_keys, surroundings, workflows
 from .key_help import help_for
 from .step_types import STEP_TYPES, Key, StepType
 
@@ -154,6 +154,7 @@ def _workflow_values() -> dict[str, Schema]:
         "services": _known({"type": "object", "additionalProperties": _known(_service())}),
         "shared_volume": _known(_object("shared_volume", surroundings.VOLUME_KEYS, _volume_values())),
         "schedule": _known(_list(_schedule())),
+        "secrets": _known({"type": "object", "additionalProperties": _known(_secret())}),
         "steps": _ref("steps"),
     }
 
@@ -161,6 +162,11 @@ def _workflow_values() -> dict[str, Schema]:
 def _schedule() -> Schema:
     values = {"cron": _ref("text"), "timezone": _ref("text"), "missed": _known({"enum": [*schedules.MISSED]})}
     return _object("schedule", schedules.SCHEDULE_KEYS, values, ("cron",))
+
+
+def _secret() -> Schema:
+    values = {"env": _ref("text"), "file": _ref("text"), "command": _known(_list(_ref("text"), 1))}
+    return {**_object("secret", secrets.SOURCES, values), "oneOf": [{"required": [key]} for key in secrets.SOURCES]}
 
 
 def _concurrency() -> Schema:

@@ -41,15 +41,13 @@ class Key(msgspec.Struct, frozen=True):
 class StepType(msgspec.Struct, frozen=True):
     """``one_of``: groups of which exactly one key has to be there. ``needs``: a key, and those it can't do
     without. ``unless``: a key that has to be there, but for another one. ``spellings``: older names of keys.
-    ``later``: keys that a later version brings, and what to do until then. ``unkept``: keys that are checked and
-    that nothing looks at where such a step runs, and what to do about that."""
+    ``unkept``: keys that are checked and that nothing looks at where such a step runs, and what to do about that."""
 
     keys: Mapping[str, Key]
     one_of: tuple[tuple[str, ...], ...] = ()
     needs: tuple[tuple[str, str], ...] = ()
     unless: tuple[tuple[str, str], ...] = ()
     spellings: Mapping[str, str] = {}
-    later: Mapping[str, str] = {}
     unkept: Mapping[str, str] = {}
 
     @property
@@ -79,6 +77,8 @@ VOLUMES: Final = Key(
 )
 TLS: Final = Key("table", keys={"ca": TEXT, "cert": TEXT, "key": TEXT})
 REGISTRY_AUTH: Final = Key("named_tables", keys={"username": TEXT, "password": TEXT})
+
+SANDBOX: Final = Key("table", keys={"net": FLAG, "write": TEXTS, "memory": MEMORY, "pids": Key("integer")})
 
 # `dynamic_import` is the older spelling of `import`.
 PERMISSIONS: Final = Key(
@@ -171,10 +171,10 @@ STEP_TYPES: Final[dict[str, StepType]] = {
             "env": MAP,
             "working_dir": TEXT,
             "inputs": MAP,
+            "sandbox": SANDBOX,
             "timeout": TIMEOUT,
         },
         one_of=(("run", "file"),),
-        later={"sandbox": "leave it out: the script has the rights of whoever starts the run"},
         unkept={"inputs": "hand a path over as an output of the step that made it, and read it from the environment"},
     ),
     "deno": StepType(

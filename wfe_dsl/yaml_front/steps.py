@@ -85,7 +85,7 @@ def _build_step(context: Context, node: Node) -> nodes.Step | None:
     entries = mapping.entries
     unknown = not KNOWN.issuperset(entries)
     if unknown:
-        context.check_keys(mapping, KNOWN, "a step", None, UNDER_CONFIG, KEYS_HELP)
+        context.check_keys(mapping, KNOWN, "a step", UNDER_CONFIG, KEYS_HELP)
     name, name_span = _name(context, mapping)
     kind = _kind(context, mapping, unknown)
     timeouts: dict[str, int | None] = {}

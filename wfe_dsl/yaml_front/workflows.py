@@ -19,6 +19,7 @@ from .context import Context
 from .data import read_type
 from .recovery import read_recovery
 from .schedules import build_schedule
+from .secrets import build_secrets
 from .step_keys import HOOKS
 from .steps import build_hooks, build_steps
 from .surroundings import build_concurrency, build_services, build_shared_volume
@@ -43,11 +44,9 @@ KEYS: Final = (
     "services",
     "shared_volume",
     "schedule",
+    "secrets",
     "steps",
 )
-LATER: Final = {
-    "secrets": "have the script that needs one read it, from a file or by a command",
-}
 DEFAULTS_KEYS: Final = ("timeout", "retry", "error_behavior", "env", "working_dir", "shell")
 DECLARATION_KEYS: Final = ("type", "default", "description", "enum")
 GROUP: Final = re.compile(r"group\((.*)\)", re.DOTALL)
@@ -79,7 +78,7 @@ def build_workflow(
         kept = {key: entry for key, entry in entries.items() if not key.startswith("_")}
         mapping = Mapping(mapping.span, kept)
         entries = kept
-    guesses = context.check_keys(mapping, KEYS, "a workflow", LATER, WORKFLOW_HELP)
+    guesses = context.check_keys(mapping, KEYS, "a workflow", WORKFLOW_HELP)
     workflow_id: str | None = None
     version: int | None = None
     id_span = mapping.span
@@ -124,6 +123,7 @@ def build_workflow(
             build_shared_volume(context, entries["shared_volume"].value) if "shared_volume" in entries else None
         ),
         schedule=build_schedule(context, entries["schedule"].value) if "schedule" in entries else (),
+        secrets=build_secrets(context, entries["secrets"].value) if "secrets" in entries else (),
     )
     # Not before the last part has been read.
     return msgspec.structs.replace(workflow, unread=frozenset(context.unread)) if context.unread else workflow
@@ -160,7 +160,7 @@ def _declaration(context: Context, entry: Entry, what: str) -> nodes.InputDeclar
             return _any_declaration(entry)
         return nodes.InputDeclaration(span=entry.key_span, name=entry.key, type=type_text)
     elsewhere = dict.fromkeys(node.entries, RECORD_HELP)
-    guesses = context.check_keys(node, DECLARATION_KEYS, f"the declaration of `{entry.key}`", None, elsewhere)
+    guesses = context.check_keys(node, DECLARATION_KEYS, f"the declaration of `{entry.key}`", elsewhere)
     type_node = node.get("type")
     declared: nodes.TypeText | None = None
     if type_node is not None:

@@ -67,10 +67,10 @@ class Tool(msgspec.Struct, frozen=True):
 TOOLS: Final = (
     Tool("sh", "shell steps", (), required=True),
     Tool("bash", "shell steps with shell: bash"),
-    Tool("docker", "container steps", reach=("version", "--format", "{{.Server.Version}}")),
+    Tool("docker", "container steps, services, builds", reach=("version", "--format", "{{.Server.Version}}")),
     Tool("podman", "container steps", reach=("version", "--format", "{{.Client.Version}}")),
     Tool("nerdctl", "container steps", reach=("version", "--format", "{{.Client.Version}}")),
-    Tool("buildctl", "buildkit steps"),
+    Tool("buildctl", "buildkit steps with buildkit_addr"),
     Tool("kubectl", "kubernetes steps", ("version", "--client")),
     Tool("git", "git-repo steps"),
     Tool("cargo", "cargo steps"),
@@ -87,7 +87,7 @@ def execute(arguments: argparse.Namespace) -> int:
     settings = settings_of(arguments)
     with ThreadPoolExecutor(len(TOOLS)) as pool:
         tools = pool.map(_look_for, TOOLS)
-        findings = [_python(), _machine(), _uvloop(), _sqlite(), _deno(), *tools, _store(settings)]
+        findings = [_python(), _machine(), _uvloop(), _sqlite(), _deno(), *tools, *_sandbox(), _store(settings)]
     if arguments.json:
         print_line(to_json([msgspec.to_builtins(finding) for finding in findings]))
     else:
@@ -136,6 +136,17 @@ def _deno() -> Finding:
     if path is None:
         return Finding("deno", False, "", "deno steps", detail="not found; `pip install wfe[deno]` brings it")
     return Finding("deno", True, _ask([path, "--version"]) or "", "deno steps", detail=path)
+
+
+def _sandbox() -> list[Finding]:
+    """Say, key by key, what the sandbox of a shell step can be asked for here. It is tried, and nothing is left."""
+    from ..executors.sandbox import SANDBOX_KEYS, sandbox_problem
+
+    found = ((key, sandbox_problem(key)) for key in SANDBOX_KEYS)
+    return [
+        Finding(f"sandbox {key}", not problem, "", f"shell steps with sandbox: {{{key}: …}}", detail=problem)
+        for key, problem in found
+    ]
 
 
 def _look_for(tool: Tool) -> Finding:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["BUILT_IN", "ExecutorRegistry"]
 
 BUILT_IN: Final[dict[str, str]] = {
+    "buildkit": ".image_build:ImageBuildExecutor",
+    "container": ".container:ContainerExecutor",
+    "containerd": ".container:ContainerExecutor",
     "deno": ".deno:DenoExecutor",
     "python": ".python:PythonExecutor",
     "shell": ".shell:ShellExecutor",

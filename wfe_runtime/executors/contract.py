@@ -10,6 +10,8 @@ import msgspec
 from wfe_vm.outcome import Failure
 from wfe_vm.program import Output
 
+from ..masking import Masker
+
 __all__ = ["Executor", "LogSink", "StepContext", "StepResult"]
 
 
@@ -47,6 +49,8 @@ class StepContext(msgspec.Struct, frozen=True):
     folder: str  # the run's folder, absolute
     fence: int
     log: LogSink
+    services: dict[str, str] = {}  # variables that tell where the services of the run are
+    masker: Masker | None = None  # hides secrets in what an executor keeps of a stream before it is whole
 
 
 class StepResult(msgspec.Struct, frozen=True, gc=False):

@@ -96,11 +96,13 @@ class DenoExecutor:
                 "folder_url": f"file://{home}/code/",
             }
             stdout = Tail(STDOUT_BYTES) if context.keep_stdout else None
+            # Before the tail is cut: of half a secret nobody could tell that it is one.
+            mask = None if context.masker is None else context.masker.stream()
 
             def take(stream: str, data: bytes) -> bool:
                 context.log.write(stream, data)
                 if stdout is not None and stream == "stdout":
-                    stdout.feed(data)
+                    stdout.feed(data if mask is None else mask.feed(data))
                 return context.log.full
 
             answer = await process.call(request, take, context.log.drain, context.timeout_ms)
@@ -110,6 +112,8 @@ class DenoExecutor:
             reusable = result.outcome == "success"
         finally:
             await self._pool.give_back(process, reusable)
+        if stdout is not None and mask is not None:
+            stdout.feed(mask.finish())
         text = None if stdout is None else stdout.text()
         return StepResult(result.outcome, result.outputs, result.error, text)
 

@@ -17,7 +17,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -27,22 +27,19 @@ from wfe_vm.values import describe
 from .contract import StepContext, StepResult
 from .environment import Environment, build_environment, inherited_environment
 from .launch import Launcher
-from .outputs import FILE_BYTES, MarkerScanner, Tail, parse_json_file, parse_text_file, read_outputs
 from .problems import TaskProblem
 from .process import RunningProcess
+from .reading import STDERR_BYTES, STDOUT_BYTES, OutputReader
 from .scratch import Scratch
 from .shell_command import command_for_file, command_for_script, find_program
+
+if TYPE_CHECKING:
+    from .sandbox import Sandbox
 
 __all__ = ["GRACE_S", "STDERR_BYTES", "STDOUT_BYTES", "ShellExecutor"]
 
 GRACE_S: Final = 5.0
 """Between TERM and KILL for a step that is stopped."""
-
-STDOUT_BYTES: Final = 64 * 1024
-"""What expressions may read of a step's standard output: its last part."""
-
-STDERR_BYTES: Final = 4 * 1024
-"""What a failure tells of standard error: its last part. The log has all of it."""
 
 _ARGUMENT_BYTES: Final = 128 * 1024 - 1  # Linux takes no longer argument (MAX_ARG_STRLEN)
 
@@ -55,27 +52,7 @@ class _Start(msgspec.Struct):
     output_file: str
     json_file: str
     variables: dict[str, bytes]
-
-
-class _Reader:
-    """Takes what a process prints to everyone who wants it."""
-
-    def __init__(self, context: StepContext) -> None:
-        self.markers = MarkerScanner()
-        self.stdout = Tail(STDOUT_BYTES) if context.keep_stdout else None
-        self.stderr = Tail(STDERR_BYTES)
-        self._log = context.log
-
-    def take(self, stream: str, data: bytes) -> bool:
-        """Take a piece; returns whether the log wants no more for now."""
-        self._log.write(stream, data)
-        if stream == "stdout":
-            self.markers.feed(data)
-            if self.stdout is not None:
-                self.stdout.feed(data)
-        else:
-            self.stderr.feed(data)
-        return self._log.full
+    sandbox: Sandbox | None
 
 
 class ShellExecutor:
@@ -115,7 +92,11 @@ class ShellExecutor:
         files: list[str] = []
         try:
             start = self._prepare(context, files)
-            return await self._carry_out(context, start, started)
+            try:
+                return await self._carry_out(context, start, started)
+            finally:
+                if start.sandbox is not None:
+                    start.sandbox.close()
         except TaskProblem as problem:
             return StepResult("error", error=problem.to_failure(context))
         finally:
@@ -135,6 +116,7 @@ class ShellExecutor:
         json_file = self._scratch.new_name("output.json")
         files += (output_file, json_file)
         own = {
+            **context.services,
             "WFE_RUN_ID": context.run,
             "WFE_STEP": context.step,
             "WFE_ATTEMPT": str(context.attempt),
@@ -156,7 +138,22 @@ class ShellExecutor:
         for warning in environment.warnings:
             context.log.write("log", f"[wfe] warning: {warning}\n".encode("utf-8", "replace"))
         arguments = self._arguments(context, environment, files)
-        return _Start(arguments, folder, output_file, json_file, environment.variables)
+        sandbox = self._sandbox(context, (output_file, json_file), files)
+        if sandbox is not None:
+            arguments = sandbox.around(arguments)
+        return _Start(arguments, folder, output_file, json_file, environment.variables, sandbox)
+
+    def _sandbox(self, context: StepContext, own_files: tuple[str, ...], files: list[str]) -> Sandbox | None:
+        wanted = _map(context.config, "sandbox")
+        if not wanted:
+            return None
+        from .sandbox import Sandbox  # few steps have one
+
+        status = self._scratch.new_name("sandbox")
+        files.append(status)
+        # Made before: the right to write a file is given for one that is there.
+        own = [self._scratch.write(name, b"") for name in own_files]
+        return Sandbox(wanted, context.folder, own, self._scratch.write(status, b""))
 
     def _arguments(self, context: StepContext, environment: Environment, files: list[str]) -> list[str | bytes]:
         config = context.config
@@ -182,7 +179,7 @@ class ShellExecutor:
         files.append(name)
         return self._scratch.write(name, text.encode("utf-8", "surrogatepass"))
 
-    def _launch(self, start: _Start, reader: _Reader) -> RunningProcess:
+    def _launch(self, start: _Start, reader: OutputReader) -> RunningProcess:
         program = os.fsdecode(start.arguments[0])
         try:
             return self._launcher.start(start.arguments, start.variables, start.folder, reader.take)
@@ -194,7 +191,7 @@ class ShellExecutor:
     # The attempt
 
     async def _carry_out(self, context: StepContext, start: _Start, started: float) -> StepResult:
-        reader = _Reader(context)
+        reader = OutputReader(context)
         process = self._launch(start, reader)
         try:
             await process.wait()
@@ -208,13 +205,22 @@ class ShellExecutor:
             raise
         finally:
             process.close()
+            reader.finish()
         stdout = None if reader.stdout is None else reader.stdout.text()
-        failure = self._failure(context, process, reader, os.fsdecode(start.arguments[0]), started)
+        program = os.fsdecode(start.arguments[0])
+        if start.sandbox is not None:
+            problem = start.sandbox.problem(process.exit_code)
+            if problem is not None:
+                raise problem
+            program = "the script"
+        failure = self._failure(context, process, reader, program, started)
+        if failure is not None and start.sandbox is not None:
+            failure = msgspec.structs.replace(failure, message=failure.message + start.sandbox.note())
         try:
-            outputs = self._collect(context, start, reader)
-        except TaskProblem as problem:
+            outputs = reader.outputs(self._scratch, start.output_file, start.json_file)
+        except TaskProblem as unread:
             if failure is None:
-                return StepResult("error", error=problem.to_failure(context, reader.stderr.text()), stdout=stdout)
+                return StepResult("error", error=unread.to_failure(context, reader.stderr.text()), stdout=stdout)
             outputs = {}
         if failure is None:
             return StepResult("success", outputs, stdout=stdout)
@@ -222,7 +228,7 @@ class ShellExecutor:
         return StepResult(outcome, outputs, failure, stdout)
 
     def _failure(
-        self, context: StepContext, process: RunningProcess, reader: _Reader, program: str, started: float
+        self, context: StepContext, process: RunningProcess, reader: OutputReader, program: str, started: float
     ) -> Failure | None:
         """Return what an exit other than with 0 means."""
         if process.exit_code == 0:
@@ -245,17 +251,6 @@ class ShellExecutor:
             stderr=reader.stderr.text(),
             details={"duration_ms": round((time.monotonic() - started) * 1000)},
         )
-
-    def _collect(self, context: StepContext, start: _Start, reader: _Reader) -> dict[str, Any]:
-        texts = reader.markers.finish()
-        content = self._scratch.read(start.output_file, FILE_BYTES, "$WFE_OUTPUT")
-        if content:
-            texts = texts | parse_text_file(content)
-        content = self._scratch.read(start.json_file, FILE_BYTES, "$WFE_OUTPUT_JSON")
-        values = parse_json_file(content) if content else {}
-        if not texts and not values:
-            return {}
-        return read_outputs(texts, values, context.outputs)
 
 
 def _text(config: Mapping[str, Any], key: str, default: str | None = None) -> str:

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from tests.dsl import test_broken_corpus as broken_yaml
-from tests.dsl.later import is_of_a_later_kind
 from wfe_dsl.builder import load_python
 from wfe_dsl.compiler import compile_document
 from wfe_dsl.diagnostics.model import Diagnostic, Diagnostics
@@ -201,7 +200,7 @@ def errors_of(path: Path) -> list[Diagnostic]:
     tree = load_python(str(path), diagnostics)
     if tree is not None:
         compile_document(tree, diagnostics)
-    return [found for found in diagnostics.found if found.severity == "error" and not is_of_a_later_kind(found)]
+    return [found for found in diagnostics.found if found.severity == "error"]
 
 
 @pytest.mark.acceptance("BLD-03", "DIA-02")

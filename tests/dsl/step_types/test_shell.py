@@ -46,7 +46,11 @@ def test_every_key_is_taken(config: str) -> None:
         ("{run: make, timeout: soon}", "WFE0115"),
         ("{run: make, shell: []}", "WFE0502"),
         ("{run: make, working_dir: [a]}", "WFE0103"),
-        ("{run: make, sandbox: {}}", "WFE0104"),
+        ("{run: make, sandbox: {network: false}}", "WFE0101"),
+        ("{run: make, sandbox: {write: /tmp}}", "WFE0103"),
+        ("{run: make, sandbox: {memory: much}}", "WFE0506"),
+        ("{run: make, sandbox: {pids: many}}", "WFE0103"),
+        ("{run: make, sandbox: true}", "WFE0103"),
         ("{run: make, working_dir: ((nowhere))}", "WFE0030"),
     ],
 )
