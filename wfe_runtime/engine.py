@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -119,6 +119,7 @@ class Engine:
         self.listener: Listener = listener if listener is not None else SilentListener()
         self.programs = ProgramCache(store)
         self.host = this_host()
+        self.adopted: Callable[[RunRow], None] | None = None  # is told of each run that is taken in
         limit = step_limit or STEPS_PER_CORE * (os.cpu_count() or 1)
         self._dispatcher = Dispatcher(self.executors, self.clock, limit, self._open_log, self._step_ended)
         self._timers = Timers(self.clock, self._timer_fired)
@@ -211,9 +212,10 @@ class Engine:
         Raises InputError for inputs that the workflow does not take, MissingError where this host
         lacks what the run needs, NameTaken for a name in use.
         """
-        self._check_alive()
+        self.check_open()
         await self._hold_lease()
-        await self.store.put_programs(programs)
+        if programs:
+            await self.store.put_programs(programs)
         loaded = await self.programs.load(hash)
         complete = check_inputs(loaded.program, inputs)
         missing = self.missing(loaded)
@@ -260,7 +262,7 @@ class Engine:
         A run that ended is taken as well, so that it can be reopened. Raises NotFound for an unknown
         run, WfeError (``owned``) where a live host has it.
         """
-        self._check_alive()
+        self.check_open()
         await self._hold_lease()
         async with self._adoption(run):
             active = self._active.get(run)
@@ -343,7 +345,7 @@ class Engine:
         ``data`` is plain data. An ``id`` that an event has already is that event: nothing is published again,
         and the answer says so; without one it gets one. Raises InputError for data that can't be kept.
         """
-        self._check_alive()
+        self.check_open()
         now = self.clock.now()
         new = new_event(id or make_id(now, os.urandom(10)), event, key, now, data)
         (published,) = await self.store.publish([new])
@@ -356,7 +358,7 @@ class Engine:
         NotFound for an unknown run or where nothing is asked, WfeError (``ambiguous``) where several
         approvals are open, InputError for what is no option.
         """
-        self._check_alive()
+        self.check_open()
         await self.settled()
         stored = await self.store.load_state(run)
         if stored is None:
@@ -458,6 +460,10 @@ class Engine:
         """Return the runs that are advanced here, as they were created or taken over."""
         return [active.row for active in self._active.values()]
 
+    def has(self, run: str) -> bool:
+        """Say whether a run is advanced here."""
+        return run in self._active
+
     def is_busy(self, run: str) -> bool:
         """Say whether something of a run at hand is still to be committed."""
         active = self._active[run]
@@ -498,7 +504,7 @@ class Engine:
     def _host_facts(self, loaded: LoadedProgram) -> dict[str, bool]:
         return {name: host_has(name) for name in loaded.program.host_names}
 
-    def _check_alive(self) -> None:
+    def check_open(self) -> None:
         """Raise what stopped the engine, if anything did."""
         if self._failure is not None:
             raise self._failure
@@ -532,6 +538,8 @@ class Engine:
         result = active.result()
         if result is not None:
             active.finished.set_result(result)
+        if self.adopted is not None:
+            self.adopted(row)
         return active
 
     def _begin(self, active: ActiveRun) -> None:
@@ -647,12 +655,14 @@ class Engine:
             active.add_post(InboxPost(command.child, "event", encode_event(again)))
             self._spawn(self._take_over_reopened(active, command))
             return
-        loaded = self.programs.get(child.program) if child.program else None
+        loaded = self.programs.get(child.program or self.programs.registered(child.workflow, child.version))
         problem: Failure | None = None
         inputs: dict[str, Any] = {}
         if loaded is None:
             message = f"no workflow {child.workflow}" + (f" version {child.version}" if child.version else "")
-            problem = Failure("executor", f"{message} is known here; name a file that holds it under include:")
+            problem = Failure(
+                "executor", f"{message} is known here; name a file that holds it under include:, or register it"
+            )
         elif active.row.depth + 1 > MAX_DEPTH:
             problem = Failure("limit", f"sub-workflows are nested more than {MAX_DEPTH} deep")
         else:

@@ -26,7 +26,6 @@ _points = {
     "sqlite.after_guard": "the runs' rows were advanced, their journal not written",
     "sqlite.after_journal": "the journal was written, snapshots, children and posts not",
     "sqlite.after_signals": "events and subscriptions were written and matched, nothing is durable",
-    "sqlite.after_activity": "an activity was ended, its run is not told, nothing is durable",
     "sqlite.before_commit": "all of the batch was written, nothing is durable",
     "sqlite.after_commit": "the batch is durable, nobody knows yet",
     "sqlite.after_announce": "the batch is durable and was announced",
