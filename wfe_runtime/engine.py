@@ -396,7 +396,7 @@ class Engine:
 
     async def suspend(self, run: str, reason: str) -> bool:
         """Suspend a run and its children, whoever has them. Returns whether that changes anything; see ``control``."""
-        self._check_alive()
+        self.check_open()
         return await suspend_run(self, run, reason)
 
     async def retry(
@@ -409,7 +409,7 @@ class Engine:
         outputs: GivesOutputs = no_outputs,
     ) -> bool:
         """Reopen a failed or aborted run that is at hand. See ``retrying``."""
-        self._check_alive()
+        self.check_open()
         return await retry_run(self, run, reason, start_at, supplied, outputs)
 
     async def suspend_all(self, reason: str) -> None:
