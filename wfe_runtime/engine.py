@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -32,6 +32,7 @@ from wfe_vm.state import Delta, State, decode_delta, restore
 
 from . import faults
 from .active import ActiveRun
+from .activities import ActivityDesk
 from .approvals import Answer, answer_approval
 from .clock import Clock, SystemClock
 from .control import pass_to_children, suspend_run
@@ -65,7 +66,7 @@ from .result import RunResult, decode_event, decode_result, encode_event
 from .retrying import GivesOutputs, no_outputs, retry_of_child, retry_run
 from .secrets import Secrets
 from .services import Services
-from .signals import event_of, new_event, signal_of
+from .signals import ACTIVITY, event_of, new_event, signal_of
 from .timers import Timers
 
 __all__ = ["Engine", "RunLost", "load_run_state"]
@@ -124,12 +125,14 @@ class Engine:
         self.listener: Listener = listener if listener is not None else SilentListener()
         self.programs = ProgramCache(store)
         self.host = this_host()
+        self.adopted: Callable[[RunRow], None] | None = None  # is told of each run that is taken in
         limit = step_limit or STEPS_PER_CORE * (os.cpu_count() or 1)
         self._secrets = Secrets()
         self._services = Services(lambda message: self.listener.troubled(message))
         self._dispatcher = Dispatcher(
             self.executors, self.clock, limit, self._open_log, self._step_ended, self._secrets, self._services
         )
+        self._desk = ActivityDesk(store, self.clock, self._deliver, self._spawn)
         self._timers = Timers(self.clock, self._timer_fired)
         self._active: dict[str, ActiveRun] = {}
         self._dirty: dict[str, ActiveRun] = {}
@@ -174,6 +177,7 @@ class Engine:
             return
         self._closing = True  # from here on nothing advances and nothing is begun
         self._timers.close()
+        self._desk.close()
         await self._dispatcher.abandon()
         with contextlib.suppress(WfeError):
             await self.settled()
@@ -229,7 +233,8 @@ class Engine:
         """
         self.check_open()
         await self._hold_lease()
-        await self.store.put_programs(programs)
+        if programs:
+            await self.store.put_programs(programs)
         loaded = await self.programs.load(hash)
         complete = check_inputs(loaded.program, inputs)
         missing = self.missing(loaded) if here else []
@@ -527,6 +532,10 @@ class Engine:
         """Return the runs that are advanced here, as they were created or taken over."""
         return [active.row for active in self._active.values()]
 
+    def has(self, run: str) -> bool:
+        """Say whether a run is advanced here."""
+        return run in self._active
+
     def is_busy(self, run: str) -> bool:
         """Say whether something of a run at hand is still to be committed."""
         active = self._active[run]
@@ -556,7 +565,7 @@ class Engine:
                     child = self.programs.get(step.child.program)
                     if child is not None:
                         pending.append(child)
-                if step.kind != "task":
+                if step.kind != "task" or step.type == ACTIVITY:
                     continue
                 executor = self.executors.for_type(step.type)
                 if executor is None:
@@ -604,6 +613,8 @@ class Engine:
         result = active.result()
         if result is not None:
             active.finished.set_result(result)
+        if self.adopted is not None:
+            self.adopted(row)
         return active
 
     def _begin(self, active: ActiveRun) -> None:
@@ -724,14 +735,16 @@ class Engine:
             active.add_post(InboxPost(command.child, "event", encode_event(again)))
             self._spawn(self._take_over_reopened(active, command))
             return
-        loaded = self.programs.get(child.program) if child.program else None
+        loaded = self.programs.get(child.program or self.programs.registered(child.workflow, child.version))
         problem: Failure | None = None
         event: Event
         place: Place | None = None
         started = Started(now, {}, {})
         if loaded is None:
             message = f"no workflow {child.workflow}" + (f" version {child.version}" if child.version else "")
-            problem = Failure("executor", f"{message} is known here; name a file that holds it under include:")
+            problem = Failure(
+                "executor", f"{message} is known here; name a file that holds it under include:, or register it"
+            )
         elif active.row.depth + 1 > MAX_DEPTH:
             problem = Failure("limit", f"sub-workflows are nested more than {MAX_DEPTH} deep")
         else:
@@ -799,9 +812,11 @@ class Engine:
                 return
             if faults.armed is not None:
                 faults.reach("engine.before_step")
-            self._dispatcher.run(active, command)
+            if not self._desk.run(active, command):
+                self._dispatcher.run(active, command)
         elif isinstance(command, StopStep):
-            self._dispatcher.stop(active, command)
+            if not self._desk.stop(active, command):
+                self._dispatcher.stop(active, command)
         elif isinstance(command, StartChild):
             if not command.reopen:
                 beginning = self._spawn(self._begin_child(command.child))
@@ -921,6 +936,7 @@ class Engine:
             self._active.pop(active.id, None)
             self._secrets.forget(active.id)
             self._services.end(active.id)
+            self._desk.end_run(active)
             if not active.finished.done():
                 active.finished.set_result(result)
             if faults.armed is not None and active.row.parent:
@@ -969,7 +985,10 @@ class Engine:
 
     def _event_in(self, post: InboxRow) -> Event:
         if post.kind != PUBLISHED:
-            return decode_event(post.payload)
+            event = decode_event(post.payload)
+            if isinstance(event, StepEnded):
+                self._desk.forget(post.run, event.activation)
+            return event
         if faults.armed is not None:
             faults.reach("engine.before_delivery")
         return event_of(post.payload, self.clock.now())
