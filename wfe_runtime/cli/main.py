@@ -52,6 +52,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "logs": ("look", "show what a run's steps printed"),
     "why": ("look", "say what a run waits for, since when, and who can end that"),
     "worker": ("operate", "serve a store: take up runs that nobody has, and keep schedules"),
+    "store": ("operate", "look after a store: init, migrate, status, compact, purge"),
     "doctor": ("operate", "see what is installed here, and what is missing for what"),
     "config": ("operate", "show the settings and where each comes from"),
 }

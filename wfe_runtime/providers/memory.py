@@ -8,12 +8,14 @@ and changes after, with no await between, so a call is all or nothing.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from msgspec.structs import replace
 
 from wfe_runtime.errors import GroupFull, NameTaken, StoreError
 from wfe_runtime.providers.contracts import (
+    EVENTS_KEPT_MS,
     FINISHED,
     PUBLISHED,
     EventRow,
@@ -28,11 +30,13 @@ from wfe_runtime.providers.contracts import (
     PlaceRow,
     ProgramRow,
     Published,
+    PurgeFilter,
     RunCommit,
     RunFilter,
     RunRow,
     ScheduleRow,
     StoredState,
+    StoreSummary,
     Subscription,
     Unsubscription,
 )
@@ -139,6 +143,7 @@ class MemoryStore:
         self._last_names: dict[str, int] = {}
         self._programs: dict[str, ProgramRow] = {}
         self._hosts: dict[str, tuple[Host, int]] = {}
+        self._last_run = 0
         self._last_post = 0
         self._last_log = 0
         self._board = Board()
@@ -187,7 +192,8 @@ class MemoryStore:
         while not name or name in self._names:
             number = self._last_names[new.workflow] = self._last_names.get(new.workflow, 0) + 1
             name = f"{new.workflow}-{number}"
-        run = _Run(new, name, len(self._runs) + 1)
+        self._last_run += 1
+        run = _Run(new, name, self._last_run)
         run.events_before = self._board.last
         self._runs[new.id] = self._names[name] = run
         if new.key:
@@ -475,6 +481,48 @@ class MemoryStore:
         return [row for row in rows if row.number > after and row.time >= since and step in (None, row.step)][
             : limit or None
         ]
+
+    # Upkeep
+
+    async def find_purgeable(self, wanted: PurgeFilter, limit: int = 0) -> list[str]:
+        families: dict[str, list[_Run]] = {}
+        for run in self._runs.values():
+            families.setdefault(run.new.root or run.new.id, []).append(run)
+        found: list[str] = []
+        seen: Counter[str] = Counter()
+        for root in reversed(families):
+            top = self._runs.get(root)
+            if top is None or any(
+                not run.ended or self._held(run.owner, wanted.now) or run.ended >= wanted.before
+                for run in families[root]
+            ):
+                continue
+            seen[top.new.workflow] += 1
+            if (
+                seen[top.new.workflow] > wanted.keep
+                and wanted.workflow in ("", top.new.workflow)
+                and (not wanted.statuses or top.status in wanted.statuses)
+            ):
+                found.append(root)
+        found.reverse()
+        return found[: limit or None]
+
+    async def purge(self, wanted: PurgeFilter, limit: int = 100) -> list[str]:
+        roots = set(await self.find_purgeable(wanted, limit))
+        gone = [run for run in self._runs.values() if (run.new.root or run.new.id) in roots]
+        for run in gone:
+            del self._runs[run.new.id], self._names[run.name]
+            self._keys.pop((run.new.workflow, run.new.key), None)
+            for subscription in self._board.subscriptions(run.new.id):
+                self._board.unsubscribe(run.new.id, Unsubscription(subscription.name, subscription.key))
+        self._board.drop_old(wanted.now - EVENTS_KEPT_MS)
+        return [run.new.id for run in gone]
+
+    async def compact(self) -> None:
+        pass  # what is gone takes no room
+
+    async def summarise(self) -> StoreSummary:
+        return StoreSummary(dict(sorted(Counter(run.status for run in self._runs.values()).items())), 0, 0, 0, 0)
 
     # Wake-ups
 

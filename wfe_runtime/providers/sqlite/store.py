@@ -27,14 +27,16 @@ from wfe_runtime.providers.contracts import (
     PlaceRow,
     ProgramRow,
     Published,
+    PurgeFilter,
     RunCommit,
     RunFilter,
     RunRow,
     ScheduleRow,
     StoredState,
+    StoreSummary,
     Subscription,
 )
-from wfe_runtime.providers.sqlite import changes, places, queries, schedules, signals
+from wfe_runtime.providers.sqlite import changes, places, purging, queries, schedules, signals
 from wfe_runtime.providers.sqlite.commits import check_commits, insert_posts
 from wfe_runtime.providers.sqlite.location import parse_url
 from wfe_runtime.providers.sqlite.lookout import Lookout
@@ -216,6 +218,21 @@ class SqliteStore:
         self, run: str, step: str | None = None, after: int = 0, since: int = 0, limit: int = 1000
     ) -> list[LogRow]:
         return await self._read(queries.read_logs, run, step, after, since, limit)
+
+    # Upkeep
+
+    async def find_purgeable(self, wanted: PurgeFilter, limit: int = 0) -> list[str]:
+        return await self._read(purging.find_purgeable, wanted, limit)
+
+    async def purge(self, wanted: PurgeFilter, limit: int = 100) -> list[str]:
+        return cast(list[str], await self._change(purging.purge_runs, wanted, limit))
+
+    async def compact(self) -> None:
+        self._writing()
+        await asyncio.to_thread(purging.compact, self.location)
+
+    async def summarise(self) -> StoreSummary:
+        return await self._read(purging.summarise, self.path)
 
     # Wake-ups
 
