@@ -90,7 +90,7 @@ def test_a_run_whose_move_is_killed_has_the_old_program_or_the_new_one_and_is_wh
 
 
 @pytest.mark.acceptance("STO-12")
-@pytest.mark.parametrize("point", [*POINTS, "sqlite.after_purge"])
+@pytest.mark.parametrize("point", [*POINTS, "purging.after_purge"])
 def test_a_purge_that_is_killed_has_cleared_out_whole_families_or_none(
     launcher: Launcher, tmp_path: Path, point: str
 ) -> None:

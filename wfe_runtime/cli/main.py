@@ -50,6 +50,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "list": ("look", "list runs"),
     "inspect": ("look", "show a run: status, steps, inputs, outputs, error"),
     "logs": ("look", "show what a run's steps printed"),
+    "search": ("look", "find runs, steps and what they printed"),
     "watch": ("look", "show a run as it goes, whichever process has it"),
     "why": ("look", "say what a run waits for, since when, and who can end that"),
     "worker": ("operate", "serve a store: take up runs that nobody has, and keep schedules"),

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from wfe_runtime.providers.searching import Document, HitPage, IndexMark, SearchQuery
 from wfe_vm.state import SINCE_RUN
 
 __all__ = [
@@ -520,6 +521,20 @@ class Store(Protocol):
         self, run: str, step: str | None = None, after: int = 0, since: int = 0, limit: int = 1000
     ) -> list[LogRow]:
         """Return rows with a number over ``after`` and a time of ``since`` or later, in order."""
+
+    # Search
+
+    async def list_unindexed(self, limit: int = 0) -> list[IndexMark]:
+        """Return runs that have left something that the index does not have, with how far it has come; 0: all."""
+
+    async def index(self, before: IndexMark, after: IndexMark, documents: Sequence[Document]) -> bool:
+        """Take what a run has left since ``before`` into the index; a run has one document of kind run, the newest.
+
+        Returns False, and changes nothing, where the index is not at ``before`` any more.
+        """
+
+    async def search(self, query: SearchQuery, skip: int = 0, take: int = 0) -> HitPage:
+        """Return what is found in the index, the latest first; ``take`` 0: all."""
 
     # Upkeep
 

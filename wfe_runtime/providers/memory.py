@@ -43,6 +43,7 @@ from wfe_runtime.providers.contracts import (
 from wfe_runtime.providers.deliveries import Board, Told
 from wfe_runtime.providers.groups import Groups, Seat
 from wfe_runtime.providers.hosts import is_gone
+from wfe_runtime.providers.searching import Document, Hit, HitPage, IndexMark, SearchQuery, holds, words_of
 from wfe_runtime.providers.texts import check_texts
 from wfe_runtime.providers.watching import Watchers
 
@@ -144,6 +145,8 @@ class MemoryStore:
         self._programs: dict[str, ProgramRow] = {}
         self._hosts: dict[str, tuple[Host, int]] = {}
         self._last_run = 0
+        self._last_document = 0
+        self._indexed: dict[str, tuple[IndexMark, list[tuple[int, Document]]]] = {}
         self._last_post = 0
         self._last_log = 0
         self._board = Board()
@@ -482,6 +485,48 @@ class MemoryStore:
             : limit or None
         ]
 
+    # Search
+
+    async def list_unindexed(self, limit: int = 0) -> list[IndexMark]:
+        found = []
+        for run in self._runs.values():
+            mark, _ = self._indexed.get(run.new.id, (IndexMark(run.new.id, 0, 0), []))
+            last = run.logs[-1].number if run.logs else 0
+            if run.new.id not in self._indexed or mark.sequence != run.sequence or last > mark.number:
+                found.append(mark)
+        return found[: limit or None]
+
+    async def index(self, before: IndexMark, after: IndexMark, documents: Sequence[Document]) -> bool:
+        mark, kept = self._indexed.get(before.run, (IndexMark(before.run, 0, 0), []))
+        if mark != before or before.run not in self._runs:
+            return False
+        if any(document.kind == "run" for document in documents):
+            kept = [(number, document) for number, document in kept if document.kind != "run"]
+        for document in documents:
+            self._last_document += 1
+            kept = [*kept, (self._last_document, document)]
+        self._indexed[before.run] = after, kept
+        return True
+
+    async def search(self, query: SearchQuery, skip: int = 0, take: int = 0) -> HitPage:
+        found = []
+        for id, (_, kept) in self._indexed.items():
+            run = self._runs[id]
+            facts = (
+                (query.status, run.status),
+                (query.workflow, run.new.workflow),
+                (query.name, run.name),
+                (query.run, id),
+            )
+            if all(wanted in ("", fact) for wanted, fact in facts):
+                hits = [(number, row) for number, row in kept if _is_hit(query, row)]
+                found += [
+                    (row.time, number, Hit(id, run.name, run.new.workflow, run.status, row)) for number, row in hits
+                ]
+        found.sort(key=lambda item: item[:2], reverse=True)
+        chosen = found[skip : skip + take if take else None]
+        return HitPage(len(found), tuple(hit for _, _, hit in chosen))
+
     # Upkeep
 
     async def find_purgeable(self, wanted: PurgeFilter, limit: int = 0) -> list[str]:
@@ -512,6 +557,7 @@ class MemoryStore:
         gone = [run for run in self._runs.values() if (run.new.root or run.new.id) in roots]
         for run in gone:
             del self._runs[run.new.id], self._names[run.name]
+            self._indexed.pop(run.new.id, None)
             self._keys.pop((run.new.workflow, run.new.key), None)
             for subscription in self._board.subscriptions(run.new.id):
                 self._board.unsubscribe(run.new.id, Unsubscription(subscription.name, subscription.key))
@@ -528,6 +574,18 @@ class MemoryStore:
 
     def watch(self, callback: Callable[[frozenset[str]], None]) -> Callable[[], None]:
         return self._watchers.add(callback)
+
+
+def _is_hit(query: SearchQuery, row: Document) -> bool:
+    words = words_of(row.text)
+    return (
+        all(holds(words, phrase) for phrase in query.phrases)
+        and (not query.kinds or row.kind in query.kinds)
+        and query.stream in ("", row.stream)
+        and (not query.step or row.step == query.step or row.step.endswith(f"/{query.step}"))
+        and row.time >= query.since
+        and (not query.until or row.time < query.until)
+    )
 
 
 def _giving_way(child: NewRun, names: dict[str, _Run], keys: dict[tuple[str, str], _Run]) -> NewRun:

@@ -19,6 +19,7 @@ from wfe_runtime.providers.sqlite import schema
 from wfe_runtime.providers.sqlite.connection import open_writer
 from wfe_runtime.providers.sqlite.failures import from_sqlite
 from wfe_runtime.providers.sqlite.location import Location
+from wfe_runtime.providers.sqlite.search import drop_documents
 from wfe_runtime.providers.sqlite.session import Session
 
 __all__ = ["compact", "find_purgeable", "purge_runs", "summarise"]
@@ -38,7 +39,7 @@ OF_A_RUN = ("journal", "snapshots", "results", "inbox", "subscriptions", "logs",
 DROP_EVENTS = "DELETE FROM events WHERE number IN (SELECT number FROM events WHERE time < ? LIMIT ?)"
 EVENTS_AT_ONCE = 10_000
 
-faults.declare("sqlite.after_purge", "runs were cleared out in a transaction that is not durable yet")
+faults.declare("purging.after_purge", "runs were cleared out in a transaction that is not durable yet")
 
 
 def find_purgeable(connection: sqlite3.Connection, wanted: PurgeFilter, limit: int) -> list[str]:
@@ -70,11 +71,12 @@ def purge_runs(session: Session, wanted: PurgeFilter, limit: int) -> list[str]:
         for run, id in session.execute(FAMILY, (root,)).fetchall():
             for table in OF_A_RUN:
                 session.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
+            drop_documents(session, run)
             session.known.pop(id, None)
             gone.append(id)
     session.execute(DROP_EVENTS, (wanted.now - EVENTS_KEPT_MS, EVENTS_AT_ONCE))
     if faults.armed is not None:
-        faults.reach("sqlite.after_purge")
+        faults.reach("purging.after_purge")
     return gone
 
 

@@ -36,7 +36,8 @@ from wfe_runtime.providers.contracts import (
     StoreSummary,
     Subscription,
 )
-from wfe_runtime.providers.sqlite import changes, places, purging, queries, schedules, signals
+from wfe_runtime.providers.searching import Document, HitPage, IndexMark, SearchQuery
+from wfe_runtime.providers.sqlite import changes, places, purging, queries, schedules, search, signals
 from wfe_runtime.providers.sqlite.commits import check_commits, insert_posts
 from wfe_runtime.providers.sqlite.location import parse_url
 from wfe_runtime.providers.sqlite.lookout import Lookout
@@ -218,6 +219,17 @@ class SqliteStore:
         self, run: str, step: str | None = None, after: int = 0, since: int = 0, limit: int = 1000
     ) -> list[LogRow]:
         return await self._read(queries.read_logs, run, step, after, since, limit)
+
+    # Search
+
+    async def list_unindexed(self, limit: int = 0) -> list[IndexMark]:
+        return await self._read(search.list_unindexed, limit)
+
+    async def index(self, before: IndexMark, after: IndexMark, documents: Sequence[Document]) -> bool:
+        return cast(bool, await self._change(search.keep_documents, before, after, documents))
+
+    async def search(self, query: SearchQuery, skip: int = 0, take: int = 0) -> HitPage:
+        return await self._read(search.search, query, skip, take)
 
     # Upkeep
 
