@@ -117,7 +117,8 @@ def _lines(action: str, found: dict[str, Any]) -> list[str]:
             rows = found["would_purge"]
             shown = [f"{row['id']}  {harmless(row['name'])}" for row in rows]
             return [*shown, f"{len(rows)} runs would go, with their children; add --yes to do it"]
-        return [f"{len(found['purged'])} runs are gone"]
+        count = len(found["purged"])
+        return ["1 run is gone" if count == 1 else f"{count} runs are gone"]
     if action == "compact":
         return [f"{found['store']}: {_size(found['bytes_before'])} before, {_size(found['bytes'])} now"]
     if action in ("init", "migrate"):
