@@ -87,3 +87,24 @@ def test_a_run_whose_move_is_killed_has_the_old_program_or_the_new_one_and_is_wh
     assert (found["status"], found["program"], found["version"]) == ("succeeded", new, 2)
     assert (tmp_path / "ran.txt").read_text().splitlines()[0] == "first"
     assert (tmp_path / "ran.txt").read_text().count("first") == 1
+
+
+@pytest.mark.acceptance("STO-12")
+@pytest.mark.parametrize("point", [*POINTS, "purging.after_purge"])
+def test_a_purge_that_is_killed_has_cleared_out_whole_families_or_none(
+    launcher: Launcher, tmp_path: Path, point: str
+) -> None:
+    (tmp_path / "file.yaml").write_text(FAILING)
+    for name in ("one", "two"):
+        assert launcher.run(tmp_path, "run", "file.yaml", "--name", name).code == 1
+    outcome = launcher.run(tmp_path, "store", "purge", "--older-than", "0", "--yes", fault=f"{point}:1")
+    assert outcome.code in (0, -signal.SIGKILL)
+    for name in ("one", "two"):
+        inspected = launcher.run(tmp_path, "inspect", name, "--json")
+        assert inspected.code in (0, 4)
+        if not inspected.code:
+            assert [step["step"] for step in inspected.last["steps"]] == ["first", "second"]
+            assert launcher.run(tmp_path, "logs", name).code == 0
+    assert launcher.run(tmp_path, "store", "purge", "--older-than", "0", "--yes").code == 0
+    assert launcher.run(tmp_path, "list", "-o", "ids").out == ""
+    assert launcher.run(tmp_path, "store", "compact").code == 0

@@ -50,8 +50,12 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "list": ("look", "list runs"),
     "inspect": ("look", "show a run: status, steps, inputs, outputs, error"),
     "logs": ("look", "show what a run's steps printed"),
+    "search": ("look", "find runs, steps and what they printed"),
+    "watch": ("look", "show a run as it goes, whichever process has it"),
     "why": ("look", "say what a run waits for, since when, and who can end that"),
+    "export": ("look", "write a run that has ended into a store file of its own"),
     "worker": ("operate", "serve a store: take up runs that nobody has, and keep schedules"),
+    "store": ("operate", "look after a store: init, migrate, status, compact, purge"),
     "doctor": ("operate", "see what is installed here, and what is missing for what"),
     "config": ("operate", "show the settings and where each comes from"),
 }

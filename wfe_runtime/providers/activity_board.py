@@ -76,6 +76,13 @@ class ActivityBoard:
             if row.run == run and row.state == "open" and (activation < 0 or key[1:] == (activation, attempt)):
                 self._keep(replace(row, state="withdrawn"))
 
+    def forget(self, run: str) -> None:
+        """Drop all of a run that is cleared out of the store."""
+        for key, row in list(self._rows.items()):
+            if row.run == run:
+                del self._rows[key]
+                self._tokens.pop(row.token, None)
+
     def _open(self, kind: str) -> list[ActivityRow]:
         return [
             row

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from wfe_runtime.providers.searching import Document, HitPage, IndexMark, SearchQuery
 from wfe_vm.state import SINCE_RUN
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "PlaceRow",
     "ProgramRow",
     "Published",
+    "PurgeFilter",
     "Registration",
     "RunCommit",
     "RunFilter",
@@ -43,6 +45,7 @@ __all__ = [
     "ScheduleRow",
     "Signal",
     "Store",
+    "StoreSummary",
     "StoredState",
     "Subscription",
     "Transaction",
@@ -414,6 +417,30 @@ class RunFilter(msgspec.Struct, frozen=True, gc=False):
     after: str = ""
 
 
+class PurgeFilter(msgspec.Struct, frozen=True):
+    """Which families of runs a purge clears out: those all of whose runs ended before ``before``.
+
+    ``statuses`` and ``workflow`` are the topmost run's. Of each workflow the ``keep`` newest that have ended stay.
+    ``now`` tells which leases are held.
+    """
+
+    before: int
+    now: int
+    statuses: tuple[str, ...] = ()
+    workflow: str = ""
+    keep: int = 0
+
+
+class StoreSummary(msgspec.Struct, frozen=True):
+    """What a store holds: its runs by status, the version of its schema, its size, and how much of that is unused."""
+
+    runs: dict[str, int]
+    schema: int
+    newest_schema: int
+    bytes: int
+    unused_bytes: int
+
+
 class Store(Protocol):
     """Where runs live. Raises StoreError (see wfe_runtime.errors) when it can't do what is asked."""
 
@@ -637,6 +664,37 @@ class Store(Protocol):
         self, run: str, step: str | None = None, after: int = 0, since: int = 0, limit: int = 1000
     ) -> list[LogRow]:
         """Return rows with a number over ``after`` and a time of ``since`` or later, in order."""
+
+    # Search
+
+    async def list_unindexed(self, limit: int = 0) -> list[IndexMark]:
+        """Return runs that have left something that the index does not have, with how far it has come; 0: all."""
+
+    async def index(self, before: IndexMark, after: IndexMark, documents: Sequence[Document]) -> bool:
+        """Take what a run has left since ``before`` into the index; a run has one document of kind run, the newest.
+
+        Returns False, and changes nothing, where the index is not at ``before`` any more.
+        """
+
+    async def search(self, query: SearchQuery, skip: int = 0, take: int = 0) -> HitPage:
+        """Return what is found in the index, the latest first; ``take`` 0: all."""
+
+    # Upkeep
+
+    async def find_purgeable(self, wanted: PurgeFilter, limit: int = 0) -> list[str]:
+        """Return the ids of the topmost runs of the families that ``purge`` would clear out, the oldest first."""
+
+    async def purge(self, wanted: PurgeFilter, limit: int = 100) -> list[str]:
+        """Clear out up to ``limit`` families of runs with all that is stored for them, in one transaction.
+
+        A family with a run that is unfinished, or that a host has, stays whole. Programs stay. Events older than
+        EVENTS_KEPT_MS go as well. Returns the ids of the runs that are gone.
+        """
+
+    async def compact(self) -> None:
+        """Give unused room back to the disk, where there is one. Others may have to wait meanwhile."""
+
+    async def summarise(self) -> StoreSummary: ...
 
     # Wake-ups
 

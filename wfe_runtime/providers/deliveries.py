@@ -68,7 +68,7 @@ class Board:
         known = self._by_id.get(event.id)
         if known is not None:
             return Published(known.id, known.number, False), []
-        self._drop_old(event.time - EVENTS_KEPT_MS)
+        self.drop_old(event.time - EVENTS_KEPT_MS)
         self.last += 1
         row = EventRow(self.last, event.id, event.name, event.key, event.time, event.data)
         place = (event.name, event.key)
@@ -111,7 +111,8 @@ class Board:
             if not asked:
                 del self._asked[place]
 
-    def _drop_old(self, before: int) -> None:
+    def drop_old(self, before: int) -> None:
+        """Drop events before that time, some at a time."""
         for row in list(islice(self._by_id.values(), 100)):
             if row.time < before:
                 del self._by_id[row.id]

@@ -8,13 +8,17 @@ and changes after, with no await between, so a call is all or nothing.
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 
 from msgspec.structs import replace
 
 from wfe_runtime.errors import GroupFull, NameTaken, StoreError
 from wfe_runtime.providers.activity_board import ActivityBoard
 from wfe_runtime.providers.contracts import (
+    EVENTS_KEPT_MS,
     FINISHED,
     PUBLISHED,
     ActivityRow,
@@ -32,12 +36,14 @@ from wfe_runtime.providers.contracts import (
     PlaceRow,
     ProgramRow,
     Published,
+    PurgeFilter,
     Registration,
     RunCommit,
     RunFilter,
     RunRow,
     ScheduleRow,
     StoredState,
+    StoreSummary,
     Subscription,
     Unregistered,
     Unsubscription,
@@ -46,6 +52,7 @@ from wfe_runtime.providers.deliveries import Board, Told
 from wfe_runtime.providers.groups import Groups, Seat
 from wfe_runtime.providers.hosts import is_gone
 from wfe_runtime.providers.registrations import RegistrationBook
+from wfe_runtime.providers.searching import Document, Hit, HitPage, IndexMark, SearchQuery, holds, words_of
 from wfe_runtime.providers.texts import check_texts
 from wfe_runtime.providers.watching import Watchers
 
@@ -146,9 +153,13 @@ class MemoryStore:
         self._last_names: dict[str, int] = {}
         self._programs: dict[str, ProgramRow] = {}
         self._hosts: dict[str, tuple[Host, int]] = {}
+        self._last_run = 0
+        self._last_document = 0
+        self._indexed: dict[str, tuple[IndexMark, list[tuple[int, Document]]]] = {}
         self._last_post = 0
         self._last_log = 0
-        self._feed: list[tuple[_Run, JournalRow]] = []
+        self._last_fed = 0
+        self._feed: list[tuple[int, _Run, JournalRow]] = []  # by number
         self._board = Board()
         self._schedules: dict[str, tuple[int, list[ScheduleRow]]] = {}
         self._groups = Groups(self._held)
@@ -214,7 +225,8 @@ class MemoryStore:
         while not name or name in self._names:
             number = self._last_names[new.workflow] = self._last_names.get(new.workflow, 0) + 1
             name = f"{new.workflow}-{number}"
-        run = _Run(new, name, len(self._runs) + 1)
+        self._last_run += 1
+        run = _Run(new, name, self._last_run)
         run.events_before = self._board.last
         self._runs[new.id] = self._names[name] = run
         if new.key:
@@ -298,7 +310,8 @@ class MemoryStore:
 
     async def read_feed(self, after: int = 0, limit: int = 1000) -> list[FeedRow]:
         found = []
-        for number, (run, row) in enumerate(self._feed[after : after + limit if limit else None], after + 1):
+        first = bisect_right(self._feed, after, key=itemgetter(0))
+        for number, run, row in self._feed[first : first + limit if limit else None]:
             new = run.new
             about = (new.id, run.name, new.workflow, new.version, new.parent, new.root or new.id)
             found.append(FeedRow(number, *about, row.sequence, row.time, row.delta))
@@ -306,12 +319,8 @@ class MemoryStore:
 
     async def feed_position(self, run: str = "", sequence: int = 0) -> int:
         if not run:
-            return len(self._feed)
-        places = (
-            number
-            for number, (found, row) in enumerate(self._feed, 1)
-            if found.new.id == run and row.sequence == sequence
-        )
+            return self._last_fed
+        places = (number for number, found, row in self._feed if found.new.id == run and row.sequence == sequence)
         return next(places, 0)
 
     async def commit(self, commits: Sequence[RunCommit]) -> list[bool]:
@@ -346,7 +355,8 @@ class MemoryStore:
             run.new = replace(run.new, program=commit.program, version=self._programs[commit.program].version)
         for row in commit.journal:
             run.journal.append(JournalRow(*row))
-            self._feed.append((run, run.journal[-1]))
+            self._last_fed += 1
+            self._feed.append((self._last_fed, run, run.journal[-1]))
         if commit.snapshot is not None:
             run.snapshot = commit.snapshot
             run.snapshot_sequence = commit.sequence
@@ -565,10 +575,109 @@ class MemoryStore:
             : limit or None
         ]
 
+    # Search
+
+    async def list_unindexed(self, limit: int = 0) -> list[IndexMark]:
+        found = []
+        for run in self._runs.values():
+            mark, _ = self._indexed.get(run.new.id, (IndexMark(run.new.id, 0, 0), []))
+            last = run.logs[-1].number if run.logs else 0
+            if run.new.id not in self._indexed or mark.sequence != run.sequence or last > mark.number:
+                found.append(mark)
+        return found[: limit or None]
+
+    async def index(self, before: IndexMark, after: IndexMark, documents: Sequence[Document]) -> bool:
+        mark, kept = self._indexed.get(before.run, (IndexMark(before.run, 0, 0), []))
+        if mark != before or before.run not in self._runs:
+            return False
+        if any(document.kind == "run" for document in documents):
+            kept = [(number, document) for number, document in kept if document.kind != "run"]
+        for document in documents:
+            self._last_document += 1
+            kept = [*kept, (self._last_document, document)]
+        self._indexed[before.run] = after, kept
+        return True
+
+    async def search(self, query: SearchQuery, skip: int = 0, take: int = 0) -> HitPage:
+        found = []
+        for id, (_, kept) in self._indexed.items():
+            run = self._runs[id]
+            facts = (
+                (query.status, run.status),
+                (query.workflow, run.new.workflow),
+                (query.name, run.name),
+                (query.run, id),
+            )
+            if all(wanted in ("", fact) for wanted, fact in facts):
+                hits = [(number, row) for number, row in kept if _is_hit(query, row)]
+                found += [
+                    (row.time, number, Hit(id, run.name, run.new.workflow, run.status, row)) for number, row in hits
+                ]
+        found.sort(key=lambda item: item[:2], reverse=True)
+        chosen = found[skip : skip + take if take else None]
+        return HitPage(len(found), tuple(hit for _, _, hit in chosen))
+
+    # Upkeep
+
+    async def find_purgeable(self, wanted: PurgeFilter, limit: int = 0) -> list[str]:
+        families: dict[str, list[_Run]] = {}
+        for run in self._runs.values():
+            families.setdefault(run.new.root or run.new.id, []).append(run)
+        found: list[str] = []
+        seen: Counter[str] = Counter()
+        for root in reversed(families):
+            top = self._runs.get(root)
+            if top is None or any(
+                not run.ended or self._held(run.owner, wanted.now) or run.ended >= wanted.before
+                for run in families[root]
+            ):
+                continue
+            seen[top.new.workflow] += 1
+            if (
+                seen[top.new.workflow] > wanted.keep
+                and wanted.workflow in ("", top.new.workflow)
+                and (not wanted.statuses or top.status in wanted.statuses)
+            ):
+                found.append(root)
+        found.reverse()
+        return found[: limit or None]
+
+    async def purge(self, wanted: PurgeFilter, limit: int = 100) -> list[str]:
+        roots = set(await self.find_purgeable(wanted, limit))
+        gone = [run for run in self._runs.values() if (run.new.root or run.new.id) in roots]
+        for run in gone:
+            del self._runs[run.new.id], self._names[run.name]
+            self._indexed.pop(run.new.id, None)
+            self._keys.pop((run.new.workflow, run.new.key), None)
+            self._activities.forget(run.new.id)
+            for subscription in self._board.subscriptions(run.new.id):
+                self._board.unsubscribe(run.new.id, Unsubscription(subscription.name, subscription.key))
+        self._feed = [entry for entry in self._feed if entry[1].new.id in self._runs]
+        self._board.drop_old(wanted.now - EVENTS_KEPT_MS)
+        return [run.new.id for run in gone]
+
+    async def compact(self) -> None:
+        pass  # what is gone takes no room
+
+    async def summarise(self) -> StoreSummary:
+        return StoreSummary(dict(sorted(Counter(run.status for run in self._runs.values()).items())), 0, 0, 0, 0)
+
     # Wake-ups
 
     def watch(self, callback: Callable[[frozenset[str]], None]) -> Callable[[], None]:
         return self._watchers.add(callback)
+
+
+def _is_hit(query: SearchQuery, row: Document) -> bool:
+    words = words_of(row.text)
+    return (
+        all(holds(words, phrase) for phrase in query.phrases)
+        and (not query.kinds or row.kind in query.kinds)
+        and query.stream in ("", row.stream)
+        and (not query.step or row.step == query.step or row.step.endswith(f"/{query.step}"))
+        and row.time >= query.since
+        and (not query.until or row.time < query.until)
+    )
 
 
 def _giving_way(child: NewRun, names: dict[str, _Run], keys: dict[tuple[str, str], _Run]) -> NewRun:

@@ -30,23 +30,28 @@ from wfe_runtime.providers.contracts import (
     PlaceRow,
     ProgramRow,
     Published,
+    PurgeFilter,
     Registration,
     RunCommit,
     RunFilter,
     RunRow,
     ScheduleRow,
     StoredState,
+    StoreSummary,
     Subscription,
     Transaction,
     Unregistered,
 )
+from wfe_runtime.providers.searching import Document, HitPage, IndexMark, SearchQuery
 from wfe_runtime.providers.sqlite import (
     activities,
     changes,
     places,
+    purging,
     queries,
     registrations,
     schedules,
+    search,
     signals,
     transactions,
 )
@@ -280,6 +285,32 @@ class SqliteStore:
         self, run: str, step: str | None = None, after: int = 0, since: int = 0, limit: int = 1000
     ) -> list[LogRow]:
         return await self._read(queries.read_logs, run, step, after, since, limit)
+
+    # Search
+
+    async def list_unindexed(self, limit: int = 0) -> list[IndexMark]:
+        return await self._read(search.list_unindexed, limit)
+
+    async def index(self, before: IndexMark, after: IndexMark, documents: Sequence[Document]) -> bool:
+        return cast(bool, await self._change(search.keep_documents, before, after, documents))
+
+    async def search(self, query: SearchQuery, skip: int = 0, take: int = 0) -> HitPage:
+        return await self._read(search.search, query, skip, take)
+
+    # Upkeep
+
+    async def find_purgeable(self, wanted: PurgeFilter, limit: int = 0) -> list[str]:
+        return await self._read(purging.find_purgeable, wanted, limit)
+
+    async def purge(self, wanted: PurgeFilter, limit: int = 100) -> list[str]:
+        return cast(list[str], await self._change(purging.purge_runs, wanted, limit))
+
+    async def compact(self) -> None:
+        self._writing()
+        await asyncio.to_thread(purging.compact, self.location)
+
+    async def summarise(self) -> StoreSummary:
+        return await self._read(purging.summarise, self.path)
 
     # Wake-ups
 
