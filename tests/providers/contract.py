@@ -18,22 +18,26 @@ from msgspec.structs import replace
 
 from wfe_runtime.errors import GroupFull, NameTaken, StoreError
 from wfe_runtime.providers.contracts import (
+    ENDED_ACTIVITIES_KEPT_MS,
     PUBLISHED,
     EventRow,
     Host,
     InboxPost,
     LogRow,
+    NewActivity,
     NewEvent,
     NewRun,
     Place,
     PlaceRow,
     ProgramRow,
+    Registration,
     RunCommit,
     RunFilter,
     RunRow,
     ScheduleRow,
     Store,
     Subscription,
+    Unregistered,
     Unsubscription,
 )
 from wfe_runtime.providers.deliveries import Delivery, decode_delivery
@@ -64,6 +68,14 @@ def advance(run: str, expected: int, **fields: object) -> RunCommit:
 
 def event(id: str, name: str = "paid", key: str = "", time: int = 5000) -> NewEvent:
     return NewEvent(id, name, key, time, b"data")
+
+
+def registered(version: int = 1, program: str = "p1", workflow: str = "deploy", time: int = 10) -> Registration:
+    return Registration(workflow, version, program, time, ODD)
+
+
+def work(activation: int = 1, attempt: int = 1, kind: str = "charge", run: str = "r1", time: int = 100) -> NewActivity:
+    return NewActivity(run, activation, attempt, kind, f"step{activation}", b"in", time)
 
 
 def host(id: str) -> Host:
@@ -1302,5 +1314,192 @@ class StoreContract:
             with pytest.raises(GroupFull):
                 await store.fire_schedule(scheduled(), 60, new("b", place=place("reject")))
             assert await store.list_schedules() == [scheduled(due=60)]
+
+    # Registrations
+
+    @pytest.mark.acceptance("PRG-12")
+    def test_registrations_are_listed_by_workflow_and_version_and_said_once(self, run):
+        async def check(store):
+            both = [registered(10), registered(2, "p2")]
+            assert await store.register(both) == []
+            assert await store.register([registered(10, time=99), registered(1, workflow="build")]) == []
+            assert await store.list_registrations("deploy") == [both[1], both[0]]
+            assert [row.workflow for row in await store.list_registrations()] == ["build", "deploy", "deploy"]
+            assert await store.list_registrations("deplo") == []
+
+        run(check)
+
+    @pytest.mark.acceptance("PRG-13")
+    def test_another_program_of_a_version_is_refused_whole_or_replaces_and_the_history_says_so(self, run):
+        async def check(store):
+            first, second = registered(), registered(program="other", time=20)
+            await store.register([first])
+            assert await store.register([registered(2), second]) == [first]
+            assert await store.list_registrations() == [first]
+            assert await store.register([second], replace=True) == [first]
+            assert await store.list_registrations() == [second]
+            assert await store.list_registrations("deploy", history=True) == [first, second]
+
+        run(check)
+
+    @pytest.mark.acceptance("PRG-14")
+    def test_a_registration_is_removed_unless_an_unfinished_run_has_its_program(self, run):
+        async def check(store):
+            await store.register([registered(program="hash"), registered(2)])
+            await store.create_run(new("r1", name="mine"))
+            removed = registered(time=30)
+            assert await store.unregister(removed) == Unregistered(True, "mine")
+            await store.commit([advance("r1", 0, status="failed", ended=9)])
+            assert await store.unregister(removed) == Unregistered(True)
+            assert await store.unregister(removed) == Unregistered(False)
+            assert await store.unregister(registered(3)) == Unregistered(False)
+            assert [row.version for row in await store.list_registrations()] == [2]
+            assert (await store.list_registrations(history=True))[-1] == replace(removed, program="")
+            assert await store.register([registered(program="again")]) == []
+
+        run(check)
+
+    # The feed
+
+    @pytest.mark.acceptance("LOG-01")
+    def test_the_feed_has_the_advances_of_all_runs_in_the_order_of_their_commits(self, run):
+        async def check(store):
+            assert await store.feed_position() == 0
+            await store.create_run(new("r1", name="one"))
+            await store.create_run(new("r2", parent="r1", root="r1"))
+            await store.commit([advance("r2", 0)])
+            await store.commit([advance("r1", 0), advance("r2", 1)])
+            await store.commit([advance("r1", 0)])  # refused
+            rows = await store.read_feed()
+            assert [(row.run, row.sequence) for row in rows] == [("r2", 1), ("r1", 1), ("r2", 2)]
+            assert (rows[0].parent, rows[0].root, rows[0].name) == ("r1", "r1", "deploy-1")
+            assert (rows[1].name, rows[1].workflow, rows[1].version, rows[1].root) == ("one", "deploy", 1, "r1")
+            assert (rows[1].time, rows[1].delta) == (2001, b"delta 1")
+            assert await store.read_feed(rows[0].number, 1) == rows[1:2]
+            assert await store.feed_position() == rows[-1].number
+            assert await store.feed_position("r1", 1) == rows[1].number
+            assert await store.feed_position("r1", 2) == 0
+
+        run(check)
+
+    def test_runs_are_found_by_what_their_name_begins_with_by_age_and_page_by_page(self, run):
+        async def check(store):
+            for number in range(1, 5):
+                await store.create_run(new(f"r{number}", name=f"{'ab'[number % 2]}{number}", created=number))
+            assert names(await store.list_runs(RunFilter(name="b"))) == ["r3", "r1"]
+            assert names(await store.list_runs(RunFilter(since=2, until=4))) == ["r3", "r2"]
+            assert names(await store.list_runs(RunFilter(limit=2))) == ["r4", "r3"]
+            assert names(await store.list_runs(RunFilter(limit=2, after="r3"))) == ["r2", "r1"]
+            assert await store.list_runs(RunFilter(after="r1")) == []
+            assert await store.list_runs(RunFilter(after="unknown")) == []
+
+        run(check)
+
+    # Activities
+
+    @pytest.mark.acceptance("EVT-18")
+    def test_an_offered_activity_is_leased_to_one_worker_the_oldest_of_its_kind_first(self, run):
+        async def check(store):
+            await store.create_run(new("r1"))
+            offered = await store.offer_activity(work(1))
+            await store.offer_activity(work(2))
+            await store.offer_activity(work(3, kind="Charge"))
+            assert (offered.run, offered.step, offered.inputs, offered.state) == ("r1", "step1", b"in", "open")
+            assert await store.next_activity("charge") == 0
+            taken = await asyncio.gather(
+                *(store.fetch_activity("charge", f"w{n}", f"t{n}", 1000, 50) for n in range(3))
+            )
+            assert [row and row.activation for row in taken] == [1, 2, None]
+            assert (taken[0].token, taken[0].worker, taken[0].lease) == ("t0", "w0", 1050)
+            assert await store.find_activity("t0") == taken[0]
+            assert await store.next_activity("charge") == 1050
+            assert await store.next_activity("none") == -1
+            assert await store.offer_activity(work(1, run="unknown")) is None
+
+        run(check)
+
+    @pytest.mark.acceptance("EVT-19", "SEC-09")
+    def test_an_activity_whose_lease_is_over_goes_to_another_worker_and_the_old_token_is_void(self, run):
+        async def check(store):
+            await store.create_run(new("r1"))
+            await store.offer_activity(work(1))
+            await store.fetch_activity("charge", "w1", "t1", 1000, 50)
+            assert (await store.extend_activity("t1", 1040, 50)).lease == 1090
+            assert await store.fetch_activity("charge", "w2", "t2", 1089, 50) is None
+            await store.offer_activity(work(2))
+            again = await store.fetch_activity("charge", "w2", "t2", 1090, 50)
+            assert (again.activation, again.token) == (1, "t2")
+            assert await store.extend_activity("t1", 1091, 50) is None
+            assert await store.end_activity("t1", 1091, b"late") is False
+            assert await store.release_activity("t1", 1091) is False
+            assert await store.end_activity("t2", 1140, b"over") is False
+            assert await store.end_activity("", 1091, b"none") is False
+            assert await store.read_inbox(["r1"]) == []
+
+        run(check)
+
+    @pytest.mark.acceptance("EVT-18")
+    def test_an_ended_activity_tells_its_run_in_the_same_instant_and_only_once(self, run):
+        async def check(store):
+            await store.create_run(new("r1"))
+            await store.offer_activity(work(1))
+            await store.fetch_activity("charge", "w1", "t1", 1000, 50)
+            assert await store.end_activity("t1", 1001, b"done") is True
+            assert await store.end_activity("t1", 1002, b"again") is False
+            assert await store.extend_activity("t1", 1002, 50) is None
+            assert [(row.kind, row.payload) for row in await store.read_inbox(["r1"])] == [("event", b"done")]
+            assert (await store.offer_activity(work(1))).state == "ended"
+            assert await store.next_activity("charge") == -1
+            await store.offer_activity(work(1, attempt=2))
+            assert (await store.fetch_activity("charge", "w1", "t2", 1003, 50)).attempt == 2
+
+        run(check)
+
+    @pytest.mark.acceptance("EVT-18")
+    def test_a_released_activity_is_offered_at_once_and_announced(self, run):
+        async def check(store):
+            await store.create_run(new("r1"))
+            told = []
+            heard = asyncio.Event()
+            await store.offer_activity(work(1))
+            await store.fetch_activity("charge", "w1", "t1", 1000, 50)
+            store.watch(lambda runs: (told.append(runs), heard.set()))
+            assert await store.release_activity("t1", 1001) is True
+            assert await store.next_activity("charge") == 0
+            assert await store.find_activity("t1") is None
+            await asyncio.wait_for(heard.wait(), 30)
+            assert "r1" in told[0]
+
+        run(check)
+
+    @pytest.mark.acceptance("EVT-19")
+    def test_the_worker_of_a_withdrawn_activity_learns_it_and_one_of_an_ended_run_is_not_offered(self, run):
+        async def check(store):
+            for id in ("r1", "r2"):
+                await store.create_run(new(id))
+                await store.offer_activity(work(1, run=id))
+            await store.fetch_activity("charge", "w1", "t1", 1000, 50)
+            await store.withdraw_activity("r1", 1, 1)
+            await store.withdraw_activity("r9", 1, 1)
+            withdrawn = await store.extend_activity("t1", 1001, 50)
+            assert (withdrawn.state, withdrawn.lease) == ("withdrawn", 1050)
+            assert await store.end_activity("t1", 1001, b"done") is False
+            assert await store.release_activity("t1", 1001) is False
+            await store.commit([advance("r2", 0, status="terminated", ended=9)])
+            assert await store.next_activity("charge") == -1
+            assert await store.fetch_activity("charge", "w1", "t2", 2000, 50) is None
+
+        run(check)
+
+    def test_activities_that_are_over_are_dropped_after_their_time(self, run):
+        async def check(store):
+            await store.create_run(new("r1"))
+            for number in (1, 2):
+                await store.offer_activity(work(number))
+                await store.fetch_activity("charge", "w", f"t{number}", 1000, 50)
+            await store.end_activity("t1", 1001, b"done")
+            await store.offer_activity(work(3, time=101 + ENDED_ACTIVITIES_KEPT_MS))
+            assert await store.find_activity("t1") is None
+            assert (await store.find_activity("t2")).state == "open"
 
         run(check)

@@ -17,21 +17,26 @@ import msgspec
 from wfe_vm.state import SINCE_RUN
 
 __all__ = [
+    "ENDED_ACTIVITIES_KEPT_MS",
     "EVENTS_KEPT_MS",
     "FINISHED",
     "PUBLISHED",
+    "ActivityRow",
     "EventRow",
+    "FeedRow",
     "Host",
     "InboxPost",
     "InboxRow",
     "JournalRow",
     "LogRow",
+    "NewActivity",
     "NewEvent",
     "NewRun",
     "Place",
     "PlaceRow",
     "ProgramRow",
     "Published",
+    "Registration",
     "RunCommit",
     "RunFilter",
     "RunRow",
@@ -40,6 +45,7 @@ __all__ = [
     "Store",
     "StoredState",
     "Subscription",
+    "Unregistered",
     "Unsubscription",
 ]
 
@@ -49,6 +55,9 @@ FINISHED: Final = frozenset({"succeeded", "failed", "aborted", "terminated"})
 
 EVENTS_KEPT_MS: Final = 30 * 24 * 3600 * 1000
 """How long an event is kept at least, from its own time on; a wait that comes later does not find it."""
+
+ENDED_ACTIVITIES_KEPT_MS: Final = 24 * 3600 * 1000
+"""How long an activity that is not open any more is kept at least, from its offer on."""
 
 PUBLISHED: Final = "published"
 """The kind of the inbox rows that a subscription leads to; their payload is a Delivery (``deliveries.py``)."""
@@ -109,6 +118,26 @@ class ScheduleRow(msgspec.Struct, frozen=True, gc=False):
     missed: str
     folder: str
     due: int
+
+
+class Registration(msgspec.Struct, frozen=True, gc=False):
+    """From which program (its hash) new runs of a workflow's version start, since when, and who said so.
+
+    In the history an empty ``program`` means that from then on there was none.
+    """
+
+    workflow: str
+    version: int
+    program: str
+    time: int
+    who: str = ""
+
+
+class Unregistered(msgspec.Struct, frozen=True, gc=False):
+    """What became of a removal: whether there was such a registration; ``pinned_by`` names the run that forbids it."""
+
+    found: bool
+    pinned_by: str = ""
 
 
 class NewRun(msgspec.Struct, frozen=True, gc=False):
@@ -288,6 +317,21 @@ class JournalRow(msgspec.Struct, frozen=True, gc=False):
     delta: bytes
 
 
+class FeedRow(msgspec.Struct, frozen=True, gc=False):
+    """An advance of any run; numbers grow in the order of the commits, over all runs of the store."""
+
+    number: int
+    run: str
+    name: str
+    workflow: str
+    version: int
+    parent: str
+    root: str
+    sequence: int
+    time: int
+    delta: bytes
+
+
 class StoredState(msgspec.Struct, frozen=True, gc=False):
     """What a state is rebuilt from: the last snapshot, if any, and the deltas after it, in order."""
 
@@ -309,6 +353,37 @@ class LogRow(msgspec.Struct, frozen=True, gc=False):
     number: int = 0
 
 
+class NewActivity(msgspec.Struct, frozen=True, gc=False):
+    """Work of an attempt of a step, for workers outside. ``inputs`` are encoded by the engine."""
+
+    run: str
+    activation: int
+    attempt: int
+    kind: str
+    step: str  # path
+    inputs: bytes
+    time: int
+
+
+class ActivityRow(msgspec.Struct, frozen=True, gc=False):
+    """An activity as stored. ``state`` is open, ended or withdrawn.
+
+    While it is leased ``lease`` is when that ends, and ``token`` is the right to answer; else 0 and empty.
+    """
+
+    run: str
+    activation: int
+    attempt: int
+    kind: str
+    step: str
+    inputs: bytes
+    time: int
+    state: str = "open"
+    token: str = ""
+    worker: str = ""
+    lease: int = 0
+
+
 class Host(msgspec.Struct, frozen=True, gc=False):
     """A process that may own runs. ``started`` tells two processes of one pid apart (see /proc/PID/stat)."""
 
@@ -321,7 +396,8 @@ class Host(msgspec.Struct, frozen=True, gc=False):
 class RunFilter(msgspec.Struct, frozen=True, gc=False):
     """All given conditions hold. Newest first (the last created); ``limit`` 0: no limit.
 
-    ``since``: created then or later. ``root``: that run and all below it.
+    ``since``: created then or later, ``until``: before then. ``root``: that run and all below it. ``name``: what the
+    run's name begins with. ``after``: the id of a run, of which those that come after it in this order are wanted.
     """
 
     statuses: tuple[str, ...] = ()
@@ -330,6 +406,9 @@ class RunFilter(msgspec.Struct, frozen=True, gc=False):
     parent: str = ""
     root: str = ""
     limit: int = 0
+    until: int = 0
+    name: str = ""
+    after: str = ""
 
 
 class Store(Protocol):
@@ -349,6 +428,25 @@ class Store(Protocol):
         """Keep programs; one that is there already (by hash) is left as it is."""
 
     async def get_program(self, hash: str) -> ProgramRow | None: ...
+
+    async def register(self, registrations: Sequence[Registration], replace: bool = False) -> list[Registration]:
+        """Have new runs start from these programs; durable when it returns, and the history says so.
+
+        One that says what is said already adds nothing. Returns the registrations that stand in the way, of the
+        same workflow and version with another program: unless ``replace`` is given nothing is changed then.
+        """
+
+    async def unregister(self, removed: Registration) -> Unregistered:
+        """Remove the registration of a workflow's version, unless an unfinished run has its program.
+
+        ``program`` of ``removed`` has no meaning; its time and who are for the history.
+        """
+
+    async def list_registrations(self, workflow: str = "", history: bool = False) -> list[Registration]:
+        """Return the registrations, of all workflows if none is named, in order of workflow and version.
+
+        With ``history`` all that ever were, in the order in which they were made.
+        """
 
     # Runs
 
@@ -385,6 +483,12 @@ class Store(Protocol):
     async def read_journal(self, run: str, after: int = 0, limit: int = 1000) -> list[JournalRow]:
         """Return journal rows with a sequence over ``after``, in order."""
 
+    async def read_feed(self, after: int = 0, limit: int = 1000) -> list[FeedRow]:
+        """Return advances of all runs with a number over ``after``, in order."""
+
+    async def feed_position(self, run: str = "", sequence: int = 0) -> int:
+        """Return the number of a run's advance, or of the last one of all; 0: there is none."""
+
     async def commit(self, commits: Sequence[RunCommit]) -> list[bool]:
         """Make the commits durable in one transaction; say of each whether it was accepted.
 
@@ -419,6 +523,42 @@ class Store(Protocol):
 
         ``after`` is then the number that the event must exceed, ``since`` its earliest time or 0.
         """
+
+    # Activities
+
+    async def offer_activity(self, offered: NewActivity) -> ActivityRow | None:
+        """Offer work to workers, durably, and announce it. Returns it as stored; None: there is no such run.
+
+        One of that run, activation and attempt that is there already stays as it is, ended or not. Activities that
+        are open no more may be dropped when they are older than ENDED_ACTIVITIES_KEPT_MS.
+        """
+
+    async def fetch_activity(self, kind: str, worker: str, token: str, now: int, lease_ms: int) -> ActivityRow | None:
+        """Lease an open activity of that kind of an unfinished run to one worker, under a token that is used once.
+
+        First those whose lease has run out (not over ``now``), the longest first; then the one offered first.
+        """
+
+    async def next_activity(self, kind: str) -> int:
+        """Return from when on one can be fetched (0: now, else when the first lease ends); -1: none is open."""
+
+    async def find_activity(self, token: str) -> ActivityRow | None:
+        """Return the activity that is leased, or was ended, under a token."""
+
+    async def extend_activity(self, token: str, now: int, lease_ms: int) -> ActivityRow | None:
+        """Renew a lease that is not over, and return the activity; of a withdrawn one nothing is renewed.
+
+        None where the token is no one's, or not any more.
+        """
+
+    async def end_activity(self, token: str, now: int, payload: bytes) -> bool:
+        """End an open activity whose lease is not over, and leave the payload, an event, in its run's inbox."""
+
+    async def release_activity(self, token: str, now: int) -> bool:
+        """Give up a lease that is not over: the activity is offered again, and announced; the token is void."""
+
+    async def withdraw_activity(self, run: str, activation: int, attempt: int) -> None:
+        """Offer an open activity no more. Its worker learns of it by ``extend_activity``."""
 
     # Ownership
 

@@ -13,32 +13,39 @@ from collections.abc import Callable, Iterable, Sequence
 from msgspec.structs import replace
 
 from wfe_runtime.errors import GroupFull, NameTaken, StoreError
+from wfe_runtime.providers.activity_board import ActivityBoard
 from wfe_runtime.providers.contracts import (
     FINISHED,
     PUBLISHED,
+    ActivityRow,
     EventRow,
+    FeedRow,
     Host,
     InboxPost,
     InboxRow,
     JournalRow,
     LogRow,
+    NewActivity,
     NewEvent,
     NewRun,
     Place,
     PlaceRow,
     ProgramRow,
     Published,
+    Registration,
     RunCommit,
     RunFilter,
     RunRow,
     ScheduleRow,
     StoredState,
     Subscription,
+    Unregistered,
     Unsubscription,
 )
 from wfe_runtime.providers.deliveries import Board, Told
 from wfe_runtime.providers.groups import Groups, Seat
 from wfe_runtime.providers.hosts import is_gone
+from wfe_runtime.providers.registrations import RegistrationBook
 from wfe_runtime.providers.texts import check_texts
 from wfe_runtime.providers.watching import Watchers
 
@@ -141,9 +148,12 @@ class MemoryStore:
         self._hosts: dict[str, tuple[Host, int]] = {}
         self._last_post = 0
         self._last_log = 0
+        self._feed: list[tuple[_Run, JournalRow]] = []
         self._board = Board()
         self._schedules: dict[str, tuple[int, list[ScheduleRow]]] = {}
         self._groups = Groups(self._held)
+        self._registrations = RegistrationBook()
+        self._activities = ActivityBoard(lambda run: self._runs[run].ended > 0)
         self._watchers = Watchers()
 
     async def open(self) -> None:
@@ -161,6 +171,23 @@ class MemoryStore:
 
     async def get_program(self, hash: str) -> ProgramRow | None:
         return self._programs.get(hash)
+
+    async def register(self, registrations: Sequence[Registration], replace: bool = False) -> list[Registration]:
+        check_texts("registrations", registrations)
+        return self._registrations.add(registrations, replace)
+
+    async def unregister(self, removed: Registration) -> Unregistered:
+        known = self._registrations.find(removed.workflow, removed.version)
+        if known is None:
+            return Unregistered(False)
+        for run in self._runs.values():
+            if run.new.program == known.program and not run.ended:
+                return Unregistered(True, run.name)
+        self._registrations.remove(removed)
+        return Unregistered(True)
+
+    async def list_registrations(self, workflow: str = "", history: bool = False) -> list[Registration]:
+        return self._registrations.rows(workflow, history)
 
     # Runs
 
@@ -225,6 +252,8 @@ class MemoryStore:
         return found[: limit or None]
 
     async def list_runs(self, filter: RunFilter) -> list[RunRow]:
+        last = self._runs.get(filter.after)
+        before = 0 if last is None else last.order
         found = [
             run.row()
             for run in reversed(self._runs.values())
@@ -233,6 +262,9 @@ class MemoryStore:
             and run.new.created >= filter.since
             and (not filter.parent or run.new.parent == filter.parent)
             and (not filter.root or (run.new.root or run.new.id) == filter.root)
+            and (not filter.until or run.new.created < filter.until)
+            and run.name.startswith(filter.name)
+            and (not filter.after or run.order < before)
         ]
         return found[: filter.limit or None]
 
@@ -264,6 +296,24 @@ class MemoryStore:
         rows = [] if found is None else found.journal
         return [row for row in rows if row.sequence > after][: limit or None]
 
+    async def read_feed(self, after: int = 0, limit: int = 1000) -> list[FeedRow]:
+        found = []
+        for number, (run, row) in enumerate(self._feed[after : after + limit if limit else None], after + 1):
+            new = run.new
+            about = (new.id, run.name, new.workflow, new.version, new.parent, new.root or new.id)
+            found.append(FeedRow(number, *about, row.sequence, row.time, row.delta))
+        return found
+
+    async def feed_position(self, run: str = "", sequence: int = 0) -> int:
+        if not run:
+            return len(self._feed)
+        places = (
+            number
+            for number, (found, row) in enumerate(self._feed, 1)
+            if found.new.id == run and row.sequence == sequence
+        )
+        return next(places, 0)
+
     async def commit(self, commits: Sequence[RunCommit]) -> list[bool]:
         for number, commit in enumerate(commits):
             if commit.children or commit.posts or commit.signals:
@@ -294,7 +344,9 @@ class MemoryStore:
             run.owner = ""
         if commit.program:
             run.new = replace(run.new, program=commit.program, version=self._programs[commit.program].version)
-        run.journal.extend([JournalRow(*row) for row in commit.journal])
+        for row in commit.journal:
+            run.journal.append(JournalRow(*row))
+            self._feed.append((run, run.journal[-1]))
         if commit.snapshot is not None:
             run.snapshot = commit.snapshot
             run.snapshot_sequence = commit.sequence
@@ -364,6 +416,43 @@ class MemoryStore:
 
     async def list_subscriptions(self, run: str) -> list[Subscription]:
         return self._board.subscriptions(run)
+
+    # Activities
+
+    async def offer_activity(self, offered: NewActivity) -> ActivityRow | None:
+        check_texts("activities", (offered,))
+        if offered.run not in self._runs:
+            return None
+        self._watchers.announce({offered.run})
+        return self._activities.offer(offered)
+
+    async def fetch_activity(self, kind: str, worker: str, token: str, now: int, lease_ms: int) -> ActivityRow | None:
+        return self._activities.fetch(kind, worker, token, now, lease_ms)
+
+    async def next_activity(self, kind: str) -> int:
+        return self._activities.next(kind)
+
+    async def find_activity(self, token: str) -> ActivityRow | None:
+        return self._activities.find(token)
+
+    async def extend_activity(self, token: str, now: int, lease_ms: int) -> ActivityRow | None:
+        return self._activities.extend(token, now, lease_ms)
+
+    async def end_activity(self, token: str, now: int, payload: bytes) -> bool:
+        row = self._activities.end(token, now)
+        if row is None:
+            return False
+        self._watchers.announce(self._post([InboxPost(row.run, "event", payload)]))
+        return True
+
+    async def release_activity(self, token: str, now: int) -> bool:
+        row = self._activities.release(token, now)
+        if row is not None:
+            self._watchers.announce({row.run})
+        return row is not None
+
+    async def withdraw_activity(self, run: str, activation: int, attempt: int) -> None:
+        self._activities.withdraw((run, activation, attempt))
 
     # Ownership
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from wfe_runtime.providers.contracts import (
     FINISHED,
+    FeedRow,
     Host,
     InboxRow,
     JournalRow,
@@ -20,12 +21,14 @@ from wfe_runtime.providers.hosts import is_gone
 from wfe_runtime.providers.sqlite.creation import RUN_COLUMNS
 
 __all__ = [
+    "feed_position",
     "find_runs",
     "list_due",
     "list_orphans",
     "list_runs",
     "load_state",
     "next_due",
+    "read_feed",
     "read_inbox",
     "read_journal",
     "read_logs",
@@ -44,6 +47,11 @@ JOURNAL = """
 SELECT j.sequence, j.time, j.delta FROM run_details d JOIN journal j USING (run)
 WHERE d.id = ? AND j.sequence > ? ORDER BY j.sequence LIMIT ?
 """
+FEED = """
+SELECT j.entry, d.id, d.name, d.workflow, d.version, d.parent, d.root, j.sequence, j.time, j.delta
+FROM journal j JOIN run_details d USING (run) WHERE j.entry > ? ORDER BY j.entry LIMIT ?
+"""
+PLACE = "SELECT j.entry FROM run_details d JOIN journal j USING (run) WHERE d.id = ? AND j.sequence = ?"
 # The conditions of the index runs_due, word for word, or it is not used.
 PARKED = "r.due > 0 AND r.ended = 0 AND r.status <> 'suspended'"
 # Each owner once, by as many steps in the index as there are owners.
@@ -101,6 +109,16 @@ def list_runs(connection: sqlite3.Connection, filter: RunFilter) -> list[RunRow]
     if filter.since:
         conditions.append("d.created >= ?")
         parameters.append(filter.since)
+    if filter.until:
+        conditions.append("d.created < ?")
+        parameters.append(filter.until)
+    if filter.name:
+        end = _end_of_prefix(filter.name)
+        conditions.append("d.name >= ?" if end is None else "d.name >= ? AND d.name < ?")
+        parameters.extend([filter.name] if end is None else [filter.name, end])
+    if filter.after:
+        conditions.append("r.run < (SELECT run FROM run_details WHERE id = ?)")
+        parameters.append(filter.after)
     parameters.append(filter.limit or -1)
     rows = connection.execute(f"{RUNS} WHERE {' AND '.join(conditions)} ORDER BY r.run DESC LIMIT ?", parameters)
     return [RunRow(*row) for row in rows]
@@ -154,6 +172,18 @@ def load_state(connection: sqlite3.Connection, id: str) -> StoredState | None:
 
 def read_journal(connection: sqlite3.Connection, id: str, after: int, limit: int) -> list[JournalRow]:
     return [JournalRow(*row) for row in connection.execute(JOURNAL, (id, after, limit or -1))]
+
+
+def read_feed(connection: sqlite3.Connection, after: int, limit: int) -> list[FeedRow]:
+    return [FeedRow(*row) for row in connection.execute(FEED, (after, limit or -1))]
+
+
+def feed_position(connection: sqlite3.Connection, run: str, sequence: int) -> int:
+    if run:
+        row = connection.execute(PLACE, (run, sequence)).fetchone()
+    else:
+        row = connection.execute("SELECT max(entry) FROM journal").fetchone()
+    return 0 if row is None or row[0] is None else int(row[0])
 
 
 def read_inbox(connection: sqlite3.Connection, runs: Sequence[str]) -> list[InboxRow]:

@@ -18,7 +18,7 @@ from wfe_runtime.providers.sqlite.failures import damaged
 __all__ = ["APPLICATION", "MIGRATIONS", "check", "migrate"]
 
 APPLICATION = 0x57464531  # "WFE1"
-MIGRATIONS = ("0001_init.sql", "0002_events.sql", "0003_places.sql", "0004_schedules.sql")
+MIGRATIONS = ("0001_init.sql", "0002_events.sql", "0003_places.sql", "0004_schedules.sql", "0005_library.sql")
 
 
 def check(connection: sqlite3.Connection, path: str, newest: int = len(MIGRATIONS)) -> int:

@@ -16,25 +16,30 @@ import msgspec
 
 from wfe_runtime.errors import StoreError
 from wfe_runtime.providers.contracts import (
+    ActivityRow,
     EventRow,
+    FeedRow,
     Host,
     InboxPost,
     InboxRow,
     JournalRow,
     LogRow,
+    NewActivity,
     NewEvent,
     NewRun,
     PlaceRow,
     ProgramRow,
     Published,
+    Registration,
     RunCommit,
     RunFilter,
     RunRow,
     ScheduleRow,
     StoredState,
     Subscription,
+    Unregistered,
 )
-from wfe_runtime.providers.sqlite import changes, places, queries, schedules, signals
+from wfe_runtime.providers.sqlite import activities, changes, places, queries, registrations, schedules, signals
 from wfe_runtime.providers.sqlite.commits import check_commits, insert_posts
 from wfe_runtime.providers.sqlite.location import parse_url
 from wfe_runtime.providers.sqlite.lookout import Lookout
@@ -106,6 +111,16 @@ class SqliteStore:
     async def get_program(self, hash: str) -> ProgramRow | None:
         return await self._read(queries.read_program, hash)
 
+    async def register(self, rows: Sequence[Registration], replace: bool = False) -> list[Registration]:
+        change = registrations.add_registrations
+        return cast(list[Registration], await self._change(change, rows, replace, texts={"registrations": rows}))
+
+    async def unregister(self, removed: Registration) -> Unregistered:
+        return cast(Unregistered, await self._change(registrations.remove_registration, removed))
+
+    async def list_registrations(self, workflow: str = "", history: bool = False) -> list[Registration]:
+        return await self._read(registrations.list_registrations, workflow, history)
+
     # Runs
 
     async def create_run(self, run: NewRun, posts: Sequence[InboxPost] = ()) -> RunRow:
@@ -131,6 +146,12 @@ class SqliteStore:
 
     async def read_journal(self, run: str, after: int = 0, limit: int = 1000) -> list[JournalRow]:
         return await self._read(queries.read_journal, run, after, limit)
+
+    async def read_feed(self, after: int = 0, limit: int = 1000) -> list[FeedRow]:
+        return await self._read(queries.read_feed, after, limit)
+
+    async def feed_position(self, run: str = "", sequence: int = 0) -> int:
+        return await self._read(queries.feed_position, run, sequence)
 
     async def commit(self, commits: Sequence[RunCommit]) -> list[bool]:
         check_commits(commits)
@@ -162,6 +183,34 @@ class SqliteStore:
 
     async def list_subscriptions(self, run: str) -> list[Subscription]:
         return await self._read(signals.list_subscriptions, run)
+
+    # Activities
+
+    async def offer_activity(self, offered: NewActivity) -> ActivityRow | None:
+        texts = {"activities": (offered,)}
+        return cast(ActivityRow | None, await self._change(activities.offer_activity, offered, texts=texts))
+
+    async def fetch_activity(self, kind: str, worker: str, token: str, now: int, lease_ms: int) -> ActivityRow | None:
+        change = activities.fetch_activity
+        return cast(ActivityRow | None, await self._change(change, kind, worker, token, now, lease_ms))
+
+    async def next_activity(self, kind: str) -> int:
+        return await self._read(activities.next_activity, kind)
+
+    async def find_activity(self, token: str) -> ActivityRow | None:
+        return await self._read(activities.find_activity, token)
+
+    async def extend_activity(self, token: str, now: int, lease_ms: int) -> ActivityRow | None:
+        return cast(ActivityRow | None, await self._change(activities.extend_activity, token, now, lease_ms))
+
+    async def end_activity(self, token: str, now: int, payload: bytes) -> bool:
+        return cast(bool, await self._change(activities.end_activity, token, now, payload))
+
+    async def release_activity(self, token: str, now: int) -> bool:
+        return cast(bool, await self._change(activities.release_activity, token, now))
+
+    async def withdraw_activity(self, run: str, activation: int, attempt: int) -> None:
+        await self._change(activities.withdraw_activity, run, activation, attempt)
 
     # Ownership
 
