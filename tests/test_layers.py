@@ -51,7 +51,13 @@ def test_an_impure_import_is_seen_wherever_it_stands(source: str) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["wfe_runtime", "wfe_runtime.engine", "wfe_runtime.providers", "wfe_runtime.executors.shell"],
+    [
+        "wfe_runtime",
+        "wfe_runtime.engine",
+        "wfe_runtime.library.engine",
+        "wfe_runtime.providers",
+        "wfe_runtime.executors.shell",
+    ],
 )
 def test_a_host_that_runs_stored_programs_loads_no_parser(module: str) -> None:
     command = [sys.executable, "-X", "importtime", "-c", f"import {module}"]

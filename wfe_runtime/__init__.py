@@ -1,4 +1,4 @@
-"""The engine: advances runs durably, and runs their steps.
+"""The engine: advances runs durably, and runs their steps. ``Engine`` is what a program embeds.
 
 Everything here is loaded when it is first used, so that importing the package costs next to nothing.
 """
@@ -6,40 +6,91 @@ Everything here is loaded when it is first used, so that importing the package c
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .engine import Engine
-    from .errors import InputError, MissingError, NameTaken, NotFound, StoreError, WfeError
+    from .approvals import Answer
+    from .errors import (
+        DefinitionError,
+        InputError,
+        MissingError,
+        NameTaken,
+        NotCompleted,
+        NotFound,
+        RunFailed,
+        StoreError,
+        WfeError,
+    )
     from .executors import ExecutorRegistry
+    from .executors.contract import StepContext, StepResult
     from .executors.python import PythonExecutor
-    from .executors.python_call import CallContext
+    from .executors.python_call import CallContext, StepStopped
+    from .library.engine import Engine
+    from .library.events import LifecycleEvent, Subscription
+    from .library.handles import RunHandle
+    from .library.lookup import RunInfo
+    from .library.middleware import RunCall, RunMiddleware, StepMiddleware
     from .providers import open_store
+    from .providers.contracts import Published, Registration, Store
     from .result import RunResult
 
 __all__ = [
+    "Answer",
     "CallContext",
+    "DefinitionError",
     "Engine",
     "ExecutorRegistry",
     "InputError",
+    "LifecycleEvent",
     "MissingError",
     "NameTaken",
+    "NotCompleted",
     "NotFound",
+    "Published",
     "PythonExecutor",
+    "Registration",
+    "RunCall",
+    "RunFailed",
+    "RunHandle",
+    "RunInfo",
+    "RunMiddleware",
     "RunResult",
+    "StepContext",
+    "StepMiddleware",
+    "StepResult",
+    "StepStopped",
+    "Store",
     "StoreError",
+    "Subscription",
     "WfeError",
     "open_store",
 ]
 
 _LAZY = {
+    "Answer": "approvals",
     "CallContext": "executors.python_call",
-    "Engine": "engine",
+    "DefinitionError": "errors",
+    "Engine": "library.engine",
     "ExecutorRegistry": "executors",
     "InputError": "errors",
+    "LifecycleEvent": "library.events",
     "MissingError": "errors",
     "NameTaken": "errors",
+    "NotCompleted": "errors",
     "NotFound": "errors",
+    "Published": "providers.contracts",
     "PythonExecutor": "executors.python",
+    "Registration": "providers.contracts",
+    "RunCall": "library.middleware",
+    "RunFailed": "errors",
+    "RunHandle": "library.handles",
+    "RunInfo": "library.lookup",
+    "RunMiddleware": "library.middleware",
     "RunResult": "result",
+    "StepContext": "executors.contract",
+    "StepMiddleware": "library.middleware",
+    "StepResult": "executors.contract",
+    "StepStopped": "executors.python_call",
+    "Store": "providers.contracts",
     "StoreError": "errors",
+    "Subscription": "library.events",
     "WfeError": "errors",
     "open_store": "providers",
 }

@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -124,6 +124,7 @@ class Engine:
         self.listener: Listener = listener if listener is not None else SilentListener()
         self.programs = ProgramCache(store)
         self.host = this_host()
+        self.adopted: Callable[[RunRow], None] | None = None  # is told of each run that is taken in
         limit = step_limit or STEPS_PER_CORE * (os.cpu_count() or 1)
         self._secrets = Secrets()
         self._services = Services(lambda message: self.listener.troubled(message))
@@ -229,7 +230,8 @@ class Engine:
         """
         self.check_open()
         await self._hold_lease()
-        await self.store.put_programs(programs)
+        if programs:
+            await self.store.put_programs(programs)
         loaded = await self.programs.load(hash)
         complete = check_inputs(loaded.program, inputs)
         missing = self.missing(loaded) if here else []
@@ -527,6 +529,10 @@ class Engine:
         """Return the runs that are advanced here, as they were created or taken over."""
         return [active.row for active in self._active.values()]
 
+    def has(self, run: str) -> bool:
+        """Say whether a run is advanced here."""
+        return run in self._active
+
     def is_busy(self, run: str) -> bool:
         """Say whether something of a run at hand is still to be committed."""
         active = self._active[run]
@@ -604,6 +610,8 @@ class Engine:
         result = active.result()
         if result is not None:
             active.finished.set_result(result)
+        if self.adopted is not None:
+            self.adopted(row)
         return active
 
     def _begin(self, active: ActiveRun) -> None:
@@ -724,14 +732,16 @@ class Engine:
             active.add_post(InboxPost(command.child, "event", encode_event(again)))
             self._spawn(self._take_over_reopened(active, command))
             return
-        loaded = self.programs.get(child.program) if child.program else None
+        loaded = self.programs.get(child.program or self.programs.registered(child.workflow, child.version))
         problem: Failure | None = None
         event: Event
         place: Place | None = None
         started = Started(now, {}, {})
         if loaded is None:
             message = f"no workflow {child.workflow}" + (f" version {child.version}" if child.version else "")
-            problem = Failure("executor", f"{message} is known here; name a file that holds it under include:")
+            problem = Failure(
+                "executor", f"{message} is known here; name a file that holds it under include:, or register it"
+            )
         elif active.row.depth + 1 > MAX_DEPTH:
             problem = Failure("limit", f"sub-workflows are nested more than {MAX_DEPTH} deep")
         else:

@@ -9,13 +9,31 @@
       NotFound              no such run, workflow or file
       InputError            what was given for a run is not what its workflow takes
       MissingError          something the run needs is not on this host
+      DefinitionError       a workflow has mistakes
+      NotCompleted          a run has not ended in the time that was given to wait for it
+      RunFailed             a run did not succeed, and its outputs were wanted
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["GroupFull", "InputError", "MissingError", "NameTaken", "NotFound", "StoreError", "WfeError"]
+if TYPE_CHECKING:
+    from .result import RunResult
+
+__all__ = [
+    "DefinitionError",
+    "GroupFull",
+    "InputError",
+    "MissingError",
+    "NameTaken",
+    "NotCompleted",
+    "NotFound",
+    "RunFailed",
+    "StoreError",
+    "WfeError",
+]
 
 
 class WfeError(Exception):
@@ -80,3 +98,31 @@ class MissingError(WfeError):
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__("missing", message, hint)
+
+
+class DefinitionError(WfeError):
+    """A workflow with mistakes. ``diagnostics`` are all of them (``wfe_dsl.Diagnostic``); the message shows each."""
+
+    def __init__(self, message: str, diagnostics: Sequence[Any] = ()) -> None:
+        super().__init__("definition", message)
+        self.diagnostics = tuple(diagnostics)
+
+
+class NotCompleted(WfeError, TimeoutError):
+    """A run did not end in time; it goes on. ``status`` is where it is."""
+
+    def __init__(self, name: str, status: str) -> None:
+        super().__init__("not-completed", f"run {name} did not complete in time; it is {status}")
+        self.status = status
+
+
+class RunFailed(WfeError):
+    """A run ended without success. ``result`` says how."""
+
+    def __init__(self, result: RunResult) -> None:
+        why = "" if result.error is None else f": {result.error.message}"
+        super().__init__(
+            "failed",
+            f"the run {result.status}{why}" if result.status == "failed" else f"the run was {result.status}{why}",
+        )
+        self.result = result

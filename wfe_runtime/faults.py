@@ -28,7 +28,6 @@ _points = {
     "sqlite.after_signals": "events and subscriptions were written and matched, nothing is durable",
     "sqlite.after_place": "a place in a concurrency group was taken or given back, nothing is durable",
     "sqlite.after_schedule": "a schedule was moved on, its run was not created, nothing is durable",
-    "sqlite.after_activity": "an activity was ended, its run is not told, nothing is durable",
     "sqlite.before_commit": "all of the batch was written, nothing is durable",
     "sqlite.after_commit": "the batch is durable, nobody knows yet",
     "sqlite.after_announce": "the batch is durable and was announced",

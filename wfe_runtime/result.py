@@ -9,6 +9,8 @@ import msgspec
 from wfe_vm.events import Event
 from wfe_vm.outcome import Failure
 
+from .errors import RunFailed
+
 __all__ = ["RunResult", "Tolerated", "decode_event", "decode_result", "encode_event", "encode_result"]
 
 
@@ -20,7 +22,10 @@ class Tolerated(msgspec.Struct, frozen=True):
 
 
 class RunResult(msgspec.Struct, frozen=True):
-    """The end of a run. ``durability`` is the contract it was given, ``duration_ms`` its time from start to end."""
+    """The end of a run. ``durability`` is the contract it was given, ``duration_ms`` its time from start to end.
+
+    ``status`` is succeeded, failed, aborted or terminated; ``outputs`` are those of the workflow.
+    """
 
     status: str
     outputs: dict[str, Any]
@@ -30,6 +35,12 @@ class RunResult(msgspec.Struct, frozen=True):
     compensated: bool = False
     durability: str = "sync"
     duration_ms: int = 0
+
+    def require(self) -> dict[str, Any]:
+        """Return the outputs of a run that succeeded. Raises RunFailed for any other."""
+        if self.status != "succeeded":
+            raise RunFailed(self)
+        return self.outputs
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -6,6 +6,7 @@ This module knows that steps hold lists of steps, under paths of keys; which key
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..diagnostics.model import Diagnostics
@@ -83,6 +84,8 @@ class Recorder:
         self.found = Diagnostics()
         self.children: list[Any] = []
         """The workflows that its steps were given to start."""
+        self.functions: dict[str, Callable[..., Any]] = {}
+        """The functions that its steps call by a registered name."""
         self.top = draft.steps(("steps",), draft.span)
         self._open = [self.top]
 

@@ -112,6 +112,8 @@ class TaskCalls:
         function = call.function if isinstance(call, Task) else call
         if isinstance(call, Task):
             options = {**call.options, **options}
+            if call.registered:
+                recorder.functions[call.registered] = function
         given = ""
         try:
             given = name_of(call)

@@ -12,7 +12,7 @@ What was said is read when it is built, by the front end that reads files, so th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Unpack
@@ -109,6 +109,14 @@ class Workflow(TaskCalls, BlockCalls, Hooked):
     def children(self) -> tuple[Workflow, ...]:
         """The workflows that its steps were given to start, as objects."""
         return tuple(self._recorder.children)
+
+    @property
+    def functions(self) -> dict[str, Callable[..., Any]]:
+        """The functions that its steps, and those of the workflows that it starts, call by a registered name."""
+        found: dict[str, Callable[..., Any]] = {}
+        for child in self.children:
+            found |= child.functions
+        return found | self._recorder.functions
 
     def read(
         self, variables: Variables, diagnostics: Diagnostics, step_types: Collection[str] = ()

@@ -73,6 +73,10 @@ class PythonExecutor:
         if self._functions.setdefault(name, function) is not function:
             raise ValueError(f"another function is registered as {name}")
 
+    def knows(self, name: str) -> bool:
+        """Say whether a function is registered by that name."""
+        return name in self._functions
+
     def missing(self, config: dict[str, Any]) -> str | None:
         """Say which module or registered function a step of this config lacks here; None if nothing is known to."""
         call = config.get("call")
@@ -107,6 +111,8 @@ class PythonExecutor:
             context.idempotency_key,
             context.fence,
             lambda line: write("log", line),
+            context.run_name,
+            context.workflow,
         )
         _Printed.install()
         # Importing may take long and print: not on the loop.
@@ -178,6 +184,7 @@ class PythonExecutor:
             "PYTHON_CALL": name,
             "PYTHON_CALL_PATH": json.dumps(sys.path),
             "PYTHON_CALL_FOLDER": context.folder,
+            "PYTHON_CALL_RUN": json.dumps([context.run_name, context.workflow]),
             "PYTHON_CALL_OUTPUTS": json.dumps([output.name for output in context.outputs]),
             "PYTHON_CALL_ARGUMENTS": json.dumps(context.inputs or {}),
         }

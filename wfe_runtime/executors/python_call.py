@@ -19,6 +19,7 @@ import dataclasses
 import importlib
 import importlib.util
 import inspect
+import logging
 import os
 import sys
 import threading
@@ -35,35 +36,107 @@ from wfe_vm.values import check_plain, describe
 
 from .problems import TaskProblem
 
-__all__ = ["Call", "CallContext", "failure_of", "find_function", "missing_module", "outputs_of", "prepare_call"]
+__all__ = [
+    "Call",
+    "CallContext",
+    "StepStopped",
+    "failure_of",
+    "find_function",
+    "missing_module",
+    "outputs_of",
+    "prepare_call",
+]
 
 TRACEBACK_BYTES: Final = 4 * 1024
 """What a failure tells of the traceback: its last part."""
 
 
+class StepStopped(BaseException):
+    """Raised in a function by ``CallContext.heartbeat`` once its step is to stop; not to be caught."""
+
+
 class CallContext:
     """What a function learns of its attempt if it has a parameter annotated with this class.
 
-    ``run``, ``step`` (its path), ``attempt``, ``idempotency_key`` (the same over attempts) and ``fence``
-    say which attempt it is; ``cancelled`` is set when it is to stop, ``log`` writes a line to its log.
+    ``run``, ``run_name``, ``workflow``, ``step`` (its path), ``attempt``, ``idempotency_key`` (the same over
+    attempts) and ``fence`` say which attempt it is. ``cancelled`` is set when it is to stop, ``log`` and ``logger``
+    write to its log, ``heartbeat`` does both.
     """
 
-    __slots__ = ("_write", "attempt", "cancelled", "fence", "idempotency_key", "run", "step")
+    __slots__ = (
+        "_logger",
+        "_write",
+        "attempt",
+        "cancelled",
+        "fence",
+        "idempotency_key",
+        "run",
+        "run_name",
+        "step",
+        "workflow",
+    )
 
     def __init__(
-        self, run: str, step: str, attempt: int, idempotency_key: str, fence: int, write: Callable[[bytes], None]
+        self,
+        run: str,
+        step: str,
+        attempt: int,
+        idempotency_key: str,
+        fence: int,
+        write: Callable[[bytes], None],
+        run_name: str = "",
+        workflow: str = "",
     ) -> None:
         self.run = run
+        self.run_name = run_name
+        self.workflow = workflow
         self.step = step
         self.attempt = attempt
         self.idempotency_key = idempotency_key
         self.fence = fence
         self.cancelled = threading.Event()
         self._write = write
+        self._logger: logging.Logger | None = None
 
     def log(self, message: str) -> None:
         """Write a line to the step's log. May be called from any thread."""
         self._write(message.encode("utf-8", "replace") + b"\n")
+
+    @property
+    def logger(self) -> logging.Logger:
+        """A logger of the standard library: its records, from INFO on, are lines of the step's log alone."""
+        if self._logger is None:
+            logger = logging.Logger(f"wfe.step.{self.step}", logging.INFO)
+            logger.addHandler(_StepLogHandler(self.log))
+            self._logger = logger
+        return self._logger
+
+    def heartbeat(self, progress: str = "") -> None:
+        """Say that the work goes on; a ``progress`` is written to the step's log.
+
+        Raises StepStopped once the step is to stop: a plain function that calls this now and then is stopped by
+        it, as an async one is by CancelledError. What it does after that is dropped.
+        """
+        if self.cancelled.is_set():
+            raise StepStopped
+        if progress:
+            self.log(progress)
+
+
+class _StepLogHandler(logging.Handler):
+    """Writes records as lines, with their level where it is not INFO."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        super().__init__()
+        self._write_line = write
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception:  # a record whose arguments do not fit its message, as the standard handlers have it
+            self.handleError(record)
+            return
+        self._write_line(line if record.levelno == logging.INFO else f"{record.levelname}: {line}")
 
 
 class Call(msgspec.Struct, frozen=True):

@@ -47,6 +47,7 @@ def _call(name: str) -> dict[str, Any]:
         environment["WFE_IDEMPOTENCY_KEY"],
         int(environment["WFE_FENCE"]),
         lambda line: (sys.stdout.flush(), sys.stdout.buffer.write(line), None)[-1],
+        *json.loads(environment["PYTHON_CALL_RUN"]),
     )
     function = find_function(name, {}, environment["PYTHON_CALL_FOLDER"])
     call = prepare_call(name, function, json.loads(_given("PYTHON_CALL_ARGUMENTS")), context)

@@ -43,6 +43,8 @@ NEXT = f"SELECT a.lease FROM activities a WHERE {OPEN} ORDER BY a.lease LIMIT 1"
 LEASE = "UPDATE activities SET token = ?, worker = ?, lease = ? WHERE number = ?"
 BY_TOKEN = f"{ROWS} WHERE a.token = ? AND a.token <> ''"
 
+faults.declare("activities.after_end", "an activity was ended, its run is not told, nothing is durable")
+
 
 def offer_activity(session: Session, new: NewActivity) -> ActivityRow | None:
     """Offer one, unless it is there."""
@@ -91,7 +93,7 @@ def end_activity(session: Session, token: str, now: int, payload: bytes) -> bool
         return False
     session.execute("UPDATE activities SET state = 'ended' WHERE token = ?", (token,))
     if faults.armed is not None:
-        faults.reach("sqlite.after_activity")
+        faults.reach("activities.after_end")
     insert_posts(session, [InboxPost(row.run, "event", payload)])
     return True
 

@@ -1,0 +1,166 @@
+"""What can be registered, turned into programs: files, texts, bytes, workflows of the builder, compiled programs.
+
+The one place of the library that imports the compiler, and only when there is something to compile. It knows no
+store and no engine.
+
+A text is the path of a file if it is one line that ends like one (.yaml, .yml, .wfe, .wfc, .py), else the workflow
+itself, in the text language if it begins as that does, else in YAML.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from wfe_vm.errors import ProgramError
+from wfe_vm.program import Program, SourceMap, encode_program, hash_of
+from wfe_vm.program_file import read_program_file
+from wfe_vm.verify import check
+
+from ..errors import DefinitionError, NotFound
+from ..providers.contracts import ProgramRow
+
+if TYPE_CHECKING:
+    from wfe_dsl import Diagnostics, Variables
+    from wfe_dsl.builder import Workflow
+    from wfe_dsl.compiler import Compiled
+
+    Definition = str | os.PathLike[str] | bytes | Program | Compiled | Workflow
+    """What can be registered."""
+
+__all__ = ["Definition", "Definitions", "read_definitions"]
+
+SUFFIXES: Final = (".yaml", ".yml", ".wfe", ".wfc", ".py")
+TEXT_LANGUAGE: Final = re.compile(r"(?:\s|#[^\n]*(?:\n|\Z))*(?:workflow[ \t]+[\w\"-]|include[ \t]+\")")
+
+if not TYPE_CHECKING:
+    Definition = Any
+
+
+class Definitions(msgspec.Struct, frozen=True):
+    """Programs as a store keeps them, and the functions that came with them, by the names they are called by."""
+
+    rows: list[ProgramRow]
+    functions: dict[str, Callable[..., Any]]
+
+
+def read_definitions(
+    definition: Definition, variables: Mapping[str, Any] | None = None, step_types: Iterable[str] = ()
+) -> Definitions:
+    """Return the programs of a definition, compiled where they have to be, each verified.
+
+    ``variables`` are what ``((name))`` stands for, ``step_types`` those beyond the built in ones. Raises
+    DefinitionError for mistakes in it, NotFound for a file that is not there, TypeError for what is none of these.
+    """
+    if isinstance(definition, bytes):
+        return Definitions(_filed(definition, "the compiled file"), {})
+    if isinstance(definition, Program):
+        return Definitions([_row(definition, None)], {})
+    if isinstance(definition, os.PathLike) or (isinstance(definition, str) and _is_path(definition)):
+        return _of_file(os.fspath(definition), variables, step_types)
+    if isinstance(definition, str):
+        return _compiled(lambda found, given: _of_text(definition, found, given, step_types), variables)
+    program = getattr(definition, "program", None)
+    if isinstance(program, Program):
+        return Definitions([_row(program, getattr(definition, "source_map", None))], {})
+    return _of_workflow(definition, variables, step_types)
+
+
+def _is_path(text: str) -> bool:
+    return "\n" not in text and text.lower().endswith(SUFFIXES)
+
+
+def _of_file(path: str, variables: Mapping[str, Any] | None, step_types: Iterable[str]) -> Definitions:
+    if not os.path.exists(path):
+        raise NotFound(f"there is no file {path}")
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix == ".wfc":
+        try:
+            with open(path, "rb") as file:
+                return Definitions(_filed(file.read(), path), {})
+        except OSError as error:
+            raise DefinitionError(f"{path} can't be read: {error.strerror}") from None
+    return _compiled(lambda found, given: _of_source(path, suffix, found, given, step_types), variables)
+
+
+def _of_source(
+    path: str, suffix: str, diagnostics: Diagnostics, variables: Variables, step_types: Iterable[str]
+) -> list[Compiled]:
+    from wfe_dsl.compiler import UnknownNotation, compile_document, compile_file
+
+    if suffix == ".py":
+        from wfe_dsl.builder.loading import load_python
+
+        document = load_python(path, diagnostics, variables, tuple(step_types))
+        return [] if document is None else compile_document(document, diagnostics)
+    try:
+        return compile_file(path, variables, diagnostics, tuple(step_types))
+    except UnknownNotation as error:
+        raise DefinitionError(str(error)) from None
+
+
+def _of_text(text: str, diagnostics: Diagnostics, variables: Variables, step_types: Iterable[str]) -> list[Compiled]:
+    from wfe_dsl.compiler import compile_document
+
+    if TEXT_LANGUAGE.match(text):
+        from wfe_dsl.text_front.documents import load_source
+
+        document = load_source(text, variables, diagnostics, step_types=tuple(step_types))
+    else:
+        from wfe_dsl.yaml_front import load_yaml_text
+
+        document = load_yaml_text(text, variables, diagnostics, step_types=tuple(step_types))
+    return [] if document is None else compile_document(document, diagnostics)
+
+
+def _of_workflow(workflow: Any, variables: Mapping[str, Any] | None, step_types: Iterable[str]) -> Definitions:
+    from wfe_dsl.builder import Workflow, compile_workflows
+
+    if not isinstance(workflow, Workflow):
+        what = "a path, a text, a compiled file's bytes, a program or a Workflow of wfe_dsl.builder"
+        raise TypeError(f"{type(workflow).__name__} can't be registered; {what} can")
+    found = _compiled(
+        lambda diagnostics, given: compile_workflows(
+            workflow, variables=given, step_types=tuple(step_types), diagnostics=diagnostics
+        ),
+        variables,
+    )
+    return Definitions(found.rows, workflow.functions)
+
+
+def _compiled(
+    work: Callable[[Diagnostics, Variables], list[Compiled]], variables: Mapping[str, Any] | None
+) -> Definitions:
+    """Have something compiled. Raises DefinitionError that shows its errors."""
+    from wfe_dsl.diagnostics.model import Diagnostics
+    from wfe_dsl.diagnostics.render_text import render_text
+    from wfe_dsl.variables import Variables
+
+    diagnostics = Diagnostics()
+    compiled = work(diagnostics, Variables(file=dict(variables or {})))
+    if diagnostics.has_errors:
+        found = diagnostics.in_source_order()
+        raise DefinitionError(f"the workflow has mistakes:\n{render_text(found).rstrip()}", found)
+    return Definitions([_row(one.program, one.source_map) for one in compiled], {})
+
+
+def _filed(data: bytes, name: str) -> list[ProgramRow]:
+    try:
+        filed = read_program_file(data)
+        return [_row(one.program, one.source_map) for one in filed]
+    except ProgramError as error:
+        raise DefinitionError(f"{name}: {error}") from None
+
+
+def _row(program: Program, source_map: SourceMap | None) -> ProgramRow:
+    try:
+        check(program)
+    except ProgramError as error:
+        raise DefinitionError(f"the program of {program.workflow} is not safe to run: {error}") from None
+    data = encode_program(program)
+    packed = b"" if source_map is None else msgspec.msgpack.encode(source_map)
+    return ProgramRow(hash_of(data), program.workflow, program.version, data, packed)

@@ -1,0 +1,428 @@
+"""The Engine as a program embeds it: workflows in, runs out, all of it durable.
+
+::
+
+    async with Engine("sqlite:///runs.db", functions=[charge]) as engine:
+        await engine.register("deploy.yaml")
+        handle = await engine.start("deploy", {"env": "staging"})
+        result = await handle.result()
+
+Owns how the parts of the library go together. What advances runs is ``wfe_runtime.engine.Engine``; it is ``core``
+here, for what the library has no word for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final, TypeVar, overload
+
+from wfe_vm.state import Delta
+
+from .. import engine as core_engine
+from ..approvals import Answer
+from ..clock import Clock, SystemClock
+from ..errors import MissingError, WfeError
+from ..executors.contract import Executor
+from ..executors.python import PythonExecutor
+from ..providers import open_store
+from ..providers.contracts import FINISHED, Published, Registration, RunRow, Store
+from ..result import RunResult
+from .definitions import Definition, read_definitions
+from .ends import Ends
+from .events import BACKLOG, Subscription
+from .functions import Functions, named
+from .handles import RunHandle
+from .lookup import Moment, RunInfo, find_run, info_of, inputs_of, run_filter
+from .middleware import MiddlewareRegistry, RunCall, RunMiddleware, StepMiddleware, around_run
+from .recovery import Recovery, lacking
+from .registry import Registry
+
+__all__ = ["Engine"]
+
+LONGEST_NAME: Final = 200
+MIDDLEWARE_GRACE_S: Final = 5.0
+"""How long middleware around runs may take to end once the engine is left."""
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Reference = RunHandle | str
+"""A run: its handle, id, name, or what one of the two begins with."""
+
+logger = logging.getLogger("wfe")
+
+
+class Engine:
+    """Runs workflows durably in this process. An async context manager, which may be entered again once it was left.
+
+    Leaving stops what runs and keeps all that was reached: whoever enters an engine on the same store goes on.
+    """
+
+    def __init__(
+        self,
+        store: str | Store,
+        *,
+        workflows: Sequence[Definition] = (),
+        functions: Functions = (),
+        executors: Sequence[Executor] = (),
+        step_middleware: Sequence[StepMiddleware] = (),
+        run_middleware: Sequence[RunMiddleware] = (),
+        recover: bool = True,
+        clock: Clock | None = None,
+        step_limit: int | None = None,
+        who: str = "",
+    ) -> None:
+        """``store`` is a URL (``sqlite:///runs.db``, ``memory:``) or a Store that is not open.
+
+        ``workflows`` are registered on entering, ``functions`` are what python steps may call by a name. With
+        ``recover`` the store's unfinished runs that no living process advances are taken up on entering.
+        ``step_limit`` is how many steps run at once, 16 a core if it isn't given. ``who`` is what the history of
+        registrations says of this program. Raises StoreError for a URL of no store.
+        """
+        self._store = store
+        self._workflows = tuple(workflows)
+        self._functions = named(functions)
+        self._executors = tuple(executors)
+        self._step_middleware = list(step_middleware)
+        self._run_middleware = list(run_middleware)
+        self._recover = recover
+        self._clock: Clock = clock if clock is not None else SystemClock()
+        self._step_limit = step_limit
+        self._who = who
+        self._open: _Open | None = None
+        if isinstance(store, str):
+            open_store(store)  # a URL that is none is told where it is written
+
+    # Its own life
+
+    async def __aenter__(self) -> Engine:
+        if self._open is not None:
+            raise WfeError("open", "the engine is open already", "make another one: two in a process do no harm")
+        opened = self._open = _Open(self)
+        try:
+            await opened.core.__aenter__()
+        except BaseException:
+            self._open = None
+            raise
+        try:
+            for workflow in self._workflows:
+                await self.register(workflow)
+            await opened.registry.refresh()
+        except BaseException:
+            await self.close()
+            raise
+        if self._recover:
+            opened.recover_soon()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop what runs, keep all that was reached, let go of the store. Repeatable."""
+        opened, self._open = self._open, None
+        if opened is not None:
+            await opened.close()
+
+    @property
+    def core(self) -> core_engine.Engine:
+        """What advances the runs. Raises WfeError (``closed``) outside of the ``async with`` block."""
+        return self._opened.core
+
+    @property
+    def _opened(self) -> _Open:
+        if self._open is None:
+            raise WfeError("closed", "the engine is not open", "use it within `async with engine:`")
+        return self._open
+
+    # What can be run
+
+    async def register(
+        self, definition: Definition, *, variables: Mapping[str, Any] | None = None, replace: bool = False
+    ) -> list[Registration]:
+        """Make a workflow known, durably, by its id and version, with those that it includes or starts.
+
+        ``definition`` is a path, the text of a workflow, the bytes of a compiled file, a Workflow of
+        ``wfe_dsl.builder`` or a program; ``variables`` are what ``((name))`` in it stands for. Functions that a
+        Workflow's steps call by a registered name are registered, too. Again the same: nothing happens.
+
+        Raises DefinitionError for its mistakes, NotFound for a file that isn't there, WfeError (``registered``)
+        where the version is registered with another program: with ``replace`` new runs use the new one then, and
+        those in flight keep theirs.
+        """
+        opened = self._opened
+        found = read_definitions(definition, variables, {name for one in self._executors for name in one.types})
+        for name, function in found.functions.items():
+            self._add_function(name, function)
+        return await opened.registry.add(found.rows, replace)
+
+    async def unregister(self, workflow: str, version: int) -> bool:
+        """Start no more runs of a workflow's version; finished ones stay. Returns whether it was registered.
+
+        Raises WfeError (``pinned``), which names the run, while one of its program has not ended.
+        """
+        return await self._opened.registry.remove(workflow, version)
+
+    async def registered(self, workflow: str = "", *, history: bool = False) -> list[Registration]:
+        """Return what is registered, by workflow and version; with ``history`` all that was ever said, in order."""
+        return await self._opened.registry.rows(workflow, history)
+
+    @overload
+    def function(self, function: Function, /) -> Function: ...
+    @overload
+    def function(self, function: str, /) -> Callable[[Function], Function]: ...
+    def function(self, function: Function | str, /) -> Function | Callable[[Function], Function]:
+        """Let python steps call a function by its name, or by another: ``@engine.function("charge-card")``.
+
+        Runs that waited for it are taken up. Raises ValueError for a name that means another function.
+        """
+        if isinstance(function, str):
+            name = function
+
+            def decorate(function: Function) -> Function:
+                self._add_function(name, named({name: function})[name])
+                return function
+
+            return decorate
+        for name, plain in named([function]).items():
+            self._add_function(name, plain)
+        return function
+
+    def _add_function(self, name: str, function: Callable[..., Any]) -> None:
+        known = self._functions.setdefault(name, function)
+        if known is not function:
+            raise ValueError(f"another function is registered as {name}")
+        if self._open is not None and not self._open.python.knows(name):
+            self._open.python.register(name, function)
+            if self._recover:
+                self._open.recover_soon()
+
+    def around_steps(self, middleware: StepMiddleware) -> StepMiddleware:
+        """Have an async function ``(context, call_next)`` called around each attempt of a step, inside those before."""
+        self._step_middleware.append(middleware)
+        return middleware
+
+    def around_runs(self, middleware: RunMiddleware) -> RunMiddleware:
+        """Have an async function ``(call, call_next)`` called around each run that begins or is taken over here."""
+        self._run_middleware.append(middleware)
+        return middleware
+
+    # Runs
+
+    async def start(
+        self,
+        workflow: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        version: int | None = None,
+        name: str | None = None,
+        key: str = "",
+        folder: str = "",
+        durability: str = "",
+    ) -> RunHandle:
+        """Start a run of a registered workflow, of its highest version unless one is given. It is durable then.
+
+        ``name`` is what people call it; without one it is the workflow's with a number. A ``key`` starts once: a
+        run of this workflow that was started with it is given back. ``folder`` is what relative paths of steps
+        are relative to, ``durability`` sync, group(20ms) or relaxed.
+
+        Raises NotFound for a workflow or version that is not registered, InputError for inputs that it does not
+        take, or that differ from those of the key's run, MissingError where this host lacks what it needs,
+        NameTaken for a name in use, ValueError for one that is none.
+        """
+        opened = self._opened
+        if name is not None and (not name.strip() or name != name.strip() or len(name) > LONGEST_NAME or "/" in name):
+            raise ValueError(
+                f"{name!r} is no name for a run: up to {LONGEST_NAME} characters, no / and no blanks around"
+            )
+        loaded = await opened.registry.find(workflow, version)
+        lacks = lacking(opened.core, opened.python, loaded)
+        if lacks:
+            raise MissingError(f"this host can't run {workflow}: {'; '.join(lacks)}", "register or install it first")
+        row = await opened.core.start(
+            [],
+            loaded.hash,
+            dict(inputs or {}),
+            name=name or "",
+            key=key,
+            folder=folder or os.getcwd(),
+            durability=durability,
+        )
+        if not opened.core.has(row.id) and row.status not in FINISHED:
+            await opened.recovery.take(row)  # the key's first run, which may have lost its process
+        return RunHandle(self, row)
+
+    async def run(
+        self,
+        workflow: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+        **options: Any,
+    ) -> RunResult:
+        """Start a run as ``start`` does, with the same options, and wait for its end as ``RunHandle.result`` does."""
+        handle = await self.start(workflow, inputs, **options)
+        return await handle.result(timeout)
+
+    async def handle(self, reference: str) -> RunHandle:
+        """Return a run by its id, its name, or what only one of them begins with.
+
+        Raises NotFound with names that are near, WfeError (``ambiguous``) with the candidates.
+        """
+        return RunHandle(self, await find_run(self.core.store, reference))
+
+    async def query(
+        self,
+        *,
+        status: str | Iterable[str] = (),
+        workflow: str = "",
+        parent: Reference = "",
+        name: str = "",
+        since: Moment | None = None,
+        until: Moment | None = None,
+        after: str = "",
+        limit: int = 100,
+    ) -> list[RunInfo]:
+        """Return the runs of which all that is given holds, the newest first.
+
+        ``name`` is what their name begins with; they were created ``since`` then and before ``until``: a datetime,
+        a timedelta (so long ago) or epoch milliseconds. The next page comes ``after`` the id of the last run of
+        this one; ``limit`` 0: all at once.
+        """
+        above = await self._id_of(parent) if parent else ""
+        filter = run_filter(self._clock, status, workflow, above, name, since, until, after, limit)
+        return [info_of(row) for row in await self.core.store.list_runs(filter)]
+
+    async def recover(self) -> int:
+        """Take up the store's unfinished runs that no living process advances. Returns how many that were.
+
+        What this host can't run is left, and listed by ``waiting_for``.
+        """
+        return await self._opened.recovery.take_up()
+
+    def waiting_for(self) -> dict[str, list[str]]:
+        """Return, by the names of runs that were left to other hosts, what this one lacks for them."""
+        return dict(self._opened.recovery.waiting)
+
+    # Signals
+
+    async def publish(self, event: str, key: str = "", data: Any = None, *, id: str = "") -> Published:
+        """Publish an event to every run that waits for its name and key, or will. It is durable then.
+
+        An ``id`` that was published before is that event: nothing happens, and the answer's ``new`` says so.
+        Raises InputError for data that is no plain data.
+        """
+        return await self.core.publish(event, key, data, id)
+
+    async def answer(self, run: Reference, option: str, by: str, step: str = "") -> Answer:
+        """Answer an approval of a run: the only open one, or that of ``step``. It is durable then.
+
+        Of two answers the first stands: ``accepted`` tells. Raises NotFound where nothing is asked, WfeError
+        (``ambiguous``) where several approvals are open, InputError for what is no option.
+        """
+        return await self.core.answer(await self._id_of(run), option, by, step)
+
+    def events(self, run: RunHandle | str = "", *, after: str = "", backlog: int = BACKLOG) -> Subscription:
+        """Return what happens, as an async iterator: to one run from its start on, or to all runs from now on.
+
+        Each event comes once, in the order of the commits, those of other processes on the store too. ``after``
+        is the id of the last event that was seen. Who is more than ``backlog`` advances behind is told how many
+        it missed. Raises NotFound, at the first turn, for an unknown run (a handle or an id) or event.
+        """
+        opened = self._opened
+        subscription = Subscription(opened.core.store, run.id if isinstance(run, RunHandle) else run, after, backlog)
+        opened.subscriptions.add(subscription)
+        return subscription
+
+    # For its own parts
+
+    def watch_run(self, row: RunRow) -> None:
+        """Call the middleware around a run that begins or goes on here."""
+        if self._run_middleware and self._open is not None:
+            self._open.watch_run(row, tuple(self._run_middleware))
+
+    async def end_of(self, run: str) -> RunResult:
+        """Wait for the end of the run with that id."""
+        return await self._opened.ends.wait(run)
+
+    async def _id_of(self, run: Reference) -> str:
+        return run.id if isinstance(run, RunHandle) else (await find_run(self.core.store, run)).id
+
+
+class _Open:
+    """What an engine has between entering and leaving."""
+
+    def __init__(self, engine: Engine) -> None:
+        given = engine._store
+        store = open_store(given) if isinstance(given, str) else given
+        clock = engine._clock
+        self.python = PythonExecutor(engine._functions)
+        registry = MiddlewareRegistry([*engine._executors, self.python], engine._step_middleware)
+        self.core = core_engine.Engine(
+            store, registry, clock=clock, listener=_TroubleLogger(), step_limit=engine._step_limit
+        )
+        self.core.adopted = lambda row: None if row.status in FINISHED else engine.watch_run(row)
+        self.registry = Registry(store, self.core.programs, clock, engine._who or self.core.host.id)
+        self.recovery = Recovery(self.core, self.python)
+        self.ends = Ends(self.core)
+        self.subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._recovering: asyncio.Task[None] | None = None
+        self._again = False
+
+    def recover_soon(self) -> None:
+        """Take up runs in the background; asked meanwhile, once more after that."""
+        self._again = True
+        if self._recovering is None or self._recovering.done():
+            self._recovering = self._spawn(self._take_up())
+
+    async def _take_up(self) -> None:
+        while self._again:
+            self._again = False
+            try:
+                await self.recovery.take_up()
+            except WfeError as error:
+                self.core.listener.troubled(f"runs could not be taken up: {error}")
+
+    def watch_run(self, row: RunRow, middleware: Sequence[RunMiddleware]) -> None:
+        call = RunCall(row.id, row.name, row.workflow, row.version, inputs_of(row), row.parent, row.sequence > 0)
+
+        self._spawn(around_run(middleware, call, lambda: self.ends.wait(row.id), self.core.listener.troubled))
+
+    async def close(self) -> None:
+        self.ends.close()
+        for subscription in list(self.subscriptions):
+            subscription.close()
+        if self._recovering is not None:
+            self._recovering.cancel()
+            await asyncio.gather(self._recovering, return_exceptions=True)
+        await self.core.close()
+        # All middleware around runs has its end now, or that there will be none here.
+        if self._tasks:
+            _, left = await asyncio.wait(self._tasks, timeout=MIDDLEWARE_GRACE_S)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    def _spawn(self, work: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+class _TroubleLogger:
+    """Tells the program's log what hinders the engine."""
+
+    def advanced(self, run: RunRow, delta: Delta) -> None: ...
+
+    def printed(self, run: RunRow, step: str, attempt: int, stream: str, text: str) -> None: ...
+
+    def troubled(self, message: str) -> None:
+        logger.warning("%s", message)

@@ -1,0 +1,121 @@
+"""A run as a program holds it: where it stands, how it ends, and what can be asked of it."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from wfe_vm.events import Cancel, Event, Resume, Retry, Suspend, Terminate
+
+from ..approvals import Answer
+from ..errors import NotCompleted, NotFound
+from ..providers.contracts import RunRow
+from ..result import RunResult
+from .control import ask
+from .events import Subscription
+from .lookup import RunInfo, info_of
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+__all__ = ["RunHandle"]
+
+CANCEL_DEADLINE: Final = timedelta(seconds=30)
+
+
+class RunHandle:
+    """One run. ``id``, ``name``, ``workflow`` and ``version`` say which; all else is asked for."""
+
+    def __init__(self, engine: Engine, row: RunRow) -> None:
+        self._engine = engine
+        self.id = row.id
+        self.name = row.name
+        self.workflow = row.workflow
+        self.version = row.version
+
+    def __repr__(self) -> str:
+        return f"<run {self.name} of {self.workflow} version {self.version}>"
+
+    async def status(self) -> str:
+        """Return the run's status, as it is committed."""
+        return (await self._row()).status
+
+    async def info(self) -> RunInfo:
+        """Return all that is known of the run as a whole."""
+        return info_of(await self._row())
+
+    async def result(self, timeout: float | timedelta | None = None) -> RunResult:  # noqa: ASYNC109
+        """Wait for the end of the run, wherever it is advanced, and return it: a success, a failure or any other.
+
+        Raises NotCompleted after ``timeout`` (seconds), which leaves the run as it is; StoreError where the store
+        fails, WfeError (``closed``) where the engine is left meanwhile.
+        """
+        seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._engine.end_of(self.id)
+        except TimeoutError:
+            raise NotCompleted(self.name, await self.status()) from None
+
+    def events(self, after: str = "") -> Subscription:
+        """Return the run's events from its start on, or after one of them; they end with the run."""
+        return self._engine.events(self, after=after)
+
+    async def suspend(self, reason: str = "") -> bool:
+        """Let running steps end and start nothing new. Returns whether that changes anything."""
+        return await self._ask(lambda now: Suspend(now, self._why("suspended", reason)))
+
+    async def resume(self, reason: str = "") -> bool:
+        """Go on with a suspended run, or take over one whose process is gone. Returns whether that changes anything."""
+        before = self._engine.core.has(self.id)
+        changed = await self._ask(lambda now: Resume(now, self._why("resumed", reason)))
+        return changed or self._engine.core.has(self.id) != before
+
+    async def retry(self, reason: str = "") -> bool:
+        """Reopen a failed or aborted run at the steps that failed. Returns whether there was anything to try again.
+
+        Raises WfeError (``state``) for a run that is neither.
+        """
+        changed = await self._ask(lambda now: Retry(now, self._why("retried", reason)))
+        if changed:
+            self._engine.watch_run(await self._row())
+        return changed
+
+    async def cancel(self, reason: str = "", deadline: float | timedelta = CANCEL_DEADLINE) -> bool:
+        """End the run in order, its abort hooks included; hard after ``deadline`` (seconds; 0: never).
+
+        Returns whether that changes anything. It has ended when ``result`` returns.
+        """
+        seconds = deadline.total_seconds() if isinstance(deadline, timedelta) else deadline
+        until = int(seconds * 1000)
+        return await self._ask(lambda now: Cancel(now, self._why("cancelled", reason), now + until if until else 0))
+
+    async def terminate(self, reason: str = "") -> bool:
+        """End the run at once; no hook of it runs. Returns whether that changes anything."""
+        return await self._ask(lambda now: Terminate(now, self._why("terminated", reason)))
+
+    async def answer(self, option: str, by: str, step: str = "") -> Answer:
+        """Answer an approval that the run waits for; see ``Engine.answer``."""
+        return await self._engine.answer(self, option, by, step)
+
+    async def _row(self) -> RunRow:
+        row = await self._engine.core.store.get_run(self.id)
+        if row is None:
+            raise NotFound(f"run {self.name} is gone from the store")
+        return row
+
+    async def _ask(self, make_event: Callable[[int], Event]) -> bool:
+        return await ask(self._engine.core, self.id, make_event)
+
+    def _why(self, what: str, reason: str) -> str:
+        return reason or f"{what} by {_user()} through the API"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "a user without a name"
