@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .executors.contract import StepContext, StepResult
     from .executors.python import PythonExecutor
     from .executors.python_call import CallContext, StepStopped
+    from .library.activities import Activities, Activity
     from .library.engine import Engine
     from .library.events import LifecycleEvent, Subscription
     from .library.handles import RunHandle
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from .result import RunResult
 
 __all__ = [
+    "Activities",
+    "Activity",
     "Answer",
     "CallContext",
     "DefinitionError",
@@ -64,6 +67,8 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Activities": "library.activities",
+    "Activity": "library.activities",
     "Answer": "approvals",
     "CallContext": "executors.python_call",
     "DefinitionError": "errors",

@@ -32,6 +32,7 @@ from wfe_vm.state import Delta, State, decode_delta, restore
 
 from . import faults
 from .active import ActiveRun
+from .activities import ActivityDesk
 from .approvals import Answer, answer_approval
 from .clock import Clock, SystemClock
 from .control import pass_to_children, suspend_run
@@ -65,7 +66,7 @@ from .result import RunResult, decode_event, decode_result, encode_event
 from .retrying import GivesOutputs, no_outputs, retry_of_child, retry_run
 from .secrets import Secrets
 from .services import Services
-from .signals import event_of, new_event, signal_of
+from .signals import ACTIVITY, event_of, new_event, signal_of
 from .timers import Timers
 
 __all__ = ["Engine", "RunLost", "load_run_state"]
@@ -131,6 +132,7 @@ class Engine:
         self._dispatcher = Dispatcher(
             self.executors, self.clock, limit, self._open_log, self._step_ended, self._secrets, self._services
         )
+        self._desk = ActivityDesk(store, self.clock, self._deliver, self._spawn)
         self._timers = Timers(self.clock, self._timer_fired)
         self._active: dict[str, ActiveRun] = {}
         self._dirty: dict[str, ActiveRun] = {}
@@ -175,6 +177,7 @@ class Engine:
             return
         self._closing = True  # from here on nothing advances and nothing is begun
         self._timers.close()
+        self._desk.close()
         await self._dispatcher.abandon()
         with contextlib.suppress(WfeError):
             await self.settled()
@@ -562,7 +565,7 @@ class Engine:
                     child = self.programs.get(step.child.program)
                     if child is not None:
                         pending.append(child)
-                if step.kind != "task":
+                if step.kind != "task" or step.type == ACTIVITY:
                     continue
                 executor = self.executors.for_type(step.type)
                 if executor is None:
@@ -809,9 +812,11 @@ class Engine:
                 return
             if faults.armed is not None:
                 faults.reach("engine.before_step")
-            self._dispatcher.run(active, command)
+            if not self._desk.run(active, command):
+                self._dispatcher.run(active, command)
         elif isinstance(command, StopStep):
-            self._dispatcher.stop(active, command)
+            if not self._desk.stop(active, command):
+                self._dispatcher.stop(active, command)
         elif isinstance(command, StartChild):
             if not command.reopen:
                 beginning = self._spawn(self._begin_child(command.child))
@@ -931,6 +936,7 @@ class Engine:
             self._active.pop(active.id, None)
             self._secrets.forget(active.id)
             self._services.end(active.id)
+            self._desk.end_run(active)
             if not active.finished.done():
                 active.finished.set_result(result)
             if faults.armed is not None and active.row.parent:
@@ -979,7 +985,10 @@ class Engine:
 
     def _event_in(self, post: InboxRow) -> Event:
         if post.kind != PUBLISHED:
-            return decode_event(post.payload)
+            event = decode_event(post.payload)
+            if isinstance(event, StepEnded):
+                self._desk.forget(post.run, event.activation)
+            return event
         if faults.armed is not None:
             faults.reach("engine.before_delivery")
         return event_of(post.payload, self.clock.now())

@@ -11,7 +11,7 @@ import msgspec
 
 from wfe_vm.commands import Publish, Subscribe, Unsubscribe
 from wfe_vm.events import EventArrived
-from wfe_vm.phases import PARKED, WAIT_ANSWER, WAIT_CHILD, WAIT_EVENT, WAIT_TIMER
+from wfe_vm.phases import PARKED, WAIT_ANSWER, WAIT_CHILD, WAIT_EVENT, WAIT_STEP, WAIT_TIMER
 from wfe_vm.program import Program
 from wfe_vm.state import State, Waiting
 from wfe_vm.values import check_plain
@@ -20,7 +20,10 @@ from .errors import InputError
 from .providers.contracts import NewEvent, Signal, Subscription, Unsubscription
 from .providers.deliveries import decode_delivery
 
-__all__ = ["OpenWait", "event_of", "goes_on_by_itself", "new_event", "open_waits", "signal_of"]
+__all__ = ["OpenWait", "event_of", "goes_on_by_itself", "new_event", "open_waits", "signal_of", "works_on_a_host"]
+
+ACTIVITY: Final = "activity"
+"""The type of a step, and the kind of its wait: outside workers do it."""
 
 LONGEST_NAME: Final = 1000
 """Characters of an event's name, key and id: they are looked up by an index."""
@@ -68,7 +71,7 @@ def event_of(payload: bytes, now: int) -> EventArrived:
 class OpenWait(msgspec.Struct, frozen=True):
     """What one pointer of a run that stands still waits for.
 
-    ``kind`` is event, approval, timer, retry, child or resume. ``since`` and ``due`` are epoch
+    ``kind`` is event, approval, activity, timer, retry, child or resume. ``since`` and ``due`` are epoch
     milliseconds, ``due`` 0 where no time ends it; ``path`` is the step's, without numbers of iterations.
     """
 
@@ -85,7 +88,7 @@ class OpenWait(msgspec.Struct, frozen=True):
 
 
 def open_waits(state: State, program: Program) -> list[OpenWait]:
-    """Return what a run's pointers wait for besides running steps, in the order of their activations."""
+    """Return what a run's pointers wait for besides steps that run on a host, in the order of their activations."""
     found = []
     for pointer in state.pointers.values():
         if not pointer.frames:
@@ -95,6 +98,8 @@ def open_waits(state: State, program: Program) -> list[OpenWait]:
         kind = kinds.get(pointer.wait, "")
         if pointer.wait == WAIT_TIMER:
             kind = "retry" if (frame.id, "retry") in state.timers else "timer"
+        elif pointer.wait == WAIT_STEP and program.steps[frame.step].type == ACTIVITY:
+            kind = ACTIVITY
         if not kind:
             continue
         step = program.steps[frame.step]
@@ -115,6 +120,14 @@ def open_waits(state: State, program: Program) -> list[OpenWait]:
             )
         )
     return sorted(found, key=lambda wait: wait.activation)
+
+
+def works_on_a_host(state: State, program: Program) -> bool:
+    """Say whether a step is under way on the host that has the run; an activity is not: its worker is elsewhere."""
+    return any(
+        pointer.wait == WAIT_STEP and program.steps[pointer.frames[-1].step].type != ACTIVITY
+        for pointer in state.pointers.values()
+    )
 
 
 def goes_on_by_itself(state: State) -> bool:

@@ -136,6 +136,21 @@ def test_a_parent_is_parked_where_only_its_child_s_event_can_go_on(folder: Path,
     assert wfec("resume", "outer-1").code == 0
 
 
+@pytest.mark.acceptance("CLI-15")
+def test_a_run_is_parked_where_only_a_worker_can_go_on(folder: Path, wfec: Wfec) -> None:
+    text = """
+workflow:
+  id: paid
+  version: 1
+  steps:
+    - {name: charge, type: activity, config: {activity: charge-card}}
+"""
+    parked = wfec("run", write(folder, text), "--no-wait", "--json")
+    assert (parked.code, [reason["kind"] for reason in parked.lines[-1]["waiting_for"]]) == (6, ["activity"])
+    assert "paid-1/charge waits for the work of an activity" in wfec("why", "paid-1").out
+    assert wfec("terminate", "paid-1").code == 0
+
+
 def test_a_run_that_takes_an_event_that_is_there_already_is_not_parked(folder: Path, wfec: Wfec) -> None:
     text = """
 workflow:

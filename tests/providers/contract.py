@@ -1485,9 +1485,16 @@ class StoreContract:
             assert (withdrawn.state, withdrawn.lease) == ("withdrawn", 1050)
             assert await store.end_activity("t1", 1001, b"done") is False
             assert await store.release_activity("t1", 1001) is False
+            await store.fetch_activity("charge", "w1", "t2", 1000, 50)
+            await store.offer_activity(work(2, run="r2"))
             await store.commit([advance("r2", 0, status="terminated", ended=9)])
+            assert (await store.extend_activity("t2", 1001, 50)).state == "withdrawn"
+            assert await store.end_activity("t2", 1001, b"done") is False
             assert await store.next_activity("charge") == -1
-            assert await store.fetch_activity("charge", "w1", "t2", 2000, 50) is None
+            assert await store.fetch_activity("charge", "w1", "t3", 2000, 50) is None
+            await store.withdraw_activity("r2")
+            await store.commit([advance("r2", 1, status="running")])
+            assert await store.next_activity("charge") == -1
 
         run(check)
 

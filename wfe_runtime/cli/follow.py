@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from wfe_vm.events import Started
 from wfe_vm.outcome import UNFINISHED_STATUSES, Failure
-from wfe_vm.phases import PARKED, WAIT_CHILD, WAIT_STEP
+from wfe_vm.phases import PARKED, WAIT_CHILD
 from wfe_vm.state import Delta, Record, State
 
 from ..engine import Engine, RunLost
@@ -28,7 +28,7 @@ from ..providers import open_store
 from ..providers.contracts import RunRow
 from ..result import RunResult, decode_event
 from ..settings import Settings
-from ..signals import OpenWait, goes_on_by_itself, open_waits
+from ..signals import ACTIVITY, OpenWait, goes_on_by_itself, open_waits, works_on_a_host
 from ..undoing import left_to_undo
 from . import exits
 from .failures import describe_failure, next_steps, place_of_failure
@@ -207,7 +207,7 @@ class Follower:
             if state.end is not None:
                 return "busy"
             waits = list(state.pointers.values())
-            if any(pointer.wait == WAIT_STEP for pointer in waits):
+            if works_on_a_host(state, engine.loaded_of(row.id).program):
                 return "moving"
             if not state.suspended and (goes_on_by_itself(state) if no_wait else state.due() or state.waits):
                 return "moving"
@@ -294,7 +294,7 @@ class Follower:
             if pointer.wait == WAIT_CHILD and not self._is_at_hand(pointer.frames[-1].child):
                 yield {"kind": "child", "run": row.id, "child": pointer.frames[-1].child}
         for wait in open_waits(state, engine.loaded_of(row.id).program):
-            if wait.waiting is not None:
+            if wait.waiting is not None or wait.kind == ACTIVITY:
                 yield _outside(row, wait, self._last.get((row.id, wait.activation)))
         if state.suspended:
             parked = [record.path for record in self._parked_steps(state, row)]

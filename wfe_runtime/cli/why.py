@@ -16,7 +16,7 @@ from wfe_vm.state import State
 from ..engine import Engine, load_run_state
 from ..programs import ProgramCache
 from ..providers.contracts import RunRow, Store
-from ..signals import OpenWait, open_waits
+from ..signals import ACTIVITY, OpenWait, open_waits
 from .exits import SUCCEEDED
 from .family import read_records
 from .options import add_run_argument, add_store_option, settings_of
@@ -121,6 +121,8 @@ def _explain(row: RunRow, state: State, wait: OpenWait, path: str, flag: str) ->
         who = ", ".join(waiting.assignees) or "anybody"
         command = _command(row, "approve", flag, f"/{path}", f" --option {shlex.quote(wait.options[0])}")
         return _reason(row, "approval", wait.since, who, command, **details)
+    if wait.kind == ACTIVITY:
+        return _reason(row, wait.kind, wait.since, "a worker that fetches and answers it", "", **details)
     if wait.kind == "child":
         details["child"] = wait.child
         return _reason(
@@ -153,6 +155,7 @@ def _line(reason: dict[str, Any]) -> str:
         "start": "to be begun",
         "host": f"a host: on this one there is {'; '.join(reason.get('lacks', ()))}",
         "suspended": "a resume",
+        "activity": "the work of an activity",
         "timer": "a timer",
         "retry": "the delay before its next attempt",
         "child": f"the child run {reason.get('child')}",

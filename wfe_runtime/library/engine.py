@@ -32,6 +32,7 @@ from ..executors.python import PythonExecutor
 from ..providers import open_store
 from ..providers.contracts import FINISHED, Published, Registration, RunRow, Store
 from ..result import RunResult
+from .activities import Activities
 from .definitions import Definition, read_definitions
 from .ends import Ends
 from .events import BACKLOG, Subscription
@@ -340,6 +341,11 @@ class Engine:
         opened.subscriptions.add(subscription)
         return subscription
 
+    @property
+    def activities(self) -> Activities:
+        """The work of steps of type ``activity``, for those who do it: fetch, heartbeat, complete, fail, release."""
+        return self._opened.activities
+
     # For its own parts
 
     def watch_run(self, row: RunRow) -> None:
@@ -371,6 +377,7 @@ class _Open:
         self.registry = Registry(store, self.core.programs, clock, engine._who or self.core.host.id)
         self.recovery = Recovery(self.core, self.python)
         self.ends = Ends(self.core)
+        self.activities = Activities(store, clock)
         self.subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._recovering: asyncio.Task[None] | None = None
@@ -397,6 +404,7 @@ class _Open:
 
     async def close(self) -> None:
         self.ends.close()
+        self.activities.close()
         for subscription in list(self.subscriptions):
             subscription.close()
         if self._recovering is not None:

@@ -45,7 +45,10 @@ class ActivityBoard:
 
     def find(self, token: str) -> ActivityRow | None:
         """Return the one that a token is of."""
-        return self._rows.get(self._tokens.get(token, ("", 0, 0)))
+        row = self._rows.get(self._tokens.get(token, ("", 0, 0)))
+        if row is not None and row.state == "open" and self._is_over(row.run):
+            return replace(row, state="withdrawn")
+        return row
 
     def extend(self, token: str, now: int, lease_ms: int) -> ActivityRow | None:
         """Renew a lease."""
@@ -67,11 +70,11 @@ class ActivityBoard:
         del self._tokens[token]
         return self._keep(replace(row, token="", worker="", lease=0))
 
-    def withdraw(self, key: Key) -> None:
-        """Offer one no more."""
-        row = self._rows.get(key)
-        if row is not None and row.state == "open":
-            self._keep(replace(row, state="withdrawn"))
+    def withdraw(self, run: str, activation: int, attempt: int) -> None:
+        """Offer one no more, or all of a run."""
+        for key, row in list(self._rows.items()):
+            if row.run == run and row.state == "open" and (activation < 0 or key[1:] == (activation, attempt)):
+                self._keep(replace(row, state="withdrawn"))
 
     def _open(self, kind: str) -> list[ActivityRow]:
         return [

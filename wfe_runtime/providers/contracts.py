@@ -366,7 +366,7 @@ class NewActivity(msgspec.Struct, frozen=True, gc=False):
 
 
 class ActivityRow(msgspec.Struct, frozen=True, gc=False):
-    """An activity as stored. ``state`` is open, ended or withdrawn.
+    """An activity as stored. ``state`` is open, ended or withdrawn; one of an ended run is never open.
 
     While it is leased ``lease`` is when that ends, and ``token`` is the right to answer; else 0 and empty.
     """
@@ -557,8 +557,8 @@ class Store(Protocol):
     async def release_activity(self, token: str, now: int) -> bool:
         """Give up a lease that is not over: the activity is offered again, and announced; the token is void."""
 
-    async def withdraw_activity(self, run: str, activation: int, attempt: int) -> None:
-        """Offer an open activity no more. Its worker learns of it by ``extend_activity``."""
+    async def withdraw_activity(self, run: str, activation: int = -1, attempt: int = 0) -> None:
+        """Offer an open activity no more, or all of a run. Its worker learns of it by ``extend_activity``."""
 
     # Ownership
 

@@ -451,8 +451,8 @@ class MemoryStore:
             self._watchers.announce({row.run})
         return row is not None
 
-    async def withdraw_activity(self, run: str, activation: int, attempt: int) -> None:
-        self._activities.withdraw((run, activation, attempt))
+    async def withdraw_activity(self, run: str, activation: int = -1, attempt: int = 0) -> None:
+        self._activities.withdraw(run, activation, attempt)
 
     # Ownership
 

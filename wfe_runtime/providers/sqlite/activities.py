@@ -25,8 +25,9 @@ __all__ = [
 ]
 
 ROWS = """
-SELECT d.id, a.activation, a.attempt, a.kind, a.step, a.inputs, a.time, a.state, a.token, a.worker, a.lease
-FROM activities a JOIN run_details d USING (run)
+SELECT d.id, a.activation, a.attempt, a.kind, a.step, a.inputs, a.time,
+    iif(a.state = 'open' AND r.ended > 0, 'withdrawn', a.state), a.token, a.worker, a.lease
+FROM activities a JOIN run_details d USING (run) JOIN runs r USING (run)
 """
 OFFER = """
 INSERT INTO activities (run, activation, attempt, kind, step, inputs, time, state, token, worker, lease)
@@ -41,6 +42,9 @@ LATE = f"SELECT a.number FROM activities a WHERE {OPEN} AND a.lease > 0 AND a.le
 FRESH = f"SELECT a.number FROM activities a WHERE {OPEN} AND a.lease = 0 ORDER BY a.number LIMIT 1"
 NEXT = f"SELECT a.lease FROM activities a WHERE {OPEN} ORDER BY a.lease LIMIT 1"
 LEASE = "UPDATE activities SET token = ?, worker = ?, lease = ? WHERE number = ?"
+WITHDRAW = """
+UPDATE activities SET state = 'withdrawn' WHERE run = ? AND activation = ? AND attempt = ? AND state = 'open'
+"""
 BY_TOKEN = f"{ROWS} WHERE a.token = ? AND a.token <> ''"
 
 faults.declare("activities.after_end", "an activity was ended, its run is not told, nothing is durable")
@@ -109,11 +113,12 @@ def release_activity(session: Session, token: str, now: int) -> bool:
 
 
 def withdraw_activity(session: Session, run: str, activation: int, attempt: int) -> None:
-    """Offer one no more."""
-    session.execute(
-        "UPDATE activities SET state = 'withdrawn' WHERE run = ? AND activation = ? AND attempt = ? AND state = 'open'",
-        (session.number_of(run), activation, attempt),
-    )
+    """Offer one no more, or all of a run."""
+    number = session.number_of(run)
+    if activation < 0:
+        session.execute("UPDATE activities SET state = 'withdrawn' WHERE run = ? AND state = 'open'", (number,))
+    else:
+        session.execute(WITHDRAW, (number, activation, attempt))
 
 
 def _leased(session: Session, token: str, now: int) -> ActivityRow | None:

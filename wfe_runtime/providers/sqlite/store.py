@@ -209,7 +209,7 @@ class SqliteStore:
     async def release_activity(self, token: str, now: int) -> bool:
         return cast(bool, await self._change(activities.release_activity, token, now))
 
-    async def withdraw_activity(self, run: str, activation: int, attempt: int) -> None:
+    async def withdraw_activity(self, run: str, activation: int = -1, attempt: int = 0) -> None:
         await self._change(activities.withdraw_activity, run, activation, attempt)
 
     # Ownership
