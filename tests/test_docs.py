@@ -5,12 +5,16 @@
 * In a ```` ```console ```` block, ``$ command`` runs, in a folder of the page's own that has the examples in
   it, and ends with 0 or with the code in ``# exit N``. The lines below it are in what it prints, in this
   order; ``…`` stands for anything.
+* The ```` ```python ```` blocks of ``library.md`` run, in their order and with the names of those before; a
+  ```` ```text ```` block after one is what it prints. Those of ``builder.md`` are in ``tests/dsl/builder``.
 * A ```` ```sh ```` block holds commands that make environments or run the tools on this tree. They are not
   run here: each has to be one that the full check or the pipeline runs (``CHECKED_ELSEWHERE``).
 """
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import os
 import re
 import shutil
@@ -193,6 +197,23 @@ def test_the_commands_of_a_page_run_in_its_order_and_show_what_it_says(
                 matching = [place for place, text in enumerate(rest) if re.search(as_pattern(line), text)]
                 assert matching, f"{where}\ndoes not show: {line}\nbut: {printed}"
                 rest = rest[matching[0] + 1 :]
+
+
+def test_the_python_of_the_page_about_the_library_runs_and_prints_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "library.md"
+    names: dict[str, object] = {"__name__": "library_page"}
+    following = [*blocks(page)[1:], Block(page, 0, "", "")]
+    for block, after in zip(blocks(page), following, strict=True):
+        if block.language == "python":
+            code = compile(block.text, f"{page.name}:{block.line}", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            waiting = eval(code, names)
+            if waiting is not None:
+                asyncio.run(waiting)
+            printed = capsys.readouterr().out
+            assert printed == (after.text if after.language == "text" else ""), f"{page.name}:{block.line}"
 
 
 @pytest.mark.parametrize("block", of("sh"))

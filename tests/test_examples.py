@@ -58,6 +58,28 @@ RUNS: tuple[tuple[str, tuple[str, ...], dict[str, Any]], ...] = (
     ("recovery", ("seconds=0", "chapters=3"), {"printed": 3, "complete": True}),
 )
 
+# Programs, and what they print.
+PROGRAMS: dict[str, list[str]] = {
+    "embedded_service": [
+        "202 {'run': 'order-1'}",
+        "202 {'run': 'order-1'}",
+        "404 {'error': \"no run has the id or name 'order-9', nor one that begins so\"}",
+        "202 {'event': 'payment-7', 'new': True}",
+        "200 pack order 7 of 2 pieces",
+        "204",
+        "200 ['run.started', 'step.started reserve', 'step.ended reserve', 'step.started paid', 'step.ended paid', "
+        "'step.started pack', 'step.ended pack', 'step.started return-1', 'step.ended return-1', 'run.ended']",
+        "200 {'status': 'succeeded', 'outputs': {'paid': 30, 'parcel': 'P-7'}}",
+    ],
+    "sans_io": [
+        "greet Ada",
+        "greet Grace: busy, to be tried again",
+        "-- the process ends here, and another begins with what was kept --",
+        "greet Grace",
+        "succeeded {'greetings': ['Hello, Ada!', 'Hello, Grace!']}",
+    ],
+}
+
 
 def wfec(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a folder."""
@@ -91,7 +113,7 @@ def printed(lines: list[dict[str, Any]]) -> str:
 def test_every_example_is_run_here() -> None:
     # What needs a container engine is shown where there may be one: tests/cli/test_containers.py.
     run = {*(name for name, _, _ in RUNS), "containers"}
-    assert {name for name in run if "." not in name} == {path.stem for path in EXAMPLES.iterdir()}
+    assert {name for name in run if "." not in name} | set(PROGRAMS) == {path.stem for path in EXAMPLES.glob("*.*")}
     assert {name for name in run if "." in name} == {path.name for path in EXAMPLES.glob("*.wfe")}
 
 
@@ -108,6 +130,20 @@ def test_an_example_in_the_text_language_is_the_program_of_its_yaml_file(name: s
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.wfe")), ids=lambda path: path.name)
 def test_an_example_in_the_text_language_is_in_the_style_it_teaches(path: Path) -> None:
     assert format_text(path.read_text(), str(path)) == path.read_text()
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_an_example_in_python_runs_and_prints_what_it_promises(tmp_path: Path, name: str) -> None:
+    result = subprocess.run(
+        [sys.executable, str(EXAMPLES / f"{name}.py")],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == PROGRAMS[name]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ looked at again when a function is registered. A suspended run stays suspended.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from wfe_vm.errors import ProgramError
@@ -30,14 +31,16 @@ class Recovery:
         self._core = core
         self._python = python
         self.waiting: dict[str, list[str]] = {}
+        self._one_at_a_time = asyncio.Lock()
 
     async def take_up(self) -> int:
-        """Take up what can be. Returns how many runs that were. Raises StoreError."""
-        self.waiting = {}
-        taken = 0
-        for row in reversed(await self._core.store.list_runs(RunFilter(statuses=TAKEN_UP))):
-            taken += await self.take(row)
-        return taken
+        """Take up what can be, after any that is under way. Returns how many runs that were. Raises StoreError."""
+        async with self._one_at_a_time:
+            self.waiting = {}
+            taken = 0
+            for row in reversed(await self._core.store.list_runs(RunFilter(statuses=TAKEN_UP))):
+                taken += await self.take(row)
+            return taken
 
     async def take(self, row: RunRow) -> bool:
         """Take up one run, unless a live process has it or something is lacking. Returns whether it was."""
