@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .library.lookup import RunInfo
     from .library.middleware import RunCall, RunMiddleware, StepMiddleware
     from .providers import open_store
-    from .providers.contracts import Published, Registration, Store
+    from .providers.contracts import Published, Registration, Store, Transaction
     from .result import RunResult
 
 __all__ = [
@@ -62,6 +62,7 @@ __all__ = [
     "Store",
     "StoreError",
     "Subscription",
+    "Transaction",
     "WfeError",
     "open_store",
 ]
@@ -96,6 +97,7 @@ _LAZY = {
     "Store": "providers.contracts",
     "StoreError": "errors",
     "Subscription": "library.events",
+    "Transaction": "providers.contracts",
     "WfeError": "errors",
     "open_store": "providers",
 }

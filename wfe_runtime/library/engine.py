@@ -28,7 +28,6 @@ from ..approvals import Answer
 from ..clock import Clock, SystemClock
 from ..errors import MissingError, WfeError
 from ..executors.contract import Executor
-from ..executors.python import PythonExecutor
 from ..providers import open_store
 from ..providers.contracts import FINISHED, Published, Registration, RunRow, Store
 from ..result import RunResult
@@ -42,6 +41,7 @@ from .lookup import Moment, RunInfo, find_run, info_of, inputs_of, run_filter
 from .middleware import MiddlewareRegistry, RunCall, RunMiddleware, StepMiddleware, around_run
 from .recovery import Recovery, lacking
 from .registry import Registry
+from .transactions import TransactionalPython
 
 __all__ = ["Engine"]
 
@@ -69,6 +69,7 @@ class Engine:
         *,
         workflows: Sequence[Definition] = (),
         functions: Functions = (),
+        transactions: Functions = (),
         executors: Sequence[Executor] = (),
         step_middleware: Sequence[StepMiddleware] = (),
         run_middleware: Sequence[RunMiddleware] = (),
@@ -79,7 +80,8 @@ class Engine:
     ) -> None:
         """``store`` is a URL (``sqlite:///runs.db``, ``memory:``) or a Store that is not open.
 
-        ``workflows`` are registered on entering, ``functions`` are what python steps may call by a name. With
+        ``workflows`` are registered on entering, ``functions`` are what python steps may call by a name, and
+        ``transactions`` those of them that write their own rows in the store's transactions. With
         ``recover`` the store's unfinished runs that no living process advances are taken up on entering.
         ``step_limit`` is how many steps run at once, 16 a core if it isn't given. ``who`` is what the history of
         registrations says of this program. Raises StoreError for a URL of no store.
@@ -87,6 +89,7 @@ class Engine:
         self._store = store
         self._workflows = tuple(workflows)
         self._functions = named(functions)
+        self._transactions = named(transactions)
         self._executors = tuple(executors)
         self._step_middleware = list(step_middleware)
         self._run_middleware = list(run_middleware)
@@ -193,6 +196,22 @@ class Engine:
             return decorate
         for name, plain in named([function]).items():
             self._add_function(name, plain)
+        return function
+
+    def transaction(self, function: Function, /) -> Function:
+        """Let python steps call a function by its name that writes its own rows in the transaction that ends the step.
+
+        It has a parameter ``transaction``, is a plain function, and short. Raises ValueError for a name that means
+        another function, WfeError (``transaction``) where the store has no such transactions.
+        """
+        for name, plain in named([function]).items():
+            if self._functions.get(name, self._transactions.get(name, plain)) is not plain:
+                raise ValueError(f"another function is registered as {name}")
+            if self._open is not None:
+                self._open.python.register_transaction(name, plain)
+                if self._recover:
+                    self._open.recover_soon()
+            self._transactions[name] = plain
         return function
 
     def _add_function(self, name: str, function: Callable[..., Any]) -> None:
@@ -368,7 +387,7 @@ class _Open:
         given = engine._store
         store = open_store(given) if isinstance(given, str) else given
         clock = engine._clock
-        self.python = PythonExecutor(engine._functions)
+        self.python = TransactionalPython(engine._functions, engine._transactions, store, clock)
         registry = MiddlewareRegistry([*engine._executors, self.python], engine._step_middleware)
         self.core = core_engine.Engine(
             store, registry, clock=clock, listener=_TroubleLogger(), step_limit=engine._step_limit

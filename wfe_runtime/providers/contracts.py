@@ -10,7 +10,7 @@ then a snapshot of the whole state, so that loading a run costs what is live and
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -45,8 +45,11 @@ __all__ = [
     "Store",
     "StoredState",
     "Subscription",
+    "Transaction",
+    "TransactionalStore",
     "Unregistered",
     "Unsubscription",
+    "WorkRaised",
 ]
 
 
@@ -640,4 +643,34 @@ class Store(Protocol):
     def watch(self, callback: Callable[[frozenset[str]], None]) -> Callable[[], None]:
         """Call back, on the event loop, with the ids of runs that something was committed for by anyone:
         commits, posts, children. An empty set means: look at everything. Returns how to stop it.
+        """
+
+
+class Transaction(Protocol):
+    """What a function that writes in a store's transaction has of it; the rows are the function's own."""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Any:
+        """Carry out a statement. Returns a cursor of the store's driver."""
+
+    def executemany(self, sql: str, parameters: Any, /) -> Any:
+        """Carry out a statement for each row of parameters."""
+
+
+class WorkRaised(Exception):
+    """What a function raised within a transaction, which is undone; ``error`` is that."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class TransactionalStore(Protocol):
+    """A store whose transactions can hold rows of others beside its own. Not every store is one."""
+
+    async def transact(self, run: str, fence: int, work: Callable[[Transaction], tuple[Any, bytes]]) -> Any:
+        """Call ``work`` within a transaction, and leave the payload that it returns in the run's inbox with it.
+
+        Returns what else ``work`` returned, once all is durable. Raises WorkRaised where it raised, and nothing is
+        changed then; StoreError (``fence``) where the run has ended or has another fence. ``work`` may be called
+        again where the transaction failed for a reason of the store's.
         """

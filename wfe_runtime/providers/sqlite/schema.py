@@ -8,6 +8,8 @@ applied in one transaction; a file of someone else's, or of a newer WFE, is not 
 
 from __future__ import annotations
 
+import functools
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
@@ -15,7 +17,7 @@ from importlib.resources import files
 from wfe_runtime.errors import StoreError
 from wfe_runtime.providers.sqlite.failures import damaged
 
-__all__ = ["APPLICATION", "MIGRATIONS", "check", "migrate"]
+__all__ = ["APPLICATION", "MIGRATIONS", "check", "migrate", "own_tables"]
 
 APPLICATION = 0x57464531  # "WFE1"
 MIGRATIONS = ("0001_init.sql", "0002_events.sql", "0003_places.sql", "0004_schedules.sql", "0005_library.sql")
@@ -69,6 +71,13 @@ def migrate(connection: sqlite3.Connection, version: int, migrations: Sequence[s
             connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION}")
     connection.execute(f"PRAGMA user_version = {len(texts)}")
+
+
+@functools.cache
+def own_tables() -> frozenset[str]:
+    """Return the names of the store's tables; whatever else is in the file."""
+    names = {name for file in MIGRATIONS for name in re.findall(r"^CREATE TABLE (\w+)", _read(file), re.MULTILINE)}
+    return frozenset(names)
 
 
 def _read(name: str) -> str:

@@ -37,9 +37,19 @@ from wfe_runtime.providers.contracts import (
     ScheduleRow,
     StoredState,
     Subscription,
+    Transaction,
     Unregistered,
 )
-from wfe_runtime.providers.sqlite import activities, changes, places, queries, registrations, schedules, signals
+from wfe_runtime.providers.sqlite import (
+    activities,
+    changes,
+    places,
+    queries,
+    registrations,
+    schedules,
+    signals,
+    transactions,
+)
 from wfe_runtime.providers.sqlite.commits import check_commits, insert_posts
 from wfe_runtime.providers.sqlite.location import parse_url
 from wfe_runtime.providers.sqlite.lookout import Lookout
@@ -211,6 +221,11 @@ class SqliteStore:
 
     async def withdraw_activity(self, run: str, activation: int = -1, attempt: int = 0) -> None:
         await self._change(activities.withdraw_activity, run, activation, attempt)
+
+    # Rows of others
+
+    async def transact(self, run: str, fence: int, work: Callable[[Transaction], tuple[Any, bytes]]) -> Any:
+        return await self._change(transactions.run_in_transaction, run, fence, work)
 
     # Ownership
 
