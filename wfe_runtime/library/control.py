@@ -1,4 +1,4 @@
-"""Asking something of a run, whichever process has it: suspend, resume, retry, cancel, terminate.
+"""Asking something of a run, whichever process has it: resume, cancel, terminate.
 
 A run at hand is told at once, one that nobody advances is taken over first, and of one that another live process has,
 that process is told, durably, through the store. Each tells whether anything changes by it.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from wfe_vm.events import Cancel, Event, Resume, Retry, Suspend
+from wfe_vm.events import Cancel, Event, Resume
 
 from ..engine import Engine
 from ..errors import NotFound, WfeError
@@ -20,7 +20,7 @@ __all__ = ["ask"]
 async def ask(core: Engine, run: str, make_event: Callable[[int], Event]) -> bool:
     """Give a run the event that ``make_event`` makes of the time. Returns whether it changes anything.
 
-    Raises NotFound for an unknown run, WfeError (``state``) for a retry of one that neither failed nor was aborted.
+    Raises NotFound for an unknown run.
     """
     event = make_event(core.clock.now())
     if not core.has(run):
@@ -43,14 +43,8 @@ async def ask(core: Engine, run: str, make_event: Callable[[int], Event]) -> boo
 
 def _may_change(event: Event, row: RunRow) -> bool:
     """Say whether a run as it is stored would be changed by the event."""
-    if isinstance(event, Retry):
-        if row.status not in ("failed", "aborted"):
-            raise WfeError("state", f"run {row.name} is {row.status}: only a failed or aborted run can be retried")
-        return True
     if row.status in FINISHED:
         return False
-    if isinstance(event, Suspend):
-        return row.status not in ("suspended", "cancelling")
     if isinstance(event, Cancel):
         return row.status != "cancelling"
     return not isinstance(event, Resume) or row.status == "suspended" or not row.owner

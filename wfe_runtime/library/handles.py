@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from wfe_vm.events import Cancel, Event, Resume, Retry, Suspend, Terminate
+from wfe_vm.events import Cancel, Event, Resume, Terminate
 
 from ..approvals import Answer
-from ..errors import NotCompleted, NotFound
+from ..errors import NotCompleted, NotFound, WfeError
 from ..providers.contracts import RunRow
 from ..result import RunResult
 from .control import ask
@@ -65,8 +65,8 @@ class RunHandle:
         return self._engine.events(self, after=after)
 
     async def suspend(self, reason: str = "") -> bool:
-        """Let running steps end and start nothing new. Returns whether that changes anything."""
-        return await self._ask(lambda now: Suspend(now, self._why("suspended", reason)))
+        """Let running steps end and start nothing new, in its children too. Returns whether that changes anything."""
+        return await self._engine.core.suspend(self.id, self._why("suspended", reason))
 
     async def resume(self, reason: str = "") -> bool:
         """Go on with a suspended run, or take over one whose process is gone. Returns whether that changes anything."""
@@ -74,14 +74,33 @@ class RunHandle:
         changed = await self._ask(lambda now: Resume(now, self._why("resumed", reason)))
         return changed or self._engine.core.has(self.id) != before
 
-    async def retry(self, reason: str = "") -> bool:
+    async def retry(
+        self,
+        reason: str = "",
+        *,
+        from_steps: Sequence[str] = (),
+        skip: str = "",
+        outputs: Mapping[str, Any] | None = None,
+    ) -> bool:
         """Reopen a failed or aborted run at the steps that failed. Returns whether there was anything to try again.
 
-        Raises WfeError (``state``) for a run that is neither.
+        It goes further back with ``from_steps``; the failed step ``skip`` is taken to have succeeded, with
+        ``outputs``. Raises WfeError (``refused``) for a run that is neither, or a step at which it can't be taken
+        up, NotFound for an unknown one, InputError for outputs of a wrong type; then nothing has changed.
         """
-        changed = await self._ask(lambda now: Retry(now, self._why("retried", reason)))
+        core = self._engine.core
+        row = await self._row()
+        if row.status not in ("failed", "aborted"):
+            message = f"run {self.name} is {row.status}: only a failed or aborted run can be retried"
+            raise WfeError("refused", message)
+        await core.take_over(self.id)
+        given = dict(outputs or {})
+        changed = await core.retry(
+            self.id, self._why("retried", reason), start_at=from_steps, supplied=skip, outputs=lambda step: given
+        )
+        await core.settled()
         if changed:
-            self._engine.watch_run(await self._row())
+            self._engine.watch_run(row)
         return changed
 
     async def cancel(self, reason: str = "", deadline: float | timedelta = CANCEL_DEADLINE) -> bool:

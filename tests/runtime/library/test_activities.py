@@ -36,6 +36,14 @@ workflow:
         - {name: slow, type: activity, config: {activity: slow}}
         - {name: quick, type: activity, config: {activity: quick}}
 """
+TWICE = """
+workflow:
+  id: twice
+  version: 1
+  steps:
+    - {name: first, type: activity, config: {activity: first}}
+    - {name: second, type: activity, config: {activity: second}}
+"""
 
 
 async def fetch(engine: Engine, kind: str = "charge-card", worker: str = "w", lease: float = 30.0) -> Activity:
@@ -104,6 +112,27 @@ def test_a_failed_activity_is_tried_again_with_the_same_idempotency_key(store: S
             assert result.error is not None
             assert (result.status, result.error.kind, result.error.message) == ("failed", "fail", "declined again")
             assert (result.error.step, result.error.attempt) == ("charge", 2)
+
+    asyncio.run(main())
+
+
+@pytest.mark.acceptance("EVT-18", "CTL-06", "CTL-08")
+def test_an_activity_of_a_run_that_is_retried_is_offered_anew(store: Store) -> None:
+    async def main() -> None:
+        async with Engine(store, workflows=[TWICE]) as engine:
+            handle = await engine.start("twice")
+            for _ in range(2):
+                await engine.activities.complete((await fetch(engine, "first")).token)
+                await engine.activities.fail((await fetch(engine, "second")).token, "no")
+                assert (await handle.result()).status == "failed"
+                assert await handle.retry("again", from_steps=["first"])
+            await engine.activities.complete((await fetch(engine, "first")).token)
+            await engine.activities.fail((await fetch(engine, "second")).token, "no")
+            assert (await handle.result()).status == "failed"
+            assert await handle.retry()
+            await engine.activities.complete((await fetch(engine, "second")).token)
+            assert (await handle.result()).status == "succeeded"
+            assert [await engine.activities.fetch(kind, "w") for kind in ("first", "second")] == [None, None]
 
     asyncio.run(main())
 

@@ -417,6 +417,28 @@ def test_a_failed_run_is_retried_to_a_success(store: Store) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.acceptance("CTL-09")
+def test_a_failed_step_is_skipped_with_a_result_that_fits(make_store: Callable[[], Store]) -> None:
+    def broken(n: int) -> int:
+        raise RuntimeError("no")
+
+    async def main() -> None:
+        async with Engine(make_store(), functions=[broken], workflows=[calls("broken")]) as engine:
+            name = (await engine.start("work", {"n": 1})).name
+            assert (await (await engine.handle(name)).result()).status == "failed"
+        async with Engine(make_store(), functions=[broken]) as engine:
+            handle = await engine.handle(name)
+            with pytest.raises(InputError):
+                await handle.retry(skip="call", outputs={"n": "text"})
+            with pytest.raises(NotFound, match="did you mean"):
+                await handle.retry(skip="cal")
+            assert await handle.status() == "failed"
+            assert await handle.retry(skip="call", outputs={"n": 9})
+            assert (await handle.result()).outputs == {"n": 9}
+
+    asyncio.run(main())
+
+
 @pytest.mark.acceptance("PRG-12")
 def test_a_child_that_no_file_holds_is_started_from_the_registered_program(store: Store) -> None:
     async def main() -> None:
