@@ -244,7 +244,7 @@ class Engine:
                 "`wfec doctor` says what is here and what is missing",
             )
         try:
-            services = await self._services.choose(loaded.program)
+            services = await self._services.choose(loaded.program) if here else {}
         except TaskProblem as problem:
             raise MissingError(f"this host can't run {loaded.program.workflow}: {problem.message}", None) from None
         now = self.clock.now()
@@ -625,8 +625,21 @@ class Engine:
             return
         event = decode_event(active.row.inputs)
         if isinstance(event, Started):
+            if active.loaded.program.services and not event.services:
+                self._spawn(self._begin_with_services(active, event))
+                return
             event = Started(self.clock.now(), event.inputs, self._host_facts(active.loaded), event.services)
         self._deliver(active, event)
+
+    async def _begin_with_services(self, active: ActiveRun, event: Started) -> None:
+        """Set a run going whose services have no addresses yet: a child, or one that waited for any host."""
+        try:
+            services = await self._services.choose(active.loaded.program)
+        except TaskProblem:
+            # Its tasks tell what is wrong, when they wait for the services.
+            services = self._services.as_declared(active.loaded.program)
+        if not active.dropped and not active.state.sequence:
+            self._deliver(active, Started(self.clock.now(), event.inputs, self._host_facts(active.loaded), services))
 
     def _recover(self, active: ActiveRun, under_way: set[tuple[int, int]]) -> list[StartChild]:
         """Ask again for what was under way when the run's last owner stopped, as far as it still is.

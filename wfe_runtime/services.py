@@ -70,6 +70,10 @@ class Services:
             found[service.name] = {"host": HOST, "ports": list(ports)}
         return found
 
+    def as_declared(self, program: Program) -> dict[str, Any]:
+        """Return the addresses that services would have on this host's own network."""
+        return {service.name: {"host": HOST, "ports": list(service.ports)} for service in program.services}
+
     async def ready(self, run: str, name: str, program: Program, state: State) -> None:
         """Return once all services of a run are ready; they are started if they have not been.
 

@@ -185,3 +185,39 @@ def test_a_run_with_services_is_refused_where_no_engine_answers(
     result = wfec("run", path, "--json")
     assert (result.code, result.out) == (5, "")
     assert "docker, podman or nerdctl was not found" in result.err
+
+
+@pytest.mark.acceptance("CON-07")
+def test_a_sub_workflow_has_services_of_its_own(docker: Docker, folder: Path, wfec: Wfec) -> None:
+    port = free_port()
+    text = f"""
+workflows:
+  - id: outer
+    version: 1
+    outputs: {{where: string}}
+    steps:
+      - {{name: call, type: workflow, config: {{workflow: inner}}, outputs: [{{name: where, type: string}}]}}
+  - id: inner
+    version: 1
+    outputs: {{where: string}}
+    services:
+      web:
+        image: {docker.image}
+        ports: [{port}]
+        command: [httpd, -f, -p, '{port}', -h, /tmp]
+        readiness: {{tcp: {port}, interval: 100ms}}
+    steps:
+      - name: ask
+        config:
+          run: echo "##wfe[output where=$SVC_WEB_HOST:$SVC_WEB_PORT is $ADDRESS]"
+          env: {{ADDRESS: '${{{{ services.web.host }}}}:${{{{ services.web.ports[0] }}}}'}}
+        outputs: [{{name: where, type: string}}]
+"""
+    result = wfec("run", write(folder, text), "outer", "--json")
+    where = result.lines[-1]["outputs"]["where"]
+    address, _, same = where.partition(" is ")
+    assert address == same
+    assert address.startswith("127.0.0.1:")
+    runs = {line["run"] for line in result.lines}
+    assert len(runs) == 2
+    assert [docker.containers(f"wfe.run={run}") for run in runs] == [[], []]
