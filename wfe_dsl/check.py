@@ -180,7 +180,7 @@ class _Checker:
             elif check_value(value, found):
                 self.diagnostics.add(
                     "WFE0414",
-                    f"the switch is over {found}, which is never {shown(value)}",
+                    f"the value of the switch is {found}, so it is never {shown(value)}",
                     case.value.span,
                     "give a value of that type, or remove the case",
                     (Label(body.subject.span, f"this is {found}"),),

@@ -24,7 +24,7 @@ _CODES: Final[dict[str, str]] = {
     "too-deep": "WFE0337",
 }
 _CURES: Final[dict[str, str]] = {
-    "unknown-generic": "a scalar has no <…>: write it alone, or list<…> or map<…> around it",
+    "unknown-generic": "write it without <…>, or list<…> or map<…> around it",
     "unclosed": "close a `<` with `>` and a `{` with `}`",
     "duplicate-field": "remove one of the two fields, or rename it",
     "too-deep": "write any for what lies deeper",

@@ -106,7 +106,12 @@ def _refuse_character(text: str, position: int) -> NoReturn:
     if character == "=" and text[position - 2 : position] in ("==", "!="):
         sign = text[position - 2 : position]
         raise ExpressionSyntaxError(
-            "WFE0301", f"`{sign}=` is written `{sign}`", position - 2, position + 1, "it never converts", sign
+            "WFE0301",
+            f"`{sign}=` is written `{sign}`",
+            position - 2,
+            position + 1,
+            f"`{sign}` converts nothing as it is",
+            sign,
         )
     for sign, help, fix in _FOREIGN_SIGNS:
         if text.startswith(sign, position):
@@ -147,7 +152,7 @@ def string_value(word: str, start: int) -> str:
     if any("\ud800" <= letter <= "\udfff" for letter in value):
         raise ExpressionSyntaxError(
             "WFE0304",
-            "the string holds half a character (a lone surrogate)",
+            "the string holds half a character",
             start,
             start + len(word),
             "write the whole one as \\u{1F600}",

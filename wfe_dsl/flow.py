@@ -141,9 +141,7 @@ class _Flow:
                     f"`return` ends the whole run and can't stand {where}",
                     info.span,
                     "set a variable or an output there, and return after it",
-                    ()
-                    if step.part in AFTERWARDS
-                    else (Label(parent.span, "other pointers of the run are alive in this"),),
+                    () if step.part in AFTERWARDS else (Label(parent.span, "other parts of the run go on in this"),),
                 )
                 return
             step = parent

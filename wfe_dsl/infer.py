@@ -365,7 +365,9 @@ class _Inference:
         return False
 
     def report_null(self, what: str, wanted: str, span: Span) -> None:
-        self.diagnostics.add("WFE0313", f"{what} needs {wanted}, and this is null", span, "give a default with ??")
+        self.diagnostics.add(
+            "WFE0313", f"{what} needs {wanted}, and this is null", span, "give a default, as in (x ?? 0)"
+        )
 
 
 def _cure(kinds: tuple[Type, ...], found: Type) -> str:

@@ -215,7 +215,7 @@ class _Resolver:
         if body.variable in _RESERVED_ITEMS:
             self.diagnostics.add(
                 "WFE0214",
-                f"`{body.variable}` is a root of expressions and can't name the item of a {info.kind}",
+                f"`{body.variable}` has a meaning in all expressions and can't name the item of a {info.kind}",
                 info.span,
                 "call it something else: `as: entry`",
             )

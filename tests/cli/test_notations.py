@@ -189,3 +189,30 @@ def test_a_file_of_data_includes_no_python(folder: Path, wfec: Wfec) -> None:
     rows = wfec("check", "file.yaml", "file.wfe", "--format", "json").json
     assert [(row["code"], row["line"]) for row in rows] == [("WFE0660", 1), ("WFE0660", 1)]
     assert not (folder / "ran").exists()
+
+
+@pytest.mark.acceptance("CLI-11")
+def test_fmt_lays_out_text_and_leaves_python_to_its_own_formatters(folder: Path, wfec: Wfec) -> None:
+    ugly = TEXT.replace("  step greet = shell {", "    step   greet=shell{  # says hello")
+    (folder / "file.wfe").write_text(ugly)
+    shown = wfec("fmt", "--check", "file.wfe")
+    assert (shown.code, (folder / "file.wfe").read_text()) == (1, ugly)
+    assert "+  step greet = shell {  # says hello" in shown.out
+    assert wfec("fmt", "file.wfe").code == 0
+    assert wfec("fmt", "--check", "file.wfe").code == 0
+    (folder / "file.py").write_text(PYTHON)
+    refused = wfec("fmt", "file.py")
+    assert refused.code == 2
+    assert "formatters of their own" in refused.err
+
+
+@pytest.mark.acceptance("CLI-11", "CLI-23")
+def test_the_examples_are_laid_out_as_fmt_does_and_each_is_accepted_by_its_commands(wfec: Wfec) -> None:
+    examples = Path(__file__).resolve().parents[2] / "examples"
+    files = sorted(str(path) for path in examples.iterdir() if path.suffix in (".yaml", ".wfe", ".py"))
+    assert wfec("check", *files, "--strict").code == 0
+    for path in files:
+        for command in ("plan", "graph", "disasm"):
+            assert wfec(command, path).code == 0, (command, path)
+        assert wfec("diff", path, path).code == 0
+    assert wfec("fmt", "--check", *(path for path in files if not path.endswith(".py"))).code == 0

@@ -15,7 +15,7 @@ from .definitions import choose, kept_programs, load, program_rows
 from .documents import variable_sources
 from .exits import MISSING, SUCCEEDED, CommandError
 from .input_values import read_inputs
-from .options import add_definition_options, add_store_option, durability, settings_of
+from .options import FILE_HELP, add_definition_options, add_store_option, durability, settings_of
 from .output import print_line
 from .run import current_folder, durability_of, key_of, name_of
 from .stores import keeps_runs, run_loop, store_flag
@@ -30,7 +30,7 @@ wfec start nightly.yaml --key 2026-11-27 --json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="the workflow file: .yaml, .yml, .wfe, or compiled .wfc")
+    parser.add_argument("file", metavar="FILE", help=FILE_HELP)
     parser.add_argument(
         "workflow",
         metavar="WORKFLOW",
