@@ -1,15 +1,13 @@
 """Whether a cron expression and a time zone are ones: five fields, a time that comes, a zone that is known.
 
-Times themselves are computed where runs are started, by the same library.
+Times themselves are computed where runs are started, by the same library. It and the time zones are imported only
+where a file has a schedule: few have.
 """
 
 from __future__ import annotations
 
-import zoneinfo
 from datetime import UTC, datetime
 from typing import Final
-
-from cronsim import CronSim, CronSimError
 
 from .suggest import nearest
 
@@ -24,6 +22,8 @@ FIELDS: Final = 5
 
 def cron_problem(text: str) -> str | None:
     """Say what is wrong with a cron expression, None where nothing is."""
+    from cronsim import CronSim, CronSimError
+
     fields = len(text.split())
     if fields != FIELDS:
         return f"it has {fields} field{'' if fields == 1 else 's'}, and a cron expression has {FIELDS}"
@@ -38,8 +38,13 @@ def cron_problem(text: str) -> str | None:
 
 def timezone_problem(name: str) -> str | None:
     """Say what is wrong with the name of a time zone, with a near one; None where nothing is."""
-    known = zoneinfo.available_timezones()
-    if name in known:
+    import zoneinfo
+
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        pass
+    else:
         return None
-    guess = nearest(name, sorted(known))
+    guess = nearest(name, sorted(zoneinfo.available_timezones()))
     return f"did you mean `{guess}`?" if guess else "as in `Europe/Berlin` or `UTC`"

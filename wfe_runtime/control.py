@@ -43,9 +43,11 @@ async def suspend_run(engine: Engine, run: str, reason: str) -> bool:
 
     Steps under way end and count; nothing else begins until a resume. Durable when this returns; a run that a
     live host has stands still as soon as that host has heard of it. Nothing changes for one that is suspended,
-    ended, or on its way to its end. Raises NotFound for an unknown run.
+    ended, or on its way to its end. Raises NotFound for an unknown run, WfeError (``queued``) for one that waits
+    for a slot of its concurrency group: it stands still already, and has not begun.
     """
     event = Suspend(engine.clock.now(), reason)
+    await _refuse_queued(engine, run)
     if any(row.id == run for row in engine.at_hand()):
         changed = engine.deliver(run, event)
         await engine.settled()
@@ -64,3 +66,10 @@ async def suspend_run(engine: Engine, run: str, reason: str) -> bool:
     await engine.settled()
     at_hand = any(here.id == run for here in engine.at_hand())
     return not at_hand or engine.state_of(run).suspended
+
+
+async def _refuse_queued(engine: Engine, run: str) -> None:
+    row = await engine.store.get_run(run)
+    if row is not None and row.place == "waiting":
+        message = f"run {row.name} waits for a slot of its concurrency group and has not begun: it stands still"
+        raise WfeError("queued", message, f"end it with: wfec cancel {row.name}")

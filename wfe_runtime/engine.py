@@ -750,7 +750,6 @@ class Engine:
             return
         loaded = self.programs.get(child.program or self.programs.registered(child.workflow, child.version))
         problem: Failure | None = None
-        event: Event
         place: Place | None = None
         started = Started(now, {}, {})
         if loaded is None:
@@ -959,7 +958,7 @@ class Engine:
                 self._work.set()
 
     async def _begin_granted(self, runs: Sequence[str]) -> None:
-        """Let those of the runs that have waited for a slot, and have one now, go on."""
+        """Let those of the runs go on that have waited for a slot, and have one now."""
         for run in runs:
             row = await self.store.get_run(run)
             active = self._active.get(run)

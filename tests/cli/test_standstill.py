@@ -140,6 +140,8 @@ def test_a_run_whose_group_is_full_says_who_has_the_slot_and_a_rejected_one_is_n
     inspected = wfec("inspect", "second", "--json").lines[-1]
     assert (inspected["place"], inspected["queued_behind"]) == ("waiting", ["holder"])
     assert "held by holder" in wfec("inspect", "second").out
+    refused = wfec("suspend", "second")
+    assert (refused.code, "has not begun" in refused.err) == (6, True)
     write(folder, f"workflow: {{id: w, version: 1, concurrency: {{group: g, on_full: reject}}, steps: [{step}]}}")
     rejected = wfec("run", "file.yaml", "--name", "third")
     assert rejected.code == 6

@@ -55,3 +55,8 @@ def test_a_mistake_in_a_schedule_is_one_error(schedule: str, code: str) -> None:
 def test_inputs_that_nobody_would_give_are_errors() -> None:
     declared = "inputs: {a: string, b: {type: string, default: x}, c: 'string?'}"
     assert codes("[{cron: '0 6 * * *'}]", declared) == ["WFE0457"]
+
+
+@pytest.mark.parametrize("zone", ["", "/etc/localtime", "../UTC", "Europe", "europe/nowhere"])
+def test_what_names_no_time_zone_is_an_error_whatever_files_there_are(zone: str) -> None:
+    assert codes(f"[{{cron: '0 6 * * *', timezone: '{zone}'}}]") == ["WFE0456"]

@@ -39,8 +39,9 @@ def _entry(context: Context, node: Node) -> nodes.Schedule | None:
     if problem is not None:
         context.diagnostics.add("WFE0455", f"`{cron}` is no cron expression: {problem}", span, CRON_HELP)
     zone, missed = mapping.get("timezone"), mapping.get("missed")
-    timezone = "UTC" if zone is None else context.string(zone, "`timezone`") or "UTC"
-    unknown = timezone_problem(timezone)
+    written = None if zone is None else context.string(zone, "`timezone`")
+    timezone = "UTC" if written is None else written
+    unknown = None if written is None else timezone_problem(written)
     if unknown is not None and zone is not None:
         context.diagnostics.add("WFE0456", f"there is no time zone `{timezone}`", zone.span, unknown)
     return nodes.Schedule(

@@ -69,7 +69,7 @@ def code_of(error: WfeError) -> int:
         return NOT_FOUND
     if isinstance(error, (StoreError, MissingError)):
         return MISSING
-    if error.code in ("lost", "owned"):
+    if error.code in ("lost", "owned", "queued"):
         return PARKED  # the run is fine, and another process has it
     return BUG
 
