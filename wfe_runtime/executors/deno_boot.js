@@ -191,8 +191,15 @@ function ownFrames(stack) {
 }
 
 function titled(text, request) {
-  const named = replaceAll(text, request.url, () => request.title);
-  return request.file === null ? named : replaceAll(named, request.folder_url, "");
+  if (request.file === null) return replaceAll(text, request.url, () => request.title);
+  let named = replaceAll(text, request.folder_url, "");
+  // A path may be shown as it is read or as a URL has it, and V8 calls a text it knows by the name it first had.
+  for (let number = serial; number > 0; number--) {
+    for (const name of [request.title, request.file]) {
+      named = replaceAll(named, `${name}?${number}:`, () => `${request.title}:`);
+    }
+  }
+  return named;
 }
 
 /** Send an answer or greeting, and take the next request. */
