@@ -345,6 +345,15 @@ def test_a_process_whose_script_failed_is_not_used_again(tmp_path: Path) -> None
     assert first != second == third
 
 
+def test_a_throw_in_a_warm_process_is_at_its_line_too(tmp_path: Path) -> None:
+    script = "\nif (inputs().pass === 2) throw new Error('no');"
+
+    async def work(executor: DenoExecutor) -> list[StepResult]:
+        return [await executor.run(script_context(tmp_path, script, inputs={"pass": number})) for number in range(3)]
+
+    assert message_of(run_with(work)[2]) == "Error: no (at script.ts:2:33)"
+
+
 # Modules beside a script
 
 BESIDE = {

@@ -167,8 +167,9 @@ def _result_of(
 
 def _told(error: Mapping[str, str], names: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
     """Return what to say of a throw: its message with the line of the script, and details."""
-    message = _ADVICE.sub(_permission, error.get("message", ""))
-    stack = error.get("stack", "")
+    # In a warm process V8 calls a text that it knows by the name it had at first.
+    message = _ADVICE.sub(_permission, _BLOB.sub(names[0], error.get("message", "")))
+    stack = _BLOB.sub(names[0], error.get("stack", ""))
     details: dict[str, Any] = {}
     if error.get("name"):
         details["exception"] = error["name"]
