@@ -351,7 +351,7 @@ def test_a_throw_in_a_warm_process_is_at_its_line_too(tmp_path: Path) -> None:
     async def work(executor: DenoExecutor) -> list[StepResult]:
         return [await executor.run(script_context(tmp_path, script, inputs={"pass": number})) for number in range(3)]
 
-    assert message_of(run_with(work)[2]) == "Error: no (at script.ts:2:33)"
+    assert message_of(run_with(work)[2]) == "Error: no (at script.ts:2:32)"
 
 
 # Modules beside a script

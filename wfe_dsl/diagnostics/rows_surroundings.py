@@ -1,5 +1,5 @@
-"""Rows of the catalogue: what is known when (0430 to 0433), schedules (0455 to 0457), modules of scripts (0470), services,
-volumes and artifacts (0520 to 0523).
+"""Rows of the catalogue: what is known when (0430 to 0433), schedules (0455 to 0457), modules of scripts (0470),
+services, volumes and artifacts (0520 to 0523).
 
 Each row is what ``codes.Code`` takes: code, severity, title, why, an example that is wrong and one that is right.
 """
