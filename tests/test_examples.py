@@ -52,6 +52,12 @@ RUNS: tuple[tuple[str, tuple[str, ...], dict[str, Any]], ...] = (
             "announcement": ", ".join(f"registry.example/{name}:1.4.0" for name in ("web", "worker", "mailer")),
         },
     ),
+    (
+        "deno",
+        (),
+        {"favourite": "/docs", "minutes": 65 / 60, "kept": "/docs: 1.0833333333333333 min"},
+    ),
+    ("deno", ('visits=[{"page": "/", "seconds": 3}]',), {"favourite": "/", "minutes": 0.05, "kept": "/: 0.05 min"}),
     ("python_steps", (), {"title": "A Few Numbers", "mean": 5, "spread": 2.94}),
     ("python_steps", ("numbers=[1, 2]", "title=two"), {"title": "Two", "mean": 1.5, "spread": 0.5}),
     ("secrets", (), {"length": 23, "header": "Bearer ***"}),
@@ -150,8 +156,10 @@ def test_an_example_in_python_runs_and_prints_what_it_promises(tmp_path: Path, n
     ("name", "inputs", "outputs"), RUNS, ids=lambda value: value if isinstance(value, str) else None
 )
 def test_an_example_succeeds_with_the_outputs_it_promises(
-    tmp_path: Path, name: str, inputs: tuple[str, ...], outputs: dict[str, Any]
+    tmp_path: Path, name: str, inputs: tuple[str, ...], outputs: dict[str, Any], request: pytest.FixtureRequest
 ) -> None:
+    if name == "deno":
+        request.getfixturevalue("deno_program")
     code, lines = run_example(tmp_path, name, *inputs)
     end = lines[-1]
     assert (end["type"], end["status"], code) == ("run.ended", "succeeded", 0), end

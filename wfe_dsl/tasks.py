@@ -17,6 +17,7 @@ from .files import read_file
 from .references import Reference, resolve_reference
 from .resolved import Resolved
 from .scopes import Place, StepInfo
+from .script_modules import find_modules
 from .shell_text import reference_expressions
 from .source import Span
 
@@ -71,7 +72,7 @@ def prepare_task(info: StepInfo, workflow: nodes.Workflow, diagnostics: Diagnost
     if workflow.defaults is not None:
         config = _with_defaults(task, config, workflow.defaults)
     if task.type in _WITH_SCRIPT:
-        config = _with_script(config, diagnostics)
+        config = _with_script(config, diagnostics, task.type == "deno")
     info.config = config
 
 
@@ -105,7 +106,8 @@ def _with_defaults(task: nodes.Task, config: nodes.MapExpression, defaults: node
     return nodes.MapExpression(span=config.span, entries=tuple(entries))
 
 
-def _with_script(config: nodes.MapExpression, diagnostics: Diagnostics) -> nodes.MapExpression:
+def _with_script(config: nodes.MapExpression, diagnostics: Diagnostics, modules: bool) -> nodes.MapExpression:
+    """Return a config with its script made ready. ``modules``: what the script imports is part of it."""
     entries: list[tuple[str, Span, nodes.Expression]] = []
     for name, span, value in config.entries:
         if name == "run" and not isinstance(value, nodes.Literal):
@@ -122,7 +124,39 @@ def _with_script(config: nodes.MapExpression, diagnostics: Diagnostics) -> nodes
             text = _read_script(value.value, value.span, diagnostics)
             if text is not None:
                 entries.append(("file_text", span, nodes.Literal(span=value.span, value=text)))
+            if text is not None and modules:
+                entries += _module_entries(value.value, text, value.span, diagnostics)
     return nodes.MapExpression(span=config.span, entries=tuple(entries))
+
+
+def _module_entries(
+    file: str, text: str, span: Span, diagnostics: Diagnostics
+) -> list[tuple[str, Span, nodes.Expression]]:
+    """Return the entries for the local modules that a script imports; none if it imports none."""
+    path = os.path.join(os.path.dirname(span.source.path), file)
+    found = find_modules(path, text, _text_of)
+    for module, importer in found.unread:
+        diagnostics.add(
+            "WFE0470",
+            f"the module `{module}`, which `{importer}` imports, can't be read",
+            span,
+            "a module that a script imports is a text file in UTF-8, at a path relative to the file that imports it",
+        )
+    if not found.files:
+        return []
+    texts = tuple((name, span, nodes.Literal(span=span, value=found.files[name])) for name in sorted(found.files))
+    return [
+        ("file_name", span, nodes.Literal(span=span, value=found.name)),
+        ("file_modules", span, nodes.MapExpression(span=span, entries=texts)),
+    ]
+
+
+def _text_of(path: str) -> str | None:
+    try:
+        data = read_file(path, MAX_SCRIPT_BYTES)
+        return data.decode("utf-8") if len(data) <= MAX_SCRIPT_BYTES else None
+    except (OSError, ValueError):
+        return None
 
 
 def _read_script(file: str, span: Span, diagnostics: Diagnostics) -> str | None:

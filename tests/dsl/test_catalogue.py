@@ -81,6 +81,12 @@ def includes_that_differ(folder: Path) -> Path:
     return written(folder, "include: [1.yaml, 2.yaml]\n" + SMALL)
 
 
+def script_without_its_module(folder: Path) -> Path:
+    written(folder, "import './absent.ts';\n", "main.ts")
+    step = "{name: build, type: deno, config: {file: main.ts}}"
+    return written(folder, f"workflow:\n  id: demo\n  version: 1\n  steps:\n    - {step}\n")
+
+
 WITH_FILES: dict[str, Callable[[Path], Path]] = {
     "WFE0001": missing,
     "WFE0002": not_utf8,
@@ -88,6 +94,7 @@ WITH_FILES: dict[str, Callable[[Path], Path]] = {
     "WFE0020": circle,
     "WFE0021": too_many_files,
     "WFE0126": includes_that_differ,
+    "WFE0470": script_without_its_module,
 }
 
 

@@ -343,3 +343,50 @@ def test_a_process_whose_script_failed_is_not_used_again(tmp_path: Path) -> None
 
     first, second, third = run_with(work)
     assert first != second == third
+
+
+def test_a_throw_in_a_warm_process_is_at_its_line_too(tmp_path: Path) -> None:
+    script = "\nif (inputs().pass === 2) throw new Error('no');"
+
+    async def work(executor: DenoExecutor) -> list[StepResult]:
+        return [await executor.run(script_context(tmp_path, script, inputs={"pass": number})) for number in range(3)]
+
+    assert message_of(run_with(work)[2]) == "Error: no (at script.ts:2:32)"
+
+
+# Modules beside a script
+
+BESIDE = {
+    "script": None,
+    "file": "job/main.ts",
+    "file_name": "job/main x.ts",
+    "file_text": "import { twice } from '../lib/twice.ts';\nimport data from './data.json' with { type: 'json' };\n"
+    "output('four', twice(data.two as number)); if (inputs().fail) twice(-1);",
+    "file_modules": {
+        "lib/twice.ts": "export function twice(n: number): number {\n  if (n < 0) throw new Error('negative');\n"
+        "  return 2 * n;\n}\n",
+        "job/data.json": '{"two": 2}',
+    },
+}
+
+
+@pytest.mark.acceptance("DEN-01")
+def test_a_script_imports_the_modules_that_were_embedded_with_it(tmp_path: Path) -> None:
+    async def work(executor: DenoExecutor) -> list[StepResult]:
+        given = [{}, {}, {"fail": True}]
+        return [await executor.run(script_context(tmp_path, "", BESIDE, inputs=inputs)) for inputs in given]
+
+    first, second, failed = run_with(work)
+    assert first.outputs == second.outputs == {"four": 4}
+    assert failed.error is not None
+    assert failed.error.message == "Error: negative (at lib/twice.ts:2:20)"
+    assert "job/main x.ts:3:" in failed.error.details["stack"]
+    assert "file://" not in str(failed.error)
+
+
+@pytest.mark.parametrize("name", ["../out.ts", "/etc/out.ts", "a/../../out.ts", "a\0b"])
+def test_no_module_is_written_anywhere_else(tmp_path: Path, name: str) -> None:
+    told = message_of(run_script(tmp_path, "", BESIDE | {"file_modules": {name: ""}}))
+    assert told.startswith("a module of a script can't be called ")
+    told = message_of(run_script(tmp_path, "", BESIDE | {"file_name": name}))
+    assert told.startswith("a module of a script can't be called ")

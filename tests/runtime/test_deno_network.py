@@ -113,7 +113,7 @@ def test_no_other_host_is_reached(tmp_path: Path, sites: Sites, url: str) -> Non
 def test_the_kernel_denies_the_network_too(tmp_path: Path) -> None:
     if deno_permissions.landlock_version() < 4:
         pytest.skip("this kernel's Landlock does not know the network")
-    confinement = grants_of({}, str(tmp_path)).confinement(str(tmp_path), ())
+    confinement = grants_of({}, str(tmp_path)).confinement((str(tmp_path),), ())
     assert confinement is not None
     problems: list[OSError] = []
 

@@ -17,7 +17,7 @@ from .rows_flow import FLOW_ROWS, SHELL_ROWS
 from .rows_names import NAME_ROWS
 from .rows_secrets import SECRET_ROWS
 from .rows_structure import CONFIG_ROWS, STRUCTURE_ROWS
-from .rows_surroundings import EARLY_ROWS, SCHEDULE_ROWS, SERVICE_ROWS
+from .rows_surroundings import EARLY_ROWS, MODULE_ROWS, SCHEDULE_ROWS, SERVICE_ROWS
 from .rows_text import TEXT_ROWS
 
 __all__ = ["ABSENCES", "CODES", "ROWS", "Code"]
@@ -300,6 +300,7 @@ ROWS: Final[tuple[Code, ...]] = (
     *(Code(*row) for row in EARLY_ROWS),
     *(Code(*row) for row in SCHEDULE_ROWS),
     *(Code(*row) for row in SECRET_ROWS),
+    *(Code(*row) for row in MODULE_ROWS),
     *(Code(*row) for row in CONFIG_ROWS),
     *(Code(*row) for row in SERVICE_ROWS),
     *(Code(*row) for row in SHELL_ROWS),

@@ -1,5 +1,5 @@
-"""Rows of the catalogue: what is known when (0430 to 0433), schedules (0455 to 0457), services, volumes and
-artifacts (0520 to 0523).
+"""Rows of the catalogue: what is known when (0430 to 0433), schedules (0455 to 0457), modules of scripts (0470),
+services, volumes and artifacts (0520 to 0523).
 
 Each row is what ``codes.Code`` takes: code, severity, title, why, an example that is wrong and one that is right.
 """
@@ -10,7 +10,7 @@ from typing import Final
 
 from .rows_names import Row, steps_example, workflow_example
 
-__all__ = ["EARLY_ROWS", "SCHEDULE_ROWS", "SERVICE_ROWS"]
+__all__ = ["EARLY_ROWS", "MODULE_ROWS", "SCHEDULE_ROWS", "SERVICE_ROWS"]
 
 _STEPS: Final = "\nsteps:\n  - {name: build, config: {run: make}}"
 
@@ -66,6 +66,18 @@ SCHEDULE_ROWS: Final[tuple[Row, ...]] = (
         "type.",
         _scheduled("{cron: '0 3 * * *'}", "{region: string}"),
         _scheduled("{cron: '0 3 * * *'}", "{region: {type: string, default: eu}}"),
+    ),
+)
+
+MODULE_ROWS: Final[tuple[Row, ...]] = (
+    (
+        "WFE0470",
+        "warning",
+        "A module that a script imports can't be read",
+        "The local modules that the script of a deno step imports are part of the program, as the script is. Without "
+        "one of them the script can't be run.",
+        "",
+        "",
     ),
 )
 

@@ -15,6 +15,7 @@ import re
 import time
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 from wfe_vm.outcome import Failure
 from wfe_vm.values import check_plain, describe, print_json
@@ -78,7 +79,7 @@ class DenoExecutor:
         started = time.monotonic()
         name, script = _script_of(context)
         grants = grants_of(context.config, context.folder)
-        modules = _map(context.config, "file_modules")
+        modules = _modules(context.config)
         code = tuple(sorted({name: script, **modules}.items())) if modules else ()
         key = Key(context.run, _PASS.sub("", context.step), script, context.folder, grants, code)
         if self._pool is None:
@@ -92,8 +93,8 @@ class DenoExecutor:
                 "media": _MEDIA.get(os.path.splitext(name)[1], _TYPESCRIPT),
                 "title": name,
                 "folder": context.folder,
-                "file": name if code else None,
-                "folder_url": f"file://{home}/code/",
+                "file": quote(name) if code else None,
+                "folder_url": f"file://{quote(home)}/code/",
             }
             stdout = Tail(STDOUT_BYTES) if context.keep_stdout else None
             # Before the tail is cut: of half a secret nobody could tell that it is one.
@@ -148,7 +149,7 @@ def _result_of(
             raise TaskProblem("type", f"the script's outputs can't be kept: {problem}")
         return StepResult("success", outputs)
     if answer is not None:
-        kind, message, details = "throw", *_told(answer.error or {}, name)
+        kind, message, details = "throw", *_told(answer.error or {}, (name, *_modules(context.config)))
     else:
         kind, message, details = _end_of(process, name)
     details["duration_ms"] = round((time.monotonic() - started) * 1000)
@@ -164,19 +165,20 @@ def _result_of(
     return StepResult("error" if kind == "limit" else "failure", error=failure)
 
 
-def _told(error: Mapping[str, str], name: str) -> tuple[str, dict[str, Any]]:
+def _told(error: Mapping[str, str], names: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
     """Return what to say of a throw: its message with the line of the script, and details."""
-    message = _ADVICE.sub(_permission, error.get("message", ""))
-    stack = error.get("stack", "")
+    # In a warm process V8 calls a text that it knows by the name it had at first.
+    message = _ADVICE.sub(_permission, _BLOB.sub(names[0], error.get("message", "")))
+    stack = _BLOB.sub(names[0], error.get("stack", ""))
     details: dict[str, Any] = {}
     if error.get("name"):
         details["exception"] = error["name"]
     if stack:
         details["stack"] = stack[:_STACK_BYTES]
-    place = _place(stack, name) or _place(message, name)
+    place = _place(stack, names) or _place(message, names)
     if place is not None:
-        details |= {"file": name, "line": place[0], "column": place[1]}
-        shown = f"{name}:{place[0]}:{place[1]}"
+        details |= {"file": place[0], "line": place[1], "column": place[2]}
+        shown = f"{place[0]}:{place[1]}:{place[2]}"
         if shown not in message:
             message = f"{message} (at {shown})"
     if message.startswith("SyntaxError:"):
@@ -194,17 +196,18 @@ def _permission(match: re.Match[str]) -> str:
     return f"{kind} access{target} is not permitted{cure}"
 
 
-def _place(text: str, name: str) -> tuple[int, int] | None:
-    match = re.search(rf"{re.escape(name)}:(\d+):(\d+)", text)
-    return None if match is None else (int(match.group(1)), int(match.group(2)))
+def _place(text: str, names: tuple[str, ...]) -> tuple[str, int, int] | None:
+    """Return file, line and column of the first place in one of these files that a text tells."""
+    match = re.search(rf"({'|'.join(map(re.escape, names))}):(\d+):(\d+)", text)
+    return None if match is None else (match.group(1), int(match.group(2)), int(match.group(3)))
 
 
 def _end_of(process: DenoProcess, name: str) -> tuple[str, str, dict[str, Any]]:
     """Return what it means that a process ended in the middle of a script."""
     printed = _BLOB.sub(name, process.stderr.text())
-    place = _place(printed, name)
-    details: dict[str, Any] = {} if place is None else {"file": name, "line": place[0], "column": place[1]}
-    shown = "" if place is None else f" (at {name}:{place[0]}:{place[1]})"
+    place = _place(printed, (name,))
+    details: dict[str, Any] = {} if place is None else {"file": name, "line": place[1], "column": place[2]}
+    shown = "" if place is None else f" (at {name}:{place[1]}:{place[2]})"
     if (process.signal is not None or process.exit_code in (133, 134)) and _OUT_OF_MEMORY.search(printed):
         limit = process.grants.memory
         return "limit", f"the script took more than its {limit >> 20} MiB of memory", {"limit": limit}
@@ -225,10 +228,12 @@ def _text(config: Mapping[str, Any], key: str) -> str:
     return value
 
 
-def _map(config: Mapping[str, Any], key: str) -> dict[str, str]:
-    value = config.get(key)
-    if value is None:
-        return {}
-    if type(value) is not dict:
-        raise TaskProblem("type", f"`{key}` of a deno step is a map, not {describe(value)}", field=key)
-    return value
+def _modules(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the modules beside a script. Their paths are made into files, so none may lead anywhere else."""
+    modules = config.get("file_modules") or {}
+    if type(modules) is not dict or any(type(text) is not str for text in modules.values()):
+        raise TaskProblem("type", "`file_modules` of a deno step is a map of texts", field="file_modules")
+    for name in (*modules, config.get("file_name") or ""):
+        if os.path.isabs(name) or ".." in name.split("/") or "\0" in name:
+            raise TaskProblem("type", f"a module of a script can't be called {describe(name)}", field="file_modules")
+    return modules

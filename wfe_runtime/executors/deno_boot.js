@@ -93,9 +93,8 @@ function plain(name, value, inside, path) {
   } else if (typeof value.toJSON === "function") {
     result = plain(name, value.toJSON(), inside, path);
   } else {
-    const prototype = getPrototypeOf(value);
-    if (prototype !== null && getPrototypeOf(prototype) !== null && isBuiltIn(value)) {
-      throw new NativeTypeError(`${where()} is a ${prototype.constructor?.name ?? "special object"}, ` +
+    if (isSpecial(value)) {
+      throw new NativeTypeError(`${where()} is a ${getPrototypeOf(value).constructor?.name}, ` +
         "which JSON can't carry; give an array or an object of plain values");
     }
     result = create(null);
@@ -111,12 +110,16 @@ function plain(name, value, inside, path) {
 
 const member = (value) => ({ value, enumerable: true, configurable: true, writable: true });
 
-const BUILT_IN = [Map, Set, WeakMap, WeakSet, Promise, RegExp, ArrayBuffer, DataView, Error,
-  getPrototypeOf(NativeArray), Blob, Response, Request, ReadableStream];
-const isBuiltIn = (value) => {
-  for (let index = 0; index < BUILT_IN.length; index++) if (value instanceof BUILT_IN[index]) return true;
+// By name: to ask for the classes themselves would load half of the runtime.
+const SPECIAL = new NativeSet(["Map", "Set", "WeakMap", "WeakSet", "Promise", "RegExp", "ArrayBuffer", "DataView",
+  "SharedArrayBuffer", "TypedArray", "Error", "Blob", "Response", "Request", "Headers", "ReadableStream"]);
+
+function isSpecial(value) {
+  for (let prototype = getPrototypeOf(value); prototype !== null; prototype = getPrototypeOf(prototype)) {
+    if (has(SPECIAL, prototype.constructor?.name)) return true;
+  }
   return false;
-};
+}
 
 function output(name, value) {
   if (typeof name !== "string" || name === "") {
@@ -188,8 +191,15 @@ function ownFrames(stack) {
 }
 
 function titled(text, request) {
-  const named = replaceAll(text, request.url, () => request.title);
-  return request.file === null ? named : replaceAll(named, request.folder_url, "");
+  if (request.file === null) return replaceAll(text, request.url, () => request.title);
+  let named = replaceAll(text, request.folder_url, "");
+  // A path may be shown as it is read or as a URL has it, and V8 calls a text it knows by the name it first had.
+  for (let number = serial; number > 0; number--) {
+    for (const name of [request.title, request.file]) {
+      named = replaceAll(named, `${name}?${number}:`, () => `${request.title}:`);
+    }
+  }
+  return named;
 }
 
 /** Send an answer or greeting, and take the next request. */

@@ -22,7 +22,7 @@ import shutil
 import tempfile
 from typing import Final
 
-from .deno_home import DenoHome
+from .deno_home import Place
 from .environment import inherited_environment
 from .launch import Launcher
 from .outputs import Tail
@@ -47,12 +47,11 @@ def module_sources() -> dict[str, bytes]:
 class DenoModules:
     """Fetches modules, each list of them once at a time."""
 
-    def __init__(self, launcher: Launcher, home: DenoHome) -> None:
+    def __init__(self, launcher: Launcher) -> None:
         self._launcher = launcher
-        self._home = home
         self._locks: dict[str, asyncio.Lock] = {}
 
-    async def prepare(self, program: str, modules: tuple[str, ...], home: str, folder: str) -> tuple[str, ...]:
+    async def prepare(self, program: str, modules: tuple[str, ...], home: Place, folder: str) -> tuple[str, ...]:
         """Put what the modules need into a process's private folder, and return Deno's options for it.
 
         Raises TaskProblem ``executor`` for a module that can't be fetched, or is not what the lock says.
@@ -123,14 +122,14 @@ def _cache_folder() -> str:
     return os.path.join(base, "wfe", "deno")
 
 
-def _link_into(home: str, place: str) -> str:
+def _link_into(home: Place, place: str) -> str:
     """Give a process's private folder the modules that were fetched, and return the path of its lock."""
     for part in _LINKED:
         source = os.path.join(place, "dir", part)
         if os.path.isdir(source):
-            target = os.path.join(home, "dir", part)
+            target = os.path.join(home.dir, part)
             shutil.copytree(source, target, copy_function=_link, symlinks=True, dirs_exist_ok=True)
-    return shutil.copyfile(os.path.join(place, "deno.lock"), os.path.join(home, "deno.lock"))
+    return shutil.copyfile(os.path.join(place, "deno.lock"), os.path.join(home.home, "deno.lock"))
 
 
 def _link(source: str, target: str) -> None:

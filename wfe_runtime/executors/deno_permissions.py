@@ -90,14 +90,14 @@ class Grants(msgspec.Struct, frozen=True):
             flags.append("--cached-only")
         return flags
 
-    def confinement(self, home: str, runtime: tuple[str, ...]) -> Confinement | None:
-        """Return what the kernel is to leave to a process with the private folder ``home``; None: all."""
+    def confinement(self, private: tuple[str, ...], runtime: tuple[str, ...]) -> Confinement | None:
+        """Return what the kernel is to leave to a process with these ``private`` folders; None: all."""
         if self.run or landlock_version() == 0:
             return None
         # What is to be made needs its folder; Deno itself holds the script to the path.
         write = (path if os.path.lexists(path) else os.path.dirname(path) for path in self.write)
         return Confinement(
-            (*_SYSTEM, *runtime, *self.read), ("/dev/null", home, *write), bool(self.net or self.imports)
+            (*_SYSTEM, *runtime, *self.read), ("/dev/null", *private, *write), bool(self.net or self.imports)
         )
 
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
-from .deno_home import DenoHome, find_deno
+from .deno_home import DenoHome, Place, find_deno
 from .deno_modules import DenoModules
 from .deno_permissions import NOTHING, Grants
 from .deno_process import DenoProcess
@@ -41,6 +41,7 @@ AHEAD_AFTER_SECONDS: Final = 0.05
 MOST_SECONDS: Final = 600.0
 MOST_CALLS: Final = 500  # each leaves its module behind, and makes the next dearer
 MOST_GROWTH: Final = 128 << 20
+LOOK_EVERY: Final = 8  # a look costs as much as a tenth of a repeated step
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -56,7 +57,7 @@ class Key(msgspec.Struct, frozen=True):
 
 class _Kept(msgspec.Struct):
     process: DenoProcess
-    home: str
+    place: Place
     key: Key | None = None
     timer: asyncio.TimerHandle | None = None
 
@@ -67,7 +68,7 @@ class DenoPool:
     def __init__(self, parent: str | None = None, ahead: int = AHEAD) -> None:
         self._launcher = Launcher()
         self._home = DenoHome(parent)
-        self._modules = DenoModules(self._launcher, self._home)
+        self._modules = DenoModules(self._launcher)
         self._most_ahead = ahead
         self._ahead: list[_Kept] = []
         self._kept: list[_Kept] = []  # the latest last
@@ -104,14 +105,14 @@ class DenoPool:
             or self._closed
             or process.calls >= MOST_CALLS
             or time.monotonic() - process.started > MOST_SECONDS
-            or process.resident() > MOST_GROWTH
+            or (process.calls % LOOK_EVERY == 0 and process.resident() > MOST_GROWTH)
         )
         if not reusable or worn:
             try:
                 await process.stop()
             finally:
                 process.close()
-                self._home.remove(kept.home)
+                self._home.remove(kept.place)
         else:
             process.rest()
             kept.timer = asyncio.get_running_loop().call_later(KEPT_SECONDS, self._forget, kept)
@@ -145,30 +146,30 @@ class DenoPool:
             kept.timer.cancel()
             kept.timer = None
         self._busy[kept.process] = kept
-        return kept.process, kept.home
+        return kept.process, kept.place.home
 
     async def _start(self, key: Key | None) -> _Kept:
         program = find_deno()
         if program is None:
             raise TaskProblem("executor", "Deno is not here; install wfe[deno], or put `deno` on PATH")
         grants = NOTHING if key is None else key.grants
-        home = self._home.new()
+        place = self._home.new(bool(grants.modules))
         try:
             code: str | None = None
             extra: tuple[str, ...] = ()
-            folder = home
+            folder = place.home
             if key is not None:
                 folder = key.folder
                 if key.code:
-                    code = _write_code(home, key.code)
+                    code = _write_code(place.home, key.code)
                 if grants.modules:
-                    extra = await self._modules.prepare(program, grants.modules, home, folder)
+                    extra = await self._modules.prepare(program, grants.modules, place, folder)
             process = DenoProcess(grants)
-            await process.start(self._launcher, program, home, _existing(folder), code, extra)
+            await process.start(self._launcher, program, place, _existing(folder), code, extra)
         except BaseException:
-            self._home.remove(home)
+            self._home.remove(place)
             raise
-        return _Kept(process, home, key)
+        return _Kept(process, place, key)
 
     def _start_ahead(self) -> None:
         self._refill = None
@@ -200,7 +201,7 @@ class DenoPool:
             await kept.process.stop()
         finally:
             kept.process.close()
-            self._home.remove(kept.home)
+            self._home.remove(kept.place)
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -30,6 +30,7 @@ from typing import Any, Final
 
 import msgspec
 
+from .deno_home import Place
 from .deno_modules import module_sources
 from .deno_permissions import Grants
 from .launch import Launcher
@@ -50,7 +51,7 @@ ANSWER_BYTES: Final = FILE_BYTES + 65536
 
 START_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.1  # between looks at memory and threads of a running script
-OWN_MEMORY: Final = 96 << 20  # what the runtime itself may come to take over a fresh process
+OWN_MEMORY: Final = 128 << 20  # what the runtime itself may come to take over a fresh process
 MOST_THREADS: Final = 64
 OPEN_FILES: Final = 512
 FILE_SIZE: Final = 64 << 20  # of Deno's own caches, where a script may write nothing
@@ -104,21 +105,21 @@ class DenoProcess:
         return _status_of(self._id)["VmRSS"] - self._resident
 
     async def start(
-        self, launcher: Launcher, program: str, home: str, folder: str, code: str | None, extra: tuple[str, ...] = ()
+        self, launcher: Launcher, program: str, place: Place, folder: str, code: str | None, extra: tuple[str, ...] = ()
     ) -> None:
-        """Start it. ``home`` is its private folder, with Deno's in ``dir``; ``code`` a script's own in it.
+        """Start it in ``folder``. ``place`` are its private folders; ``code`` is a script's own in them.
 
         Raises TaskProblem ``executor`` where it can't be started; nothing is left then.
         """
-        path = os.path.join(home, "s")
+        path = os.path.join(place.home, "s")
         if len(os.fsencode(path)) > 100:
-            raise TaskProblem("executor", f"the folder {home} has too long a name for a socket in it; set TMPDIR")
+            raise TaskProblem("executor", f"the folder {place.home} has too long a name for a socket in it; set TMPDIR")
         arguments = [program, "run", *FIXED_FLAGS, *self.grants.flags(path, code), *(extra or ("--no-lock",))]
         environment = {name: os.fsencode(value) for name, value in self.grants.env}
         if self.grants.modules or self.grants.imports:
             environment |= module_sources()
-        environment |= ENVIRONMENT | {"DENO_DIR": os.fsencode(os.path.join(home, "dir"))}
-        confinement = self.grants.confinement(home, _runtime(program))
+        environment |= ENVIRONMENT | {"DENO_DIR": os.fsencode(place.dir)}
+        confinement = self.grants.confinement(place, _runtime(program))
         try:
             self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             self._listener.bind(path)
@@ -130,6 +131,7 @@ class DenoProcess:
                 folder,
                 self._on_output,
                 None if confinement is None else confinement.apply,
+                alone=not self.grants.run,
             )
             self._limit(resource.RLIMIT_CORE, 0)
             self._limit(resource.RLIMIT_NOFILE, OPEN_FILES)

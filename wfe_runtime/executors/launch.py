@@ -51,11 +51,12 @@ class Launcher:
         folder: str,
         on_output: OutputCallback,
         confine: Callable[[], None] | None = None,
+        alone: bool = False,
     ) -> RunningProcess:
         """Start a process in ``folder``, with no input and exactly this environment (and a tag).
 
         ``confine`` takes rights from the thread that calls it; the process is then started by a thread of that
-        kind, and so has them no more either.
+        kind, and so has them no more either. ``alone`` is as for RunningProcess.
 
         ``on_output`` is called with ``stdout`` or ``stderr`` and bytes, on the event loop; if it returns
         true, reading stops until ``resume``. Raises OSError or ValueError as Popen does.
@@ -97,7 +98,7 @@ class Launcher:
         os.close(out_write)
         os.close(error_write)
         marked = TAG_NAME.encode() + b"=" + tag
-        return RunningProcess(popen, handle, {"stdout": out_read, "stderr": error_read}, marked, on_output)
+        return RunningProcess(popen, handle, {"stdout": out_read, "stderr": error_read}, marked, on_output, alone)
 
     def close(self) -> None:
         """Let go of what is shared. Repeatable. A process that still runs is killed by this."""

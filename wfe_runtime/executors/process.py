@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from .descendants import last_process_id, open_descendants
+from .descendants import Descendants, last_process_id, open_descendants
 
 __all__ = ["OutputCallback", "RunningProcess"]
 
@@ -50,7 +50,9 @@ class RunningProcess:
         pipes: dict[str, int],
         tag: bytes,
         on_output: OutputCallback,
+        alone: bool = False,
     ) -> None:
+        """``alone`` says that it can start no other process, so that none is looked for."""
         self.id: Final = popen.pid
         self.exit_code: int | None = None
         self.signal: int | None = None
@@ -62,6 +64,7 @@ class RunningProcess:
         self._pipes = pipes
         self._tag = tag
         self._on_output = on_output
+        self._alone = alone
         self._failed: BaseException | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._stopping = False
@@ -136,7 +139,7 @@ class RunningProcess:
             return
         if not self._reaped:
             self._kill_group()
-            for handle in open_descendants(self.id, self._tag).processes:
+            for handle in self._descendants().processes:
                 _send(handle, signal.SIGKILL)
                 os.close(handle)
             self._reap(wait_s=_KILL_WAIT_S)
@@ -222,13 +225,13 @@ class RunningProcess:
         with contextlib.suppress(OSError):
             os.killpg(self.id, signal.SIGTERM)
             os.killpg(self.id, signal.SIGCONT)  # a stopped process takes TERM only when it goes on
-        members = open_descendants(self.id, self._tag).processes
+        members = self._descendants().processes
         try:
             for handle, group in members.items():
                 if group != self.id:
                     _send(handle, signal.SIGTERM)
             await self._wait_ended(deadline)
-            members |= open_descendants(self.id, self._tag).processes  # those they have started since
+            members |= self._descendants().processes  # those they have started since
             await self._wait_gone(members, deadline)
         finally:
             _close_all(members)
@@ -255,7 +258,7 @@ class RunningProcess:
         for _ in range(_ROUNDS):
             if last_process_id() == self.id:
                 return  # no process was started on this host since
-            members, unclear = open_descendants(self.id, self._tag)
+            members, unclear = self._descendants()
             if not members and not unclear:
                 return
             try:
@@ -274,6 +277,9 @@ class RunningProcess:
                 _close_all(members)
             if self._loop.time() >= deadline:
                 return
+
+    def _descendants(self) -> Descendants:
+        return Descendants({}, False) if self._alone else open_descendants(self.id, self._tag)
 
     async def _wait_gone(self, handles: Iterable[int], deadline: float) -> None:
         """Return when all these processes have ended, or at the deadline."""
