@@ -151,7 +151,7 @@ def test_a_token_has_its_scope(text: str, token: str, scope: str) -> None:
     assert scope_of(text, token) == scope
 
 
-@pytest.mark.parametrize("name", [name for name in TEXT_SOURCES if name.startswith(("examples/", "tests/data"))])
+@pytest.mark.parametrize("name", [name for name in TEXT_SOURCES if name.startswith(("examples/", "tests/data/text/"))])
 def test_of_a_file_every_letter_outside_of_texts_is_coloured(name: str) -> None:
     text = TEXT_SOURCES[name]
     plain = {letter for letter, scope in zip(text, colours(text), strict=True) if not scope and not letter.isspace()}
