@@ -153,7 +153,7 @@ HOOKED = ("on_failure", "ensure", "on_success", "")
 
 
 def with_names(step: dict[str, Any], numbers: Any) -> dict[str, Any]:
-    """Return a step with a name of its own, and so with all in it."""
+    """Return a step with names of its own, and so with all in it."""
 
     def named(value: Any) -> Any:
         if isinstance(value, list):
@@ -161,7 +161,10 @@ def with_names(step: dict[str, Any], numbers: Any) -> dict[str, Any]:
         return {key: named(item) for key, item in value.items()} if isinstance(value, dict) else value
 
     inner = {key: named(value) if key not in ("config", "outputs") else value for key, value in step.items()}
-    return {"name": f"s{next(numbers)}", **inner}
+    number = next(numbers)
+    if "outputs" in inner:  # those of steps that run together have to differ
+        inner["outputs"] = [{**one, "name": f"{one['name']}{number}"} for one in inner["outputs"]]
+    return {"name": f"s{number}", **inner}
 
 
 @st.composite
