@@ -2,6 +2,7 @@
 
 * A ```` ```yaml ```` block is a whole file, or a list of steps. It compiles without an error; the first line
   ``# name.yaml`` makes it a file for the console blocks below it, ``(has mistakes)`` turns the rule around.
+* A ```` ```wfe ```` block is the same in the text language: a file, or steps.
 * In a ```` ```console ```` block, ``$ command`` runs, in a folder of the page's own that has the examples in
   it, and ends with 0 or with the code in ``# exit N``. The lines below it are in what it prints, in this
   order; ``…`` stands for anything.
@@ -34,13 +35,19 @@ from wfe_vm import library, limits
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
-LANGUAGES = {"python", "yaml", "console", "sh", "text"}
+LANGUAGES = {"python", "yaml", "wfe", "console", "sh", "text"}
 PART = """\
 workflow:
   id: part
   version: 1
   inputs: {environment: {type: string, default: staging}, note: string?}
   steps:
+"""
+
+TEXT_PART = """\
+workflow part version 1 {
+  input environment: string = "staging"
+  input note: string?
 """
 
 # The commands of ```sh blocks: what they do, and where it is done.
@@ -88,13 +95,14 @@ def blocks(page: Path) -> list[Block]:
     """Return the fenced blocks of a page."""
     found: list[Block] = []
     lines: list[str] | None = None
-    language, start = "", 0
+    language, start, fence = "", 0, ""
     for number, line in enumerate(page.read_text().splitlines(), 1):
-        if not line.startswith("```"):
-            if lines is not None:
-                lines.append(line)
-        elif lines is None:
-            language, start, lines = line[3:].strip(), number, []
+        if lines is None:
+            if line.startswith("```"):
+                fence = line[: len(line) - len(line.lstrip("`"))]
+                language, start, lines = line.lstrip("`").strip(), number, []
+        elif line != fence:
+            lines.append(line)
         else:
             found.append(Block(page, start, language, "".join(f"{text}\n" for text in lines)))
             lines = None
@@ -111,14 +119,17 @@ def of(language: str) -> list[object]:
 
 
 def as_file(block: Block) -> str:
+    if block.language == "wfe":
+        whole = re.search(r"^workflow ", block.text, re.MULTILINE)
+        return block.text if whole else f"{TEXT_PART}{block.text}}}\n"
     if re.search(r"^workflows?:", block.text, re.MULTILINE):
         return block.text
     return PART + "".join(f"    {line}\n" for line in block.text.splitlines())
 
 
 def file_name(block: Block) -> str:
-    found = re.match(r"# (\S+\.yaml)\b", block.text)
-    return found.group(1) if found else f"block-{block.line}.yaml"
+    found = re.match(rf"# (\S+\.{block.language})\b", block.text)
+    return found.group(1) if found else f"block-{block.line}.{block.language}"
 
 
 @pytest.fixture(scope="session")
@@ -170,7 +181,7 @@ def test_every_block_is_of_a_kind_that_is_checked() -> None:
     ] == []
 
 
-@pytest.mark.parametrize("block", of("yaml"))
+@pytest.mark.parametrize("block", [*of("yaml"), *of("wfe")])
 def test_a_workflow_in_the_documents_has_no_mistakes(block: Block, tmp_path: Path, command_path: str) -> None:
     name = file_name(block)
     (tmp_path / name).write_text(as_file(block))
@@ -186,7 +197,7 @@ def test_the_commands_of_a_page_run_in_its_order_and_show_what_it_says(
 ) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     for block in blocks(page):
-        if block.language == "yaml":
+        if block.language in ("yaml", "wfe"):
             (tmp_path / file_name(block)).write_text(as_file(block))
         for command, wanted, shown in commands(block) if block.language == "console" else ():
             where = f"{page.name}:{block.line}: $ {command}"

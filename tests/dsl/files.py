@@ -57,4 +57,4 @@ TEXT_SOURCES = {
     },
     **{f"{row.code}.wfe": row.right for row in ROWS if row.right.startswith("workflow ")},
 }
-"""Files of the text language without an error in their notation."""
+"""Files of the text language; those under ``broken_text`` have mistakes, most of them in their notation."""

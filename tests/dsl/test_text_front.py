@@ -172,6 +172,12 @@ def test_three_mistakes_are_three_diagnostics() -> None:
     assert told(lines) == [("WFE0600", 1, 7), ("WFE0603", 3, 6), ("WFE0600", 4, 6)]
 
 
+def test_a_bare_name_is_a_variable_where_nothing_nearer_has_that_name() -> None:
+    short = "let x = 1; for x in [x] collect all = x { let y = x }; let z = map([x], x => x), w = all"
+    long = "let x = 1; for x in [vars.x] collect all = x { let y = x }; let z = map([vars.x], x => x), w = vars.all"
+    assert nodes.structure(read(within(short)).workflows) == nodes.structure(read(within(long)).workflows)
+
+
 @pytest.mark.acceptance("TXT-04")
 @pytest.mark.parametrize(
     ("lines", "line"),

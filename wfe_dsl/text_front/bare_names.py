@@ -7,6 +7,7 @@ for the pass that knows names to blame.
 
 from __future__ import annotations
 
+import operator
 from functools import cache
 from typing import Any, Final
 
@@ -79,29 +80,28 @@ def _inner_fields(kind: type) -> tuple[str, ...]:
     return tuple(field for field in kind.__struct_fields__ if told[field].removesuffix(" | None") not in PLAIN)
 
 
+BINDING: Final[dict[type, str]] = {nodes.ForEach: "variable", nodes.Matrix: "variable", nodes.Lambda: "parameter"}
+"""What has a name of its own in its ``body`` and ``collect``, and the field that says it."""
+
+
 def _settle(tree: Any, variables: frozenset[str]) -> Any:
-    if isinstance(tree, nodes.Name):
+    kind: Any = type(tree)
+    if kind is tuple:
+        items = [_settle(item, variables) for item in tree]
+        return tree if all(map(operator.is_, items, tree)) else tuple(items)
+    if kind is nodes.Name:
         if tree.name not in variables:
             return tree
         root = nodes.Name(span=tree.span, name="vars")
         return nodes.Member(span=tree.span, target=root, name=tree.name, name_span=tree.span)
-    if type(tree) is tuple:
-        items = tuple(_settle(item, variables) for item in tree)
-        return tree if all(new is old for new, old in zip(items, tree, strict=True)) else items
-    kind: Any = type(tree)
     fields = _inner_fields(kind)
     if not fields:
         return tree
-    within: dict[str, frozenset[str]] = {}
-    if isinstance(tree, nodes.ForEach | nodes.Matrix):
-        inner = variables - {tree.variable}
-        within = {"body": inner, "collect": inner}
-    elif isinstance(tree, nodes.Lambda):
-        within = {"body": variables - {tree.parameter}}
+    inner = variables - {getattr(tree, BINDING[kind])} if kind in BINDING else variables
     changed = {}
     for field in fields:
         if value := getattr(tree, field):
-            new = _settle(value, within.get(field, variables))
+            new = _settle(value, inner if field in ("body", "collect") else variables)
             if new is not value:
                 changed[field] = new
     return msgspec.structs.replace(tree, **changed) if changed else tree

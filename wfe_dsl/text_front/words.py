@@ -14,6 +14,7 @@ from ..yaml_front.step_types import STEP_TYPES
 
 __all__ = [
     "BLOCK_KEYS",
+    "CLAUSE_WORDS",
     "CONSTANT_WORDS",
     "CONTINUING",
     "HOOK_WORDS",
@@ -93,6 +94,33 @@ MODIFIERS: Final = (
     "with",
 )
 """What any step may have after its own words."""
+
+CLAUSE_WORDS: Final = (
+    "version",
+    "detach",
+    "limit",
+    "fail_fast",
+    "max_iterations",
+    "collect",
+    "as",
+    "event",
+    "key",
+    "since",
+    "data",
+    "options",
+    "reject",
+    "assignees",
+    "on_timeout",
+    "path",
+    "every",
+    "interval",
+    "backoff",
+    "max_interval",
+    "jitter",
+    "max_elapsed",
+    "config",
+)
+"""What follows the first words of a step, and is a name or a key elsewhere."""
 
 BLOCK_KEYS: Final = tuple(word for word in MODIFIERS if word != "with")
 """What belongs to the step itself in the block of a task; every other word there is a key of its configuration."""
