@@ -108,6 +108,13 @@ def test_of_changed_trees_both_take_or_refuse_the_same(document: nodes.Document,
         assume(False)
 
 
+@pytest.mark.parametrize(
+    "key", ['on_failure { run "x" }', "on_error: 1", '"on_abort" 1', "on_failures 1", "ensure { }"]
+)
+def test_of_keys_that_are_hooks_in_yaml_both_take_or_refuse_the_same(key: str) -> None:
+    same_verdict(f'workflow demo version 1 {{ step a = shell {{ run "make"; {key} }} }}')
+
+
 GRAMMAR = files("wfe_dsl.grammars").joinpath("workflow.lark").read_text()
 
 
