@@ -28,7 +28,7 @@ import pytest
 
 from wfe_dsl import source, tables
 from wfe_dsl.yaml_front import reader
-from wfe_runtime import engine, logs
+from wfe_runtime import children, engine, logs
 from wfe_runtime.cli import exits
 from wfe_runtime.executors import outputs, shell
 from wfe_vm import library, limits
@@ -272,7 +272,7 @@ def test_the_limits_in_the_documents_are_those_in_the_code() -> None:
     assert limit_rows() == {
         "steps running at once on a host": f"{engine.STEPS_PER_CORE} a core",
         "items of a `for_each` at once, unless it says `limit`": str(tables.DEFAULT_FOR_EACH_LIMIT),
-        "depth of sub-workflows": str(engine.MAX_DEPTH),
+        "depth of sub-workflows": str(children.MAX_DEPTH),
         "instructions of one advance (a loop without steps)": f"{limits.MAX_INSTRUCTIONS:,}",
         "state of one run": bytes_text(limits.MAX_STATE_BYTES),
         "a workflow file": bytes_text(source.MAX_SOURCE_BYTES),

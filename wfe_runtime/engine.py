@@ -34,13 +34,15 @@ from . import faults
 from .active import ActiveRun
 from .activities import ActivityDesk
 from .approvals import Answer, answer_approval
+from .children import CANCEL_DEADLINE_MS, end_of_lost, new_child
 from .clock import Clock, SystemClock
+from .commit import UNFIT, Committer
 from .control import pass_to_children, suspend_run
 from .dispatch import Dispatcher, OutputLog
 from .errors import InputError, MissingError, NotFound, StoreError, WfeError
 from .executors import ExecutorRegistry
 from .executors.problems import TaskProblem
-from .facts import host_has, lacks_container_engine, not_kept_yet
+from .facts import facts_for
 from .groups import POSTED, GroupQueue, place_of
 from .inputs import check_inputs
 from .lifecycle import Listener, SilentListener
@@ -52,41 +54,32 @@ from .providers.contracts import (
     InboxPost,
     InboxRow,
     NewRun,
-    Place,
     ProgramRow,
     Published,
-    RunCommit,
     RunFilter,
     RunRow,
     Store,
     StoredState,
 )
 from .providers.hosts import this_host
+from .requirements import lacks_of
 from .result import RunResult, decode_event, decode_result, encode_event
 from .retrying import GivesOutputs, no_outputs, retry_of_child, retry_run
 from .secrets import Secrets
 from .services import Services
-from .signals import ACTIVITY, event_of, new_event, signal_of
+from .signals import event_of, new_event, signal_of
 from .timers import Timers
 
 __all__ = ["Engine", "RunLost", "load_run_state"]
 
 LEASE_MS: Final = 10_000
 RENEW_SECONDS: Final = 3.0
-MAX_DEPTH: Final = 32
-CANCEL_DEADLINE_MS: Final = 30_000
 STEPS_PER_CORE: Final = 16
-
-UNFIT: Final = (InternalError, TypeError, ValueError, OverflowError, RecursionError)
-"""What is raised where one run's data can't go on, and no other run is concerned."""
 
 for _name, _meaning in {
     "engine.before_create": "a run was asked for and nothing of it is durable",
     "engine.after_create": "a new run is durable, its first advance has not been made",
     "engine.after_advance": "a run has advanced in memory, nothing of that is durable",
-    "engine.before_commit": "a batch of advances was put together, the store has not got it yet",
-    "engine.after_commit": "the batch is durable, nothing was told and no command carried out",
-    "engine.after_commands": "the batch is durable, and what it asked for was begun",
     "engine.before_step": "the start of a step is durable, and it has not begun",
     "engine.after_step": "a step has ended, and its run does not know yet",
     "engine.before_child": "a child run is durable, and has not begun",
@@ -135,7 +128,7 @@ class Engine:
         self._desk = ActivityDesk(store, self.clock, self._deliver, self._spawn)
         self._timers = Timers(self.clock, self._timer_fired)
         self._active: dict[str, ActiveRun] = {}
-        self._dirty: dict[str, ActiveRun] = {}
+        self._committer = Committer(store, self._committed, self._refused)
         self._inbox: set[str] = set()
         self._work = asyncio.Event()
         self._failure: WfeError | None = None
@@ -248,7 +241,7 @@ class Engine:
         except TaskProblem as problem:
             raise MissingError(f"this host can't run {loaded.program.workflow}: {problem.message}", None) from None
         now = self.clock.now()
-        event = Started(now, complete, self._host_facts(loaded), services)
+        event = Started(now, complete, facts_for(loaded.program), services)
         id = make_id(now, os.urandom(10))
         new = NewRun(
             id=id,
@@ -509,8 +502,7 @@ class Engine:
                 return
             self._work.set()
             await asyncio.sleep(0)
-            if self._commit_done is not None:
-                await asyncio.wait({self._commit_done})
+            await self._committer.passed()
 
     def status(self, run: str) -> str:
         """Return the status of a run at hand as it will be committed."""
@@ -547,37 +539,7 @@ class Engine:
 
     def missing(self, loaded: LoadedProgram) -> list[str]:
         """Say what this host lacks to run a program and the children it pins, in words."""
-        lacks: list[str] = []
-        seen: set[str] = set()
-        pending = [loaded]
-        while pending:
-            program = pending.pop().program
-            lacks += not_kept_yet(program)
-            engine = lacks_container_engine(program)
-            if engine is not None:
-                lacks.append(engine)
-            for name in program.requires:
-                if not host_has(name):
-                    lacks.append(f"it requires {name}, which is not here")
-            for step in program.steps:
-                if step.child is not None and step.child.program and step.child.program not in seen:
-                    seen.add(step.child.program)
-                    child = self.programs.get(step.child.program)
-                    if child is not None:
-                        pending.append(child)
-                if step.kind != "task" or step.type == ACTIVITY:
-                    continue
-                executor = self.executors.for_type(step.type)
-                if executor is None:
-                    lack: str | None = f"no executor for steps of type {step.type} (step {step.name})"
-                else:
-                    lack = executor.missing({})
-                if lack is not None and lack not in lacks:
-                    lacks.append(lack)
-        return lacks
-
-    def _host_facts(self, loaded: LoadedProgram) -> dict[str, bool]:
-        return {name: host_has(name) for name in loaded.program.host_names}
+        return lacks_of(loaded, self.programs, self.executors)
 
     def check_open(self) -> None:
         """Raise what stopped the engine, if anything did."""
@@ -628,7 +590,7 @@ class Engine:
             if active.loaded.program.services and not event.services:
                 self._spawn(self._begin_with_services(active, event))
                 return
-            event = Started(self.clock.now(), event.inputs, self._host_facts(active.loaded), event.services)
+            event = Started(self.clock.now(), event.inputs, facts_for(active.loaded.program), event.services)
         self._deliver(active, event)
 
     async def _begin_with_services(self, active: ActiveRun, event: Started) -> None:
@@ -639,7 +601,7 @@ class Engine:
             # Its tasks tell what is wrong, when they wait for the services.
             services = self._services.as_declared(active.loaded.program)
         if not active.dropped and not active.state.sequence:
-            self._deliver(active, Started(self.clock.now(), event.inputs, self._host_facts(active.loaded), services))
+            self._deliver(active, Started(self.clock.now(), event.inputs, facts_for(active.loaded.program), services))
 
     def _recover(self, active: ActiveRun, under_way: set[tuple[int, int]]) -> list[StartChild]:
         """Ask again for what was under way when the run's last owner stopped, as far as it still is.
@@ -749,65 +711,19 @@ class Engine:
             self._spawn(self._take_over_reopened(active, command))
             return
         loaded = self.programs.get(child.program or self.programs.registered(child.workflow, child.version))
-        problem: Failure | None = None
-        place: Place | None = None
-        started = Started(now, {}, {})
-        if loaded is None:
-            message = f"no workflow {child.workflow}" + (f" version {child.version}" if child.version else "")
-            problem = Failure(
-                "executor", f"{message} is known here; name a file that holds it under include:, or register it"
-            )
-        elif active.row.depth + 1 > MAX_DEPTH:
-            problem = Failure("limit", f"sub-workflows are nested more than {MAX_DEPTH} deep")
+        new = new_child(active, command, child, loaded, self.host.id, now)
+        if isinstance(new, NewRun):
+            active.add_child(new)
         else:
-            try:
-                inputs = check_inputs(loaded.program, command.inputs, ignore_unknown=command.implicit_inputs)
-                started = Started(now, inputs, self._host_facts(loaded))
-                place = place_of(loaded.program, command.child, started, CANCEL_DEADLINE_MS)
-            except InputError as error:
-                problem = Failure("type", error.message)
-        if problem is not None or loaded is None:
-            event = ChildEnded(now, command.activation, command.attempt, "", "failed", {}, problem)
+            event = ChildEnded(now, command.activation, command.attempt, "", "failed", {}, new)
             asyncio.get_running_loop().call_soon(self._deliver, active, event)
-            return
-        active.add_child(
-            NewRun(
-                id=command.child,
-                workflow=loaded.program.workflow,
-                version=loaded.program.version,
-                program=loaded.hash,
-                inputs=encode_event(started),
-                created=now,
-                folder=active.row.folder,
-                durability=active.row.durability,
-                owner=self.host.id,
-                parent="" if child.detach else active.id,
-                parent_activation=command.activation,
-                parent_attempt=command.attempt,
-                root=command.child if child.detach else (active.row.root or active.id),
-                depth=active.row.depth + 1,
-                place=place,
-            )
-        )
 
     async def _take_over_reopened(self, active: ActiveRun, command: StartChild) -> None:
         """Go on with a child that its parent's retry reopened; one that can't be reopened ends the step as it is."""
         await self.settled()
         row = await self.store.get_run(command.child)
         if row is None or row.status in ("succeeded", "terminated"):
-            result = None if row is None or not row.result else decode_result(row.result)
-            status = "failed" if row is None else row.status
-            gone = Failure("lost", f"the child run {command.child} is gone from the store")
-            event = ChildEnded(
-                self.clock.now(),
-                command.activation,
-                command.attempt,
-                command.child,
-                status,
-                {} if result is None else result.outputs,
-                gone if row is None else None if result is None else result.error,
-            )
-            self._deliver(active, event)
+            self._deliver(active, end_of_lost(command, row, self.clock.now()))
             return
         try:
             await self.take_over(command.child)
@@ -852,10 +768,8 @@ class Engine:
 
     # Committing
 
-    _commit_done: asyncio.Future[None] | None = None
-
     def _mark(self, active: ActiveRun) -> None:
-        self._dirty[active.id] = active
+        self._committer.add(active)
         self._work.set()
 
     async def _commit_forever(self) -> None:
@@ -864,8 +778,8 @@ class Engine:
             await self._work.wait()
             self._work.clear()
             try:
-                if self._dirty:
-                    await self._commit()
+                if self._committer:
+                    await self._committer.commit()
                 if self._inbox:
                     runs, self._inbox = [run for run in self._inbox if run in self._active], set()
                     await self._read_inbox(runs)
@@ -875,63 +789,8 @@ class Engine:
             except Exception as error:
                 self._fail(WfeError("internal", f"the engine broke: {type(error).__name__}: {error}"))
                 raise
-            if self._dirty or self._inbox:
+            if self._committer or self._inbox:
                 self._work.set()
-
-    async def _commit(self) -> None:
-        batch = list(self._dirty.values())
-        self._dirty.clear()
-        taken: list[tuple[ActiveRun, RunCommit, list[Delta], list[Command]]] = []
-        for active in batch:
-            if active.dropped:
-                continue
-            try:
-                taken.append((active, *active.take_commit()))
-            except UNFIT as error:
-                self._park_unfit(active, error)
-        if not taken:
-            return
-        self._commit_done = asyncio.get_running_loop().create_future()
-        for active, *_ in taken:
-            active.in_flight = True
-        try:
-            if faults.armed is not None:
-                faults.reach("engine.before_commit")
-            answers = await self._store_commits([commit for _, commit, _, _ in taken])
-            if faults.armed is not None:
-                faults.reach("engine.after_commit")
-        finally:
-            for active, *_ in taken:
-                active.in_flight = False
-            self._commit_done.set_result(None)
-            self._commit_done = None
-        for (active, commit, deltas, commands), answer in zip(taken, answers, strict=True):
-            if isinstance(answer, Exception):
-                self._park_unfit(active, answer)
-            elif not answer:
-                self._drop(active, RunLost(active.row.name))
-            else:
-                active.committed = commit.sequence
-                self._committed(active, deltas, commands)
-        if faults.armed is not None:
-            faults.reach("engine.after_commands")
-
-    async def _store_commits(self, commits: Sequence[RunCommit]) -> list[bool | Exception]:
-        """Commit, and return for each commit whether it was accepted, or why it never can be.
-
-        Raises StoreError for what is not the fault of one of them.
-        """
-        try:
-            return list(await self.store.commit(commits))
-        except (StoreError, ValueError, TypeError) as error:
-            if isinstance(error, StoreError) and error.code != "value":
-                raise
-            if len(commits) == 1:
-                return [error]
-        answers: list[bool | Exception] = []
-        for commit in commits:
-            answers += await self._store_commits([commit])
-        return answers
 
     def _committed(self, active: ActiveRun, deltas: list[Delta], commands: list[Command]) -> None:
         for delta in deltas:
@@ -956,6 +815,12 @@ class Engine:
             if active.row.parent in self._active:
                 self._inbox.add(active.row.parent)
                 self._work.set()
+
+    def _refused(self, active: ActiveRun, error: Exception | None) -> None:
+        if error is None:
+            self._drop(active, RunLost(active.row.name))
+        else:
+            self._park_unfit(active, error)
 
     async def _begin_granted(self, runs: Sequence[str]) -> None:
         """Let those of the runs go on that have waited for a slot, and have one now."""
@@ -1059,7 +924,7 @@ class Engine:
         if self._active.get(active.id) is active:
             del self._active[active.id]
             self._queue.discard(active.id)
-            self._dirty.pop(active.id, None)
+            self._committer.discard(active.id)
             self._timers.set(active.id, 0)
             self._secrets.forget(active.id)
             self._services.end(active.id)
@@ -1086,7 +951,7 @@ class Engine:
                 again = ActiveRun(row, active.loaded, load_run_state(stored)[0], 0, 0)
                 again.advance(Suspend(self.clock.now(), why.message))
                 again.release(True)
-                await self._store_commits([again.take_commit()[0]])
+                await self._committer.store([again.take_commit()[0]])
             except (*UNFIT, StoreError):
                 await self.store.release(active.id, self.host.id)
 

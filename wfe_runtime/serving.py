@@ -22,7 +22,8 @@ from wfe_vm.events import Started
 from wfe_vm.ids import make_id
 
 from . import faults
-from .engine import CANCEL_DEADLINE_MS, Engine
+from .children import CANCEL_DEADLINE_MS
+from .engine import Engine
 from .errors import GroupFull, StoreError, WfeError
 from .groups import place_of
 from .inputs import check_inputs

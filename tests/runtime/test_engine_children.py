@@ -25,7 +25,8 @@ from tests.runtime.engine_support import (
     until,
 )
 from tests.runtime.test_engine import make_store, statuses
-from wfe_runtime.engine import LEASE_MS, MAX_DEPTH, Engine
+from wfe_runtime.children import MAX_DEPTH
+from wfe_runtime.engine import LEASE_MS, Engine
 from wfe_runtime.errors import WfeError
 from wfe_runtime.executors.contract import StepContext, StepResult
 from wfe_runtime.providers.contracts import RunFilter, RunRow

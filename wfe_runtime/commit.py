@@ -1,0 +1,124 @@
+"""Group commit: what has advanced while one commit was under way forms the next.
+
+This file owns the runs that wait to be committed, and the commit that is under way. It knows nothing of what
+happens to a run before and after: the engine is told of each, in the order of the batch, once the store has answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from wfe_vm.commands import Command
+from wfe_vm.errors import InternalError
+from wfe_vm.state import Delta
+
+from . import faults
+from .active import ActiveRun
+from .errors import StoreError
+from .providers.contracts import RunCommit, Store
+
+__all__ = ["UNFIT", "Committer"]
+
+UNFIT: Final = (InternalError, TypeError, ValueError, OverflowError, RecursionError)
+"""What is raised where one run's data can't go on, and no other run is concerned."""
+
+for _name, _meaning in {
+    "engine.before_commit": "a batch of advances was put together, the store has not got it yet",
+    "engine.after_commit": "the batch is durable, nothing was told and no command carried out",
+    "engine.after_commands": "the batch is durable, and what it asked for was begun",
+}.items():
+    faults.declare(_name, _meaning)
+
+
+class Committer:
+    """Commits the runs of one engine."""
+
+    def __init__(
+        self,
+        store: Store,
+        accepted: Callable[[ActiveRun, list[Delta], list[Command]], None],
+        refused: Callable[[ActiveRun, Exception | None], None],
+    ) -> None:
+        """``accepted`` is told what of a run is durable and what it asks for; ``refused`` why a run can't go on here,
+
+        with None where another host has it.
+        """
+        self._store = store
+        self._accepted = accepted
+        self._refused = refused
+        self._waiting: dict[str, ActiveRun] = {}
+        self._under_way: asyncio.Future[None] | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def add(self, active: ActiveRun) -> None:
+        """Have a run committed with the next batch."""
+        self._waiting[active.id] = active
+
+    def discard(self, run: str) -> None:
+        """Have a run not committed."""
+        self._waiting.pop(run, None)
+
+    async def passed(self) -> None:
+        """Return once the commit that is under way, if one is, has ended."""
+        if self._under_way is not None:
+            await asyncio.wait({self._under_way})
+
+    async def commit(self) -> None:
+        """Commit what waits, as one batch. Raises StoreError for what is not the fault of one run."""
+        batch = list(self._waiting.values())
+        self._waiting.clear()
+        taken: list[tuple[ActiveRun, RunCommit, list[Delta], list[Command]]] = []
+        for active in batch:
+            if active.dropped:
+                continue
+            try:
+                taken.append((active, *active.take_commit()))
+            except UNFIT as error:
+                self._refused(active, error)
+        if not taken:
+            return
+        self._under_way = asyncio.get_running_loop().create_future()
+        for active, *_ in taken:
+            active.in_flight = True
+        try:
+            if faults.armed is not None:
+                faults.reach("engine.before_commit")
+            answers = await self.store([commit for _, commit, _, _ in taken])
+            if faults.armed is not None:
+                faults.reach("engine.after_commit")
+        finally:
+            for active, *_ in taken:
+                active.in_flight = False
+            self._under_way.set_result(None)
+            self._under_way = None
+        for (active, commit, deltas, commands), answer in zip(taken, answers, strict=True):
+            if isinstance(answer, Exception):
+                self._refused(active, answer)
+            elif not answer:
+                self._refused(active, None)
+            else:
+                active.committed = commit.sequence
+                self._accepted(active, deltas, commands)
+        if faults.armed is not None:
+            faults.reach("engine.after_commands")
+
+    async def store(self, commits: Sequence[RunCommit]) -> list[bool | Exception]:
+        """Give commits to the store, and return for each whether it was accepted, or why it never can be.
+
+        Raises StoreError for what is not the fault of one of them.
+        """
+        try:
+            return list(await self._store.commit(commits))
+        except (StoreError, ValueError, TypeError) as error:
+            if isinstance(error, StoreError) and error.code != "value":
+                raise
+            if len(commits) == 1:
+                return [error]
+        answers: list[bool | Exception] = []
+        for commit in commits:
+            answers += await self.store([commit])
+        return answers

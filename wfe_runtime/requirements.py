@@ -1,0 +1,86 @@
+"""What a program needs of a host, and what of it is lacking here, in words for the user."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wfe_vm.program import Program
+
+from .executors import ExecutorRegistry
+from .executors.container_cli import CLI_NAMES
+from .facts import host_has
+from .programs import LoadedProgram, ProgramCache
+from .signals import ACTIVITY
+
+__all__ = ["lacks_of"]
+
+CONTAINER_TYPES: Final = {
+    "container": CLI_NAMES,
+    "containerd": CLI_NAMES,
+    "buildkit": (*CLI_NAMES, "buildctl"),
+}
+"""Types of steps that need one of these programs."""
+
+
+def lacks_of(loaded: LoadedProgram, programs: ProgramCache, executors: ExecutorRegistry) -> list[str]:
+    """Say what this host lacks to run a program and the children it pins; empty where it lacks nothing."""
+    lacks: list[str] = []
+    seen: set[str] = set()
+    pending = [loaded]
+    while pending:
+        program = pending.pop().program
+        lacks += not_kept_yet(program)
+        engine = lacks_container_engine(program)
+        if engine is not None:
+            lacks.append(engine)
+        for name in program.requires:
+            if not host_has(name):
+                lacks.append(f"it requires {name}, which is not here")
+        for step in program.steps:
+            if step.child is not None and step.child.program and step.child.program not in seen:
+                seen.add(step.child.program)
+                child = programs.get(step.child.program)
+                if child is not None:
+                    pending.append(child)
+            if step.kind != "task" or step.type == ACTIVITY:
+                continue
+            executor = executors.for_type(step.type)
+            if executor is None:
+                lack: str | None = f"no executor for steps of type {step.type} (step {step.name})"
+            else:
+                lack = executor.missing({})
+            if lack is not None and lack not in lacks:
+                lacks.append(lack)
+    return lacks
+
+
+def not_kept_yet(program: Program) -> list[str]:
+    """Say, in words, what a program asks for around its steps that no host of this version can keep."""
+    asked = {
+        "shared_volume": program.shared_volume is not None,
+    }
+    return [
+        f"the workflow {program.workflow} has `{key}`, which this version can check but not keep yet"
+        for key, wanted in asked.items()
+        if wanted
+    ]
+
+
+def lacks_container_engine(program: Program) -> str | None:
+    """Say, in words, that a program's containers have no engine here; None if they have, or need none.
+
+    A program that asks `host.has()` for one decides itself what it does without; one with a `cli` of its own is left
+    to tell when the step starts.
+    """
+    asks = any(name in program.host_names for name in (*CLI_NAMES, "buildctl"))
+    needs = [(f"step {step.name}", () if asks else CONTAINER_TYPES.get(step.type, ())) for step in program.steps]
+    needs += [(f"service {service.name}", CLI_NAMES) for service in program.services]
+    for what, programs in needs:
+        if programs and not any(map(host_has, programs)) and not any(map(_names_cli, program.constants)):
+            looked_for = f"{', '.join(programs[:-1])} or {programs[-1]}"
+            return f"no container engine ({what}): {looked_for} was not found on PATH"
+    return None
+
+
+def _names_cli(constant: object) -> bool:
+    return constant == "cli" or (isinstance(constant, dict) and "cli" in constant)
