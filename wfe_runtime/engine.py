@@ -76,6 +76,8 @@ RENEW_SECONDS: Final = 3.0
 MAX_DEPTH: Final = 32
 CANCEL_DEADLINE_MS: Final = 30_000
 STEPS_PER_CORE: Final = 16
+OWN_TASKS: Final = 2
+"""How many tasks an engine has that does nothing: it commits, and renews its lease."""
 
 UNFIT: Final = (InternalError, TypeError, ValueError, OverflowError, RecursionError)
 """What is raised where one run's data can't go on, and no other run is concerned."""
@@ -138,6 +140,7 @@ class Engine:
         self._dirty: dict[str, ActiveRun] = {}
         self._inbox: set[str] = set()
         self._work = asyncio.Event()
+        self._committing = False
         self._failure: WfeError | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._unwatch: Any = None
@@ -541,6 +544,17 @@ class Engine:
         active = self._active[run]
         return active.dirty or active.in_flight
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing goes on here but waiting: for a time, an event, an answer or a worker."""
+        spawned = len(self._tasks) > OWN_TASKS
+        return not (self._committing or self._work.is_set() or self._dirty or spawned or self._dispatcher.at_work)
+
+    @property
+    def timers(self) -> Timers:
+        """The due times of the runs at hand."""
+        return self._timers
+
     def stop_after(self, run: str, step: str) -> None:
         """Suspend a run at hand once the step of that path or name has been left."""
         self._active[run].state.stop_after = step
@@ -861,7 +875,9 @@ class Engine:
     async def _commit_forever(self) -> None:
         """Commit whatever has advanced, again and again; between two commits carry out what was asked."""
         while True:
+            self._committing = False
             await self._work.wait()
+            self._committing = True
             self._work.clear()
             try:
                 if self._dirty:
