@@ -7,7 +7,8 @@
   it, and ends with 0 or with the code in ``# exit N``. The lines below it are in what it prints, in this
   order; ``…`` stands for anything.
 * The ```` ```python ```` blocks of ``library.md`` run, in their order and with the names of those before; a
-  ```` ```text ```` block after one is what it prints. Those of ``builder.md`` are in ``tests/dsl/builder``.
+  ```` ```text ```` block after one is what it prints. Those of ``testing.md`` are one file of tests, which pass. Those
+  of ``builder.md`` are in ``tests/dsl/builder``.
 * A ```` ```sh ```` block holds commands that make environments or run the tools on this tree. They are not
   run here: each has to be one that the full check or the pipeline runs (``CHECKED_ELSEWHERE``).
 """
@@ -225,6 +226,16 @@ def test_the_python_of_the_page_about_the_library_runs_and_prints_what_it_says(
                 asyncio.run(waiting)
             printed = capsys.readouterr().out
             assert printed == (after.text if after.language == "text" else ""), f"{page.name}:{block.line}"
+
+
+def test_the_tests_of_the_page_about_testing_pass(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    page = [block for block in blocks(ROOT / "docs" / "testing.md") if block.language == "python"]
+    pytester.makepyfile("\n".join(block.text for block in page))
+    promised = sum(block.text.count("def test_") for block in page)
+    result = pytester.runpytest_subprocess("-p", "wfe_runtime.testing.plugin", "-p", "no:cacheprovider")
+    assert result.parseoutcomes().keys() == {"passed"}
+    assert result.parseoutcomes()["passed"] >= promised >= len(page)
 
 
 @pytest.mark.parametrize("block", of("sh"))

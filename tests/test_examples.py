@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from wfe_dsl.compiler import compile_file
 from wfe_dsl.diagnostics.model import Diagnostics
+from wfe_dsl.nodes import Block
 from wfe_dsl.text_front import format_text
 from wfe_dsl.variables import Variables
+from wfe_runtime.testing import EngineUnderTest
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -62,6 +66,22 @@ RUNS: tuple[tuple[str, tuple[str, ...], dict[str, Any]], ...] = (
     ("python_steps", ("numbers=[1, 2]", "title=two"), {"title": "Two", "mean": 1.5, "spread": 0.5}),
     ("secrets", (), {"length": 23, "header": "Bearer ***"}),
     ("recovery", ("seconds=0", "chapters=3"), {"printed": 3, "complete": True}),
+    (
+        "pizza_shop",
+        (),
+        {
+            "served": ["Small Ham", "Large Cheese", "Large Ham", "Small Cheese"],
+            "income": 34,
+            "delivered_by": "Bea",
+            "mood": "busy",
+        },
+    ),
+    (
+        "pizza_shop",
+        ("guests=1", "weather=storm"),
+        {"served": ["Small Ham"], "income": 7, "delivered_by": "Carl", "mood": "cosy"},
+    ),
+    ("pizza_shop", ("guests=0",), {"served": [], "income": 0, "mood": "bored"}),
 )
 
 # Programs, and what they print.
@@ -76,6 +96,23 @@ PROGRAMS: dict[str, list[str]] = {
         "200 ['run.started', 'step.started reserve', 'step.ended reserve', 'step.started paid', 'step.ended paid', "
         "'step.started pack', 'step.ended pack', 'step.started return-1', 'step.ended return-1', 'run.ended']",
         "200 {'status': 'succeeded', 'outputs': {'paid': 30, 'parcel': 'P-7'}}",
+    ],
+    "order_saga": [
+        "order a lamp",
+        "  reserve the lamp",
+        "  charge 120",
+        "  ship the lamp from shelf 3",
+        "  succeeded: {'parcel': 'parcel-1'}",
+        "order a chair",
+        "  reserve the chair",
+        "  put the chair back on shelf 3",
+        "  failed: charge raised ValueError: the card has expired",
+        "order a piano",
+        "  reserve the piano",
+        "  charge 120",
+        "  refund payment-1, at attempt 2",
+        "  put the piano back on shelf 3",
+        "  failed: ship raised ValueError: no van is large enough",
     ],
     "sans_io": [
         "greet Ada",
@@ -117,8 +154,9 @@ def printed(lines: list[dict[str, Any]]) -> str:
 
 
 def test_every_example_is_run_here() -> None:
-    # What needs a container engine is shown where there may be one: tests/cli/test_containers.py.
-    run = {*(name for name, _, _ in RUNS), "containers"}
+    # What needs a container engine is shown where there may be one: tests/cli/test_containers.py. The approval waits
+    # for days, which a test of its own lets pass.
+    run = {*(name for name, _, _ in RUNS), "containers", "approval"}
     assert {name for name in run if "." not in name} | set(PROGRAMS) == {path.stem for path in EXAMPLES.glob("*.*")}
     assert {name for name in run if "." in name} == {path.name for path in EXAMPLES.glob("*.wfe")}
 
@@ -170,6 +208,45 @@ def test_an_example_succeeds_with_the_outputs_it_promises(
 def test_the_examples_and_the_projects_own_pipeline_have_no_mistakes_and_no_warnings(tmp_path: Path) -> None:
     result = wfec(tmp_path, "check", "--strict", "--format", "json", str(EXAMPLES), str(ROOT / "workflows.yaml"))
     assert (result.returncode, json.loads(result.stdout)) == (0, [])
+
+
+def test_the_pizza_shop_has_every_construct_of_the_language() -> None:
+    text = (EXAMPLES / "pizza_shop.yaml").read_text()
+    found = Diagnostics()
+    shop = compile_file(str(EXAMPLES / "pizza_shop.yaml"), Variables(), found)
+    assert found.found == []
+    kinds = {step.kind for one in shop for step in one.program.steps}
+    assert kinds >= {type.__name__.lower() for type in get_args(Block)} - {"while", "foreach", "matrix"}
+    assert {key for key in ("while:", "until:", "for_each:", "matrix:") if f" {key}" not in text} == set()
+
+
+@pytest.mark.parametrize(
+    ("answers", "hours", "outputs"),
+    [
+        ([("approve", "ada", "ask-lead")], 0, {"approved": True, "decided_by": "lead ada"}),
+        ([("decline", "ada", "ask-lead")], 0, {"approved": False, "decided_by": "lead ada"}),
+        ([(), ("approve", "grace", "ask-head")], 4, {"approved": True, "decided_by": "head grace"}),
+        ([(), ()], 28, {"approved": False, "decided_by": "nobody"}),
+    ],
+    ids=["lead-approves", "lead-declines", "head-approves", "nobody-answers"],
+)
+def test_the_approval_goes_one_step_up_while_nobody_answers(
+    answers: list[tuple[str, ...]], hours: int, outputs: dict[str, Any]
+) -> None:
+    async def story() -> None:
+        async with EngineUnderTest(workflows=[EXAMPLES / "approval.yaml"]) as engine:
+            began = engine.clock.time
+            run = await engine.start("approval")
+            for answer in answers:
+                await engine.settle()
+                if answer:
+                    await run.answer(*answer)
+                else:
+                    await engine.advance(timedelta(hours=4 if engine.clock.time == began else 24))
+            assert (await run.result()).outputs == outputs
+            assert engine.clock.time - began == timedelta(hours=hours)
+
+    asyncio.run(story())
 
 
 def test_the_broken_pipeline_fails_reports_and_cleans_up(tmp_path: Path) -> None:

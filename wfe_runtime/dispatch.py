@@ -136,6 +136,11 @@ class Dispatcher:
         self._running = 0
         self._filling = False
 
+    @property
+    def at_work(self) -> bool:
+        """Whether any step runs, or waits for room."""
+        return bool(self._attempts)
+
     def run(self, active: ActiveRun, command: RunStep) -> None:
         """Run a step now, or when the host has room for it."""
         attempt = _Attempt(active, command)

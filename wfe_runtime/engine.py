@@ -75,6 +75,8 @@ __all__ = ["Engine", "RunLost", "load_run_state"]
 LEASE_MS: Final = 10_000
 RENEW_SECONDS: Final = 3.0
 STEPS_PER_CORE: Final = 16
+OWN_TASKS: Final = 2
+"""How many tasks an engine has that does nothing: it commits, and renews its lease."""
 
 for _name, _meaning in {
     "engine.before_create": "a run was asked for and nothing of it is durable",
@@ -131,6 +133,7 @@ class Engine:
         self._committer = Committer(store, self._committed, self._refused)
         self._inbox: set[str] = set()
         self._work = asyncio.Event()
+        self._committing = False
         self._failure: WfeError | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._unwatch: Any = None
@@ -533,6 +536,17 @@ class Engine:
         active = self._active[run]
         return active.dirty or active.in_flight
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing goes on here but waiting: for a time, an event, an answer or a worker."""
+        spawned = len(self._tasks) > OWN_TASKS
+        return not (self._committing or self._work.is_set() or self._dirty or spawned or self._dispatcher.at_work)
+
+    @property
+    def timers(self) -> Timers:
+        """The due times of the runs at hand."""
+        return self._timers
+
     def stop_after(self, run: str, step: str) -> None:
         """Suspend a run at hand once the step of that path or name has been left."""
         self._active[run].state.stop_after = step
@@ -775,7 +789,9 @@ class Engine:
     async def _commit_forever(self) -> None:
         """Commit whatever has advanced, again and again; between two commits carry out what was asked."""
         while True:
+            self._committing = False
             await self._work.wait()
+            self._committing = True
             self._work.clear()
             try:
                 if self._committer:

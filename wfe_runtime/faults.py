@@ -6,6 +6,7 @@ nothing of what is written there. The rules:
 * A point's name is ``<who>.<where>``; the table says in one line what has happened when it is reached.
 * ``WFE_FAULT=name`` or ``name:count`` kills the process with SIGKILL the count-th time (from 1) that the
   point is reached; ``name:count:enospc`` or ``name:count:eio`` raises that OSError there instead, once.
+* A test may have a function called there instead, ``intercept``; what it raises is raised there.
 * Unset, a point costs one look at a module's variable: ``if faults.armed is not None: faults.reach(...)``.
 """
 
@@ -14,8 +15,9 @@ from __future__ import annotations
 import errno
 import os
 import signal
+from collections.abc import Callable
 
-__all__ = ["Fault", "arm", "armed", "declare", "disarm", "points", "reach"]
+__all__ = ["Fault", "arm", "armed", "declare", "disarm", "intercept", "points", "reach"]
 
 VARIABLE = "WFE_FAULT"
 ERRORS = {"enospc": errno.ENOSPC, "eio": errno.EIO}
@@ -35,14 +37,18 @@ _points = {
 
 
 class Fault:
-    """One armed fault: at the ``count``-th time from now that ``name`` is reached. ``error`` 0: SIGKILL."""
+    """One armed fault: at the ``count``-th time from now that ``name`` is reached.
 
-    __slots__ = ("count", "error", "name")
+    It calls ``action``, if there is one, or raises ``error``; where that is 0: SIGKILL.
+    """
 
-    def __init__(self, name: str, count: int = 1, error: int = 0) -> None:
+    __slots__ = ("action", "count", "error", "name")
+
+    def __init__(self, name: str, count: int = 1, error: int = 0, action: Callable[[], None] | None = None) -> None:
         self.name = name
         self.count = count
         self.error = error
+        self.action = action
 
 
 def points() -> dict[str, str]:
@@ -76,18 +82,27 @@ def arm(text: str) -> None:
     armed = parse(text)
 
 
+def intercept(name: str, count: int, action: Callable[[], None]) -> None:
+    """Have ``action`` called the count-th time (from 1) that a point is reached. It replaces what was armed before."""
+    global armed
+    armed = Fault(name, count, action=action)
+
+
 def disarm() -> None:
     """Let every point pass again."""
     arm("")
 
 
 def reach(name: str) -> None:
-    """Say that a point is reached. Returns, raises the armed OSError, or kills the process."""
+    """Say that a point is reached. Returns, does what is armed there, or kills the process."""
     fault = armed
     if fault is None or fault.name != name:
         return
     fault.count -= 1
     if fault.count:
+        return
+    if fault.action is not None:
+        fault.action()
         return
     if fault.error:
         raise OSError(fault.error, f"{os.strerror(fault.error)} (fault at {name})")

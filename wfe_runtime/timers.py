@@ -38,6 +38,16 @@ class Timers:
             self._due.pop(run, None)
         self._arm()
 
+    def next_due(self) -> int:
+        """Return the earliest due time of all runs, 0 if there is none."""
+        return min(self._due.values(), default=0)
+
+    def look(self) -> None:
+        """Look at the clock now: somebody has moved it."""
+        if not self._closed:
+            self._disarm()
+            self._wake()
+
     def close(self) -> None:
         """Let nothing fire any more."""
         self._closed = True

@@ -17,7 +17,7 @@ import asyncio
 import logging
 import os
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, TypeVar, overload
 
@@ -421,7 +421,15 @@ class _Open:
 
         self._spawn(around_run(middleware, call, lambda: self.ends.wait(row.id), self.core.listener.troubled))
 
+    @property
+    def is_recovering(self) -> bool:
+        return self._recovering is not None and not self._recovering.done()
+
     async def close(self) -> None:
+        await self.kill(core_engine.Engine.close)
+
+    async def kill(self, end: Callable[[core_engine.Engine], Awaitable[None]]) -> None:
+        """Let go of all, and have what advances the runs ended by ``end``."""
         self.ends.close()
         self.activities.close()
         for subscription in list(self.subscriptions):
@@ -429,7 +437,7 @@ class _Open:
         if self._recovering is not None:
             self._recovering.cancel()
             await asyncio.gather(self._recovering, return_exceptions=True)
-        await self.core.close()
+        await end(self.core)
         # All middleware around runs has its end now, or that there will be none here.
         if self._tasks:
             _, left = await asyncio.wait(self._tasks, timeout=MIDDLEWARE_GRACE_S)
