@@ -540,7 +540,7 @@ class Engine:
     def is_idle(self) -> bool:
         """Whether nothing goes on here but waiting: for a time, an event, an answer or a worker."""
         spawned = len(self._tasks) > OWN_TASKS
-        return not (self._committing or self._work.is_set() or self._dirty or spawned or self._dispatcher.at_work)
+        return not (self._committing or self._work.is_set() or self._committer or spawned or self._dispatcher.at_work)
 
     @property
     def timers(self) -> Timers:
