@@ -112,8 +112,8 @@ def make_app(store: str) -> Starlette:
             Route("/orders/{run}", cancel, methods=["DELETE"]),
             Route("/orders/{run}/events", events, methods=["GET"]),
             Route("/payments", payment, methods=["POST"]),
-            Route("/work/{kind}", fetch, methods=["POST"]),
-            Route("/work/{token}/done", complete, methods=["POST"]),
+            Route("/tasks/{kind}", fetch, methods=["POST"]),
+            Route("/tasks/{token}/done", complete, methods=["POST"]),
         ],
         exception_handlers={WfeError: refused, KeyError: _incomplete},
         lifespan=lifespan,
@@ -145,10 +145,10 @@ async def main() -> None:
         print(answer.status_code, answer.json())
         answer = await client.post("/payments", json={"id": "payment-7", "order": 7, "sum": 30})
         print(answer.status_code, answer.json())
-        answer = await client.post("/work/pack?worker=ada")
+        answer = await client.post("/tasks/pack?worker=ada")
         work = answer.json()
         print(answer.status_code, f"pack order {work['id']} of {work['pieces']} pieces")
-        answer = await client.post(f"/work/{work['token']}/done", json={"parcel": "P-7"})
+        answer = await client.post(f"/tasks/{work['token']}/done", json={"parcel": "P-7"})
         print(answer.status_code)
         answer = await client.get("/orders/order-1/events")
         told = [json.loads(line) for line in answer.text.splitlines()]

@@ -35,7 +35,10 @@ def test_a_purge_clears_out_what_has_ended_and_keeps_what_has_not(folder: Path, 
     assert wfec("run", "flaky.yaml", "--name", "failed").code == 1
     for number in range(3):
         assert wfec("run", "chain.yaml", "--name", f"c{number}").code == 0
-    names = lambda: {row["name"] for row in wfec("list", "--limit", "0", "-o", "json").json if not row["parent"]}  # noqa: E731
+
+    def names() -> set[str]:
+        return {row["name"] for row in wfec("list", "--limit", "0", "-o", "json").json if not row["parent"]}
+
     assert wfec("store", "purge", "--yes").out == "0 runs are gone\n", "30 days have not passed"
     before = names()
     shown = wfec("store", "purge", "--older-than", "0", "--json").json["would_purge"]

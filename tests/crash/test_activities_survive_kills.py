@@ -80,7 +80,7 @@ def test_an_activity_whose_worker_is_killed_is_done_by_another_unless_its_answer
             async for event in handle.events():
                 if event.type == "step.started":
                     break
-            while await engine.core.store.next_activity("charge-card") < 0:  # noqa: ASYNC110
+            while await engine.core.store.next_activity("charge-card") < 0:  # noqa: ASYNC110 - only the store knows
                 await asyncio.sleep(0.001)
 
     async def main() -> None:

@@ -49,16 +49,16 @@ def test_nothing_else_is_taken_for_one(line: str) -> None:
 
 def test_modules_of_modules_are_found_once_and_named_from_their_common_folder() -> None:
     files = {
-        "/w/lib/a.ts": "import '../main.ts'; \nimport './b.ts'; \nimport '../../shared/c.json' with { type: 'json' };",
+        "/w/lib/a.ts": "import '../main.ts'; \nimport './b.ts'; \nimport '../../common/c.json' with { type: 'json' };",
         "/w/lib/b.ts": "import './a.ts'",
-        "/shared/c.json": "import './no-code.ts'",
+        "/common/c.json": "import './no-code.ts'",
     }
     found = find_modules("/w/main.ts", "import './lib/a.ts'\nimport './absent.ts'", files.get)
     assert found.name == "w/main.ts"
     assert found.files == {
         "w/lib/a.ts": files["/w/lib/a.ts"],
         "w/lib/b.ts": "import './a.ts'",
-        "shared/c.json": files["/shared/c.json"],
+        "common/c.json": files["/common/c.json"],
     }
     assert found.unread == [("./absent.ts", "main.ts")]
 

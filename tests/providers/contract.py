@@ -96,9 +96,10 @@ def place(on_full: str = "queue", limit: int = 1, group: str = "g") -> Place:
     return Place(group, limit, on_full, b"leave")
 
 
-async def in_group(store: Store, id: str, on_full: str = "queue", owner: str = "h1", **fields: object) -> str:
+async def in_group(
+    store: Store, id: str, on_full: str = "queue", owner: str = "h1", limit: int = 1, **fields: object
+) -> str:
     """Create a run with a place in the group g. Returns the place's state."""
-    limit = int(fields.pop("limit", 1))  # type: ignore[call-overload]
     return (await store.create_run(new(id, owner=owner, place=place(on_full, limit), **fields))).place
 
 
@@ -1306,7 +1307,7 @@ class StoreContract:
                 await in_group(store, "a")
                 await in_group(store, "b")
             async with opened() as store:
-                if await store.get_run("a") is None:
+                if store.url == "memory:":
                     pytest.skip("nothing of it survives")
                 assert await places(store) == {"a": "held", "b": "waiting"}
                 await store.commit([ends("a")])

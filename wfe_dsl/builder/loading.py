@@ -13,7 +13,7 @@ import os
 import sys
 import traceback
 from collections.abc import Collection
-from types import ModuleType, TracebackType
+from types import CodeType, ModuleType, TracebackType
 
 from .. import nodes
 from ..diagnostics.model import Diagnostics
@@ -71,7 +71,7 @@ def load_python(
     return document(*own, including=included, variables=variables, step_types=step_types, diagnostics=diagnostics)
 
 
-def _run(module: ModuleType, code: object, path: str, diagnostics: Diagnostics) -> bool:
+def _run(module: ModuleType, code: CodeType, path: str, diagnostics: Diagnostics) -> bool:
     """Run a file as a module; False, and a diagnostic, where it raises."""
     folder = os.path.dirname(os.path.abspath(path))
     before = sys.modules.get(module.__name__)
@@ -79,7 +79,7 @@ def _run(module: ModuleType, code: object, path: str, diagnostics: Diagnostics) 
     sys.path.insert(0, folder)
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            exec(code, module.__dict__)  # type: ignore[arg-type]
+            exec(code, module.__dict__)
     except BuildError as error:
         diagnostics.found.extend(error.diagnostics)
         return False
