@@ -85,7 +85,6 @@ class Bench:
             step=step,
             activation=1,
             attempt=1,
-            idempotency_key="bench:1",
             type="deno",
             config={"script": SCRIPT},
             inputs={"n": 1},

@@ -170,15 +170,14 @@ class ActiveRun:
         )
         deltas, commands = self._deltas, self._commands
         self._journal, self._deltas, self._commands = [], [], []
-        self._children, self._posts, self._consumed, self._signals = [], [], [], []
+        if self._children or self._posts or self._consumed or self._signals:
+            self._children, self._posts, self._consumed, self._signals = [], [], [], []
         self._release = False
-        return commit, deltas, _without_stopped(commands)
+        return commit, deltas, commands if len(commands) < 2 else _without_stopped(commands)
 
 
 def _without_stopped(commands: list[Command]) -> list[Command]:
     """Drop steps that are stopped by the same batch: they need not start at all. Their stop stays, to be answered."""
-    if len(commands) < 2:
-        return commands
     stopped = {(command.activation, command.attempt) for command in commands if isinstance(command, StopStep)}
     if not stopped:
         return commands

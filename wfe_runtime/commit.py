@@ -49,7 +49,8 @@ class Committer:
         self._accepted = accepted
         self._refused = refused
         self._waiting: dict[str, ActiveRun] = {}
-        self._under_way: asyncio.Future[None] | None = None
+        self._under_way = False
+        self._listening: asyncio.Future[None] | None = None  # to the end of the commit that is under way
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -64,55 +65,59 @@ class Committer:
 
     async def passed(self) -> None:
         """Return once the commit that is under way, if one is, has ended."""
-        if self._under_way is not None:
-            await asyncio.wait({self._under_way})
+        if self._under_way:
+            if self._listening is None:
+                self._listening = asyncio.get_running_loop().create_future()
+            await asyncio.wait({self._listening})
 
     async def commit(self) -> None:
         """Commit what waits, as one batch. Raises StoreError for what is not the fault of one run."""
-        batch = list(self._waiting.values())
-        self._waiting.clear()
-        taken: list[tuple[ActiveRun, RunCommit, list[Delta], list[Command]]] = []
-        for active in batch:
+        batch, self._waiting = self._waiting, {}
+        taken: list[tuple[ActiveRun, list[Delta], list[Command]]] = []
+        commits: list[RunCommit] = []
+        for active in batch.values():
             if active.dropped:
                 continue
             try:
-                taken.append((active, *active.take_commit()))
+                commit, deltas, commands = active.take_commit()
             except UNFIT as error:
                 self._refused(active, error)
+                continue
+            commits.append(commit)
+            taken.append((active, deltas, commands))
+            active.in_flight = True
         if not taken:
             return
-        self._under_way = asyncio.get_running_loop().create_future()
-        for active, *_ in taken:
-            active.in_flight = True
+        self._under_way = True
         try:
             if faults.armed is not None:
                 faults.reach("engine.before_commit")
-            answers = await self.store([commit for _, commit, _, _ in taken])
+            answers = await self.store(commits)
             if faults.armed is not None:
                 faults.reach("engine.after_commit")
         finally:
-            for active, *_ in taken:
+            for active, _, _ in taken:
                 active.in_flight = False
-            self._under_way.set_result(None)
-            self._under_way = None
-        for (active, commit, deltas, commands), answer in zip(taken, answers, strict=True):
-            if isinstance(answer, Exception):
-                self._refused(active, answer)
-            elif not answer:
-                self._refused(active, None)
-            else:
+            self._under_way = False
+            if self._listening is not None:
+                self._listening.set_result(None)
+                self._listening = None
+        for (active, deltas, commands), commit, answer in zip(taken, commits, answers, strict=True):
+            if answer is True:
                 active.committed = commit.sequence
                 self._accepted(active, deltas, commands)
+            else:
+                self._refused(active, answer if isinstance(answer, Exception) else None)
         if faults.armed is not None:
             faults.reach("engine.after_commands")
 
-    async def store(self, commits: Sequence[RunCommit]) -> list[bool | Exception]:
+    async def store(self, commits: Sequence[RunCommit]) -> Sequence[bool | Exception]:
         """Give commits to the store, and return for each whether it was accepted, or why it never can be.
 
         Raises StoreError for what is not the fault of one of them.
         """
         try:
-            return list(await self._store.commit(commits))
+            return await self._store.commit(commits)
         except (StoreError, ValueError, TypeError) as error:
             if isinstance(error, StoreError) and error.code != "value":
                 raise

@@ -17,7 +17,7 @@ import msgspec
 from wfe_vm.commands import RunStep, StopStep
 from wfe_vm.events import StepEnded
 from wfe_vm.outcome import Failure
-from wfe_vm.program import SecretUse
+from wfe_vm.program import SecretUse, Step
 from wfe_vm.values import check_plain
 
 from .active import ActiveRun
@@ -54,12 +54,19 @@ class _Log:
 
     __slots__ = ("_active", "_command", "_masks", "_open", "_opened", "masker")
 
-    def __init__(self, open: Callable[[ActiveRun, str, int], OutputLog], active: ActiveRun, command: RunStep) -> None:
+    def __init__(
+        self,
+        open: Callable[[ActiveRun, str, int], OutputLog],
+        active: ActiveRun,
+        command: RunStep,
+        masker: Masker | None,
+    ) -> None:
+        """``masker`` hides secrets; it may be set anew before anything is written."""
         self._open = open
         self._active = active
         self._command = command
         self._opened: OutputLog | None = None
-        self.masker: Masker | None = None  # hides secrets; set before anything is written
+        self.masker = masker
         self._masks: dict[str, StreamMask] = {}
 
     def write(self, stream: str, data: bytes) -> None:
@@ -143,12 +150,14 @@ class Dispatcher:
 
     def run(self, active: ActiveRun, command: RunStep) -> None:
         """Run a step now, or when the host has room for it."""
-        attempt = _Attempt(active, command)
-        self._attempts[active.id, command.activation] = attempt
         if self._running >= self._limit:
-            self._queue.append(attempt)
+            self._queue.append(self._attempt(active, command))
         else:
-            self._start(attempt)
+            self._start(active, command)
+
+    def _attempt(self, active: ActiveRun, command: RunStep) -> _Attempt:
+        attempt = self._attempts[active.id, command.activation] = _Attempt(active, command)
+        return attempt
 
     def stop(self, active: ActiveRun, command: StopStep) -> None:
         """Stop a step; its end is delivered as an abort. One that isn't known has no more to end."""
@@ -184,23 +193,43 @@ class Dispatcher:
             if first and attempt.task is not None:
                 attempt.task.cancel()
 
-    def _start(self, attempt: _Attempt) -> None:
-        active, command = attempt.active, attempt.command
-        step = active.loaded.program.steps[command.step]
+    def _start(self, active: ActiveRun, command: RunStep, waiting: _Attempt | None = None) -> None:
+        """Start a step. One that ends at once is not remembered as an attempt, unless it was ``waiting``."""
+        program = active.loaded.program
+        step = program.steps[command.step]
         self._running += 1
+        log = _Log(self._open_log, active, command, self._secrets.masker_of(active.id))
+        try:
+            result = self._call(active, command, step, log)
+        except Exception as error:  # whatever an executor raises is its bug, and must not stop the engine
+            result = _broken(error)
+        if isinstance(result, StepResult):
+            if not log.used:
+                if waiting is not None:
+                    del self._attempts[active.id, command.activation]
+                self._leave()
+                self._report(active, command, result, log.masker)
+                return
+            result = _at_once(result)
+        attempt = waiting if waiting is not None else self._attempt(active, command)
+        attempt.log = log
+        attempt.task = asyncio.get_running_loop().create_task(self._wait(attempt, result, log))
+        attempt.task.add_done_callback(lambda _: self._see_to_unstarted(attempt, result))
+        if step.timeout_ms:
+            attempt.timer = asyncio.get_running_loop().call_later(
+                step.timeout_ms / 1000, self._cancel, attempt, TIMED_OUT
+            )
+
+    def _call(self, active: ActiveRun, command: RunStep, step: Step, log: _Log) -> StepResult | Awaitable[StepResult]:
+        """Have the step's executor do it. Raises what it raises."""
         try:
             executor = self._executors.for_type(step.type)
         except WfeError as error:
-            self._end(attempt, StepResult("error", error=Failure("executor", error.message)))
-            return
+            return StepResult("error", error=Failure("executor", error.message))
         if executor is None:
             failure = Failure("executor", f"this host has no executor for steps of type {step.type}")
-            self._end(attempt, StepResult("error", error=failure))
-            return
-        log = _Log(self._open_log, active, command)
-        log.masker = self._secrets.masker_of(active.id)
-        attempt.log = log
-        row = active.row
+            return StepResult("error", error=failure)
+        program, row = active.loaded.program, active.row
         context = StepContext(
             active.id,
             row.name,
@@ -208,7 +237,6 @@ class Dispatcher:
             command.path,
             command.activation,
             command.attempt,
-            f"{active.id}:{command.activation}",
             step.type,
             command.config,
             command.inputs,
@@ -221,29 +249,15 @@ class Dispatcher:
             log,
             masker=log.masker,
         )
-        uses = self._secrets.uses_of(active.loaded.program, command.step)
-        later = uses or active.loaded.program.services
-        try:
-            result = executor.run(context) if not later else self._run_later(executor, context, attempt, log, uses)
-        except Exception as error:  # whatever an executor raises is its bug, and must not stop the engine
-            result = _broken(error)
-        if isinstance(result, StepResult):
-            if not log.used:
-                self._end(attempt, result)
-                return
-            result = _at_once(result)
-        attempt.task = asyncio.get_running_loop().create_task(self._wait(attempt, result, log))
-        attempt.task.add_done_callback(lambda _: self._see_to_unstarted(attempt, result))
-        if step.timeout_ms:
-            attempt.timer = asyncio.get_running_loop().call_later(
-                step.timeout_ms / 1000, self._cancel, attempt, TIMED_OUT
-            )
+        uses = self._secrets.uses_of(program, command.step)
+        if uses or program.services:
+            return self._run_later(executor, context, active, log, uses)
+        return executor.run(context)
 
     async def _run_later(
-        self, executor: Executor, context: StepContext, attempt: _Attempt, log: _Log, uses: Sequence[SecretUse]
+        self, executor: Executor, context: StepContext, run: ActiveRun, log: _Log, uses: Sequence[SecretUse]
     ) -> StepResult:
         """Wait for the run's services, fetch the secrets that the step names, and run it with that."""
-        run = attempt.active
         program = run.loaded.program
         try:
             if program.services:
@@ -308,16 +322,22 @@ class Dispatcher:
         command = attempt.command
         attempt.ended = True
         self._attempts.pop((attempt.active.id, command.activation), None)
+        self._leave()
+        if attempt.reason != ABANDONED:
+            self._report(attempt.active, command, result, None if attempt.log is None else attempt.log.masker)
+
+    def _leave(self) -> None:
+        """Give the room of a step to the next."""
         self._running -= 1
         if self._queue:
             self._fill()
-        if attempt.reason == ABANDONED:
-            return
+
+    def _report(self, active: ActiveRun, command: RunStep, result: StepResult, masker: Masker | None) -> None:
         result = _fit(result)
-        if attempt.log is not None and attempt.log.masker is not None:
-            result = _masked(result, attempt.log.masker)
+        if masker is not None:
+            result = _masked(result, masker)
         self._deliver(
-            attempt.active,
+            active,
             StepEnded(
                 self._clock.now(),
                 command.activation,
@@ -336,7 +356,8 @@ class Dispatcher:
         self._filling = True
         try:
             while self._queue and self._running < self._limit:
-                self._start(self._queue.popleft())
+                attempt = self._queue.popleft()
+                self._start(attempt.active, attempt.command, attempt)
         finally:
             self._filling = False
 

@@ -152,7 +152,7 @@ class Engine:
         except BaseException:
             await self.store.close()
             raise
-        self._unwatch = self.store.watch(self._touched)
+        self._unwatch = self.store.watch(self._touched, advances=False)
         self._tasks = [
             asyncio.create_task(self._commit_forever(), name="wfe-commit"),
             asyncio.create_task(self._renew_forever(), name="wfe-lease"),

@@ -807,6 +807,30 @@ class StoreContract:
 
         run(check)
 
+    def test_a_watcher_may_leave_out_the_runs_that_its_own_store_only_advances(self, run):
+        async def check(store):
+            everything: set[str] = set()
+            told: set[str] = set()
+            heard = asyncio.Event()
+
+            def hear(runs: frozenset[str]) -> None:
+                told.update(runs)
+                if "r3" in told:
+                    heard.set()
+
+            for id in ("r1", "r2", "r3"):
+                await store.create_run(new(id))
+            await asyncio.sleep(0)
+            store.watch(everything.update)
+            store.watch(hear, advances=False)
+            await store.commit([advance("r1", 0)])
+            await store.commit([advance("r1", 1), advance("r2", 0, posts=(InboxPost("r3", "e", b""),))])
+            await heard.wait()
+            assert told == {"r3"}
+            assert everything == {"r1", "r2", "r3"}
+
+        run(check)
+
     def test_a_watcher_that_raises_hinders_nobody(self, run):
         async def check(store):
             loop = asyncio.get_running_loop()

@@ -59,7 +59,6 @@ def context(config: dict[str, Any], folder: Path | str = "/", **changes: Any) ->
         "step": "fan[3]/build",
         "activation": 7,
         "attempt": 2,
-        "idempotency_key": "0197:7",
         "type": "shell",
         "config": config,
         "inputs": None,

@@ -38,7 +38,6 @@ class StepContext(msgspec.Struct, frozen=True):
     step: str  # path
     activation: int
     attempt: int
-    idempotency_key: str
     type: str
     config: dict[str, Any]
     inputs: dict[str, Any] | None
@@ -51,6 +50,11 @@ class StepContext(msgspec.Struct, frozen=True):
     log: LogSink
     services: dict[str, str] = {}  # variables that tell where the services of the run are
     masker: Masker | None = None  # hides secrets in what an executor keeps of a stream before it is whole
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same over all attempts of an activation of the step, and nobody else's."""
+        return f"{self.run}:{self.activation}"
 
 
 class StepResult(msgspec.Struct, frozen=True, gc=False):

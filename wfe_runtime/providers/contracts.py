@@ -698,9 +698,10 @@ class Store(Protocol):
 
     # Wake-ups
 
-    def watch(self, callback: Callable[[frozenset[str]], None]) -> Callable[[], None]:
+    def watch(self, callback: Callable[[frozenset[str]], None], advances: bool = True) -> Callable[[], None]:
         """Call back, on the event loop, with the ids of runs that something was committed for by anyone:
-        commits, posts, children. An empty set means: look at everything. Returns how to stop it.
+        commits, posts, children. An empty set means: look at everything. Where ``advances`` is false, runs that
+        ``commit`` of this very store object has advanced, and told nothing, are left out. Returns how to stop it.
         """
 
 

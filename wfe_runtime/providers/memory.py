@@ -331,10 +331,9 @@ class MemoryStore:
                 check_texts(f"commits[{number}].signals", commit.signals)
             if (commit.status in FINISHED) != (commit.ended > 0):
                 raise ValueError(f"status {commit.status} with ended={commit.ended} of run {commit.run}")
-        touched: set[str] = set()
-        accepted = [self._commit(commit, touched) for commit in commits]
-        if touched:
-            self._watchers.announce(touched)
+        told: set[str] = set()
+        accepted = [self._commit(commit, told) for commit in commits]
+        self._watchers.announce(told, {commit.run for commit, done in zip(commits, accepted, strict=True) if done})
         return accepted
 
     def _commit(self, commit: RunCommit, touched: set[str]) -> bool:
@@ -378,7 +377,6 @@ class MemoryStore:
             self._groups.leave(run, commit.ended, touched)
         for post in commit.consumed:
             run.inbox.pop(post, None)
-        touched.add(commit.run)
         return True
 
     # Inbox
@@ -664,8 +662,8 @@ class MemoryStore:
 
     # Wake-ups
 
-    def watch(self, callback: Callable[[frozenset[str]], None]) -> Callable[[], None]:
-        return self._watchers.add(callback)
+    def watch(self, callback: Callable[[frozenset[str]], None], advances: bool = True) -> Callable[[], None]:
+        return self._watchers.add(callback, advances)
 
 
 def _is_hit(query: SearchQuery, row: Document) -> bool:

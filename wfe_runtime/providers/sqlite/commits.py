@@ -76,7 +76,7 @@ def apply_one(session: Session, commit: RunCommit) -> bool:
         faults.reach("sqlite.after_journal")
     if _has_rest(known, commit):
         _apply_rest(session, known, commit)
-    session.touched.add(commit.run)
+    session.advanced.add(commit.run)
     session.learned.append((known, commit))
     return True
 
@@ -88,16 +88,16 @@ def apply_group(session: Session, commits: Sequence[RunCommit]) -> None:
     journal = []
     rest = []
     cache = session.known
-    touched = session.touched
+    advanced = session.advanced
     learned = session.learned
     for commit in commits:
         id = commit.run
         known = cache.get(id)
         if known is None or known.sequence != commit.expected_sequence or known.fence != commit.fence:
             known = _known(session, commit)
-        if known is None or id in touched or _reopens(known, commit):
+        if known is None or id in advanced or _reopens(known, commit):
             raise Refused
-        touched.add(id)
+        advanced.add(id)
         run = known.run
         if _keeps_columns(known, commit):
             advances.append((commit.sequence, run, commit.expected_sequence, commit.fence))

@@ -66,12 +66,13 @@ class Notifier:
         for peer in tuple(self._peers):
             self._send(peer, b"+" + self._name.encode())
 
-    def tell(self, runs: set[str]) -> None:
+    def tell(self, touched: set[str], advanced: set[str]) -> None:
         """Tell the others of runs."""
         self.start()
         peers = self._peers
-        if not peers or self._socket is None:
+        if not peers or self._socket is None or not (touched or advanced):
             return
+        runs = touched | advanced
         message = EVERYTHING if len(runs) > MANY else b"=" + msgspec.msgpack.encode(list(runs))
         if len(message) > LONGEST:
             message = EVERYTHING

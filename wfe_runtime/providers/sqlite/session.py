@@ -60,7 +60,8 @@ class Session:
         self.execute = connection.execute
         self.executemany = connection.executemany
         self.known: dict[str, Known] = {}
-        self.touched: set[str] = set()  # runs that the open transaction changes
+        self.advanced: set[str] = set()  # runs that the open transaction advances
+        self.touched: set[str] = set()  # runs that it changes otherwise, or tells something
         self.learned: list[tuple[Known, RunCommit]] = []  # to be remembered once it is durable
 
     def look_up(self, id: str) -> Known | None:
@@ -80,18 +81,18 @@ class Session:
 
     def begin(self) -> None:
         """Forget what an earlier transaction touched."""
+        self.advanced = set()
         self.touched = set()
         self.learned.clear()
 
-    def keep(self) -> set[str]:
-        """Remember what the transaction that is durable now has changed. Returns the runs it touched."""
+    def keep(self) -> None:
+        """Remember what the transaction that is durable now has changed."""
         for known, commit in self.learned:
             known.sequence = commit.sequence
             known.status = commit.status
             known.due = commit.due
             known.ended = commit.ended
             known.has_result = bool(commit.result)
-        return self.touched
 
     def forget(self) -> None:
         """Drop the cache: a transaction failed, and rows it has read may have been its own."""

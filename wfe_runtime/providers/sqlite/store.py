@@ -171,7 +171,7 @@ class SqliteStore:
     async def commit(self, commits: Sequence[RunCommit]) -> list[bool]:
         check_commits(commits)
         try:
-            return cast(list[bool], await self._writing().commit(commits))
+            return await self._writing().commit(commits)
         except UnicodeEncodeError:
             for number, commit in enumerate(commits):
                 check_texts(f"commits[{number}].children", commit.children)
@@ -314,8 +314,8 @@ class SqliteStore:
 
     # Wake-ups
 
-    def watch(self, callback: Callback) -> Callable[[], None]:
-        stop = self._watchers.add(callback)
+    def watch(self, callback: Callback, advances: bool = True) -> Callable[[], None]:
+        stop = self._watchers.add(callback, advances)
         if self._writer is not None:
             self._begin_to_watch()
         return stop
@@ -325,17 +325,17 @@ class SqliteStore:
             self._writer.ask(self._notifier.start)
             self._lookout = Lookout(self.path, self._writer.look, self._look_at_everything)
 
-    def _announce(self, runs: set[str]) -> None:
-        if runs and self._watchers:
-            self._watchers.call(frozenset(runs))
+    def _announce(self, told: set[str], advanced: set[str]) -> None:
+        if told or advanced:
+            self._watchers.tell(told, advanced)
 
     def _hear(self, runs: frozenset[str]) -> None:
         if self._lookout is not None:
             self._lookout.told()
-        self._watchers.call(runs)
+        self._watchers.look_at(runs)
 
     def _look_at_everything(self) -> None:
-        self._watchers.call(frozenset())
+        self._watchers.look_at(frozenset())
 
     # The way to the threads
 

@@ -17,6 +17,7 @@ nothing of what is written (see commits, changes). The rules:
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import random
@@ -25,7 +26,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, cast
 
 from wfe_runtime import faults
 from wfe_runtime.providers.contracts import LogRow, RunCommit
@@ -78,9 +79,12 @@ class _Output(Request):
 
 
 class Writer(Worker):
-    """See the module. ``announce`` is called on the loop with the runs of each durable transaction."""
+    """See the module. ``announce`` is called on the loop for each durable transaction: with the runs that it has
 
-    def __init__(self, location: Location, notifier: Notifier, announce: Callable[[set[str]], None]) -> None:
+    told something or changed otherwise, and with those that it has advanced.
+    """
+
+    def __init__(self, location: Location, notifier: Notifier, announce: Callable[[set[str], set[str]], None]) -> None:
         super().__init__("wfe-sqlite-writer")
         self._location = location
         self._notifier = notifier
@@ -102,22 +106,38 @@ class Writer(Worker):
         self.start()
         return self.ask(self._open)
 
-    def commit(self, commits: Sequence[RunCommit]) -> Any:
-        """Return a future of one bool a commit."""
-        request = _Commit(commits, self.loop.create_future())
+    async def commit(self, commits: Sequence[RunCommit]) -> list[bool]:
+        """Return one bool a commit, once they are durable."""
+        request = _Commit(commits, None)
         quick = self._disk_seconds < QUICK_S and len(commits) <= ON_LOOP and not (self._requests or self._closing)
-        if not (quick and self._commit_on_loop(request)):
-            self.put(request)
-        return request.future
+        if quick and self._turn.acquire(blocking=False):
+            session = self._session
+            assert session is not None
+            try:
+                accepted = self._commit_on_loop(request)
+                touched, advanced = session.touched, session.advanced
+            finally:
+                self._turn.release()
+            if accepted is not None:
+                try:
+                    await asyncio.sleep(0)  # others want their turn
+                finally:
+                    self._announce(touched, advanced)
+                return accepted
+        request.future = self.loop.create_future()
+        self.put(request)
+        return cast(list[bool], await request.future)
 
-    def _commit_on_loop(self, request: _Commit) -> bool:
-        """Commit without the thread. False, with nothing done: the thread or another process is at it."""
-        if not self._turn.acquire(blocking=False):
-            return False
+    def _commit_on_loop(self, request: _Commit) -> list[bool] | None:
+        """Commit without the thread. None, with nothing done: another process holds the lock."""
         try:
-            return self._serve_batch([request], on_loop=True)
-        finally:
-            self._turn.release()
+            ((_, accepted, _),) = self._carry_out([request], None, patience=0)
+        except Exception as error:
+            if is_busy(error):
+                return None
+            raise self.explain(error) from None
+        self._end_batch()
+        return cast(list[bool], accepted)
 
     def change(self, change: Callable[[Session], Any]) -> Any:
         """Return a future of what ``change`` returns, once that is durable."""
@@ -192,20 +212,53 @@ class Writer(Worker):
         self._data_version = self._session.execute("PRAGMA data_version").fetchone()[0]
         return self._data_version != before
 
-    def _serve_batch(self, batch: Sequence[Request], synchronous: bool | None = None, on_loop: bool = False) -> bool:
-        """Serve requests in one transaction, or one each where one of them may have spoiled it.
+    def _serve_batch(self, batch: Sequence[Request], synchronous: bool | None = None) -> None:
+        """Serve requests in one transaction, or one each where one of them may have spoiled it."""
+        try:
+            answers = self._carry_out(batch, synchronous, self._location.patience)
+        except Exception as error:
+            if len(batch) > 1 and needs_isolation(error):
+                for request in batch:
+                    self._serve_batch([request], synchronous)
+            else:
+                explained = self.explain(error)
+                self.answer([(request, None, explained) for request in batch])
+            return
+        assert self._session is not None
+        self.call(self._publish, answers, self._session.touched, self._session.advanced)
+        self._end_batch()
 
-        Returns False, with nothing done, where another process holds the lock: ``on_loop`` that isn't waited for.
+    def _publish(self, answers: Sequence[Answer], touched: set[str], advanced: set[str]) -> None:
+        """Answer, on the loop, then announce."""
+        settle(answers)
+        self._announce(touched, advanced)
+
+    def _end_batch(self) -> None:
+        """Tell other processes of what is durable now."""
+        session = self._session
+        assert session is not None
+        self._notifier.tell(session.touched, session.advanced)
+        if faults.armed is not None:
+            faults.reach("sqlite.after_announce")
+        self._batches += 1
+        if self._batches % LOOK_EVERY == 0:
+            self._watch_log()
+
+    def _carry_out(self, batch: Sequence[Request], synchronous: bool | None, patience: float) -> list[Answer]:
+        """Carry out a batch in one transaction that is durable on return, waiting ``patience`` seconds for the lock.
+
+        Raises what sqlite3 raises, with nothing done.
         """
         session = self._session
         assert session is not None
-        commits: Sequence[RunCommit]
         if len(batch) == 1 and type(batch[0]) is _Commit:
             commits = batch[0].commits
+            only_commits = True
         else:
             commits = [commit for request in batch if type(request) is _Commit for commit in request.commits]
+            only_commits = all(type(request) is _Commit for request in batch)
         if synchronous is None:
-            synchronous = not (all(type(r) is _Commit for r in batch) and session.relaxed(commits))
+            synchronous = not (only_commits and session.relaxed(commits))
         grouped = len(commits) > 1
         began = monotonic()
         while True:
@@ -214,39 +267,14 @@ class Writer(Worker):
                 break
             except Refused:
                 grouped = False
-            except Exception as error:
-                if is_busy(error) and on_loop:
-                    return False
-                if is_busy(error) and monotonic() - began < self._location.patience:
-                    sleep(random.uniform(0.001, 0.02))
-                elif len(batch) > 1 and needs_isolation(error):
-                    for request in batch:
-                        self._serve_batch([request], synchronous)
-                    return True
-                else:
-                    explained = self.explain(error)
-                    self.answer([(request, None, explained) for request in batch])
-                    return True
-        touched = session.keep()
+            except sqlite3.Error as error:
+                if not is_busy(error) or monotonic() - began >= patience:
+                    raise
+                sleep(random.uniform(0.001, 0.02))
+        session.keep()
         if faults.armed is not None:
             faults.reach("sqlite.after_commit")
-        if on_loop:
-            self.loop.call_soon(self._publish, answers, touched)  # not at once: others want their turn
-        else:
-            self.call(self._publish, answers, touched)
-        if touched:
-            self._notifier.tell(touched)
-        if faults.armed is not None:
-            faults.reach("sqlite.after_announce")
-        self._batches += 1
-        if self._batches % LOOK_EVERY == 0:
-            self._watch_log()
-        return True
-
-    def _publish(self, answers: Sequence[Answer], touched: set[str]) -> None:
-        """Answer, on the loop, then announce."""
-        settle(answers)
-        self._announce(touched)
+        return answers
 
     def _transact(
         self,
