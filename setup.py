@@ -20,6 +20,8 @@ COMPILED = (
     "wfe_vm.lifecycle",
     "wfe_vm.signals",
     "wfe_vm.machine",
+    "wfe_vm.verify_rows",
+    "wfe_vm.verify_steps",
     "wfe_vm.verify_table",
     "wfe_vm.verify_code",
     "wfe_vm.verify_flow",

@@ -1,12 +1,13 @@
 """How long until a compiled program of 1,000 steps may run?
 
 That is reading a compiled file and verifying what it holds. The floor is the bare decoding of the same bytes into
-plain lists, nothing looked at. ``python -m benchmarks.bench_load``.
+plain lists, nothing looked at. Counted is the time of the processor. ``python -m benchmarks.bench_load``.
 """
 
 from __future__ import annotations
 
 import tempfile
+import time
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from wfe_vm.program import decode_program
 from wfe_vm.program_file import read_program_file, write_program_file
 from wfe_vm.verify import verify
 
-from .documents import yaml_file
+from .documents import rich_yaml_file, yaml_file
 from .measure import Contender, compete, options, report
 from .programs import sequence
 
@@ -49,16 +50,21 @@ def compiled(text: str) -> bytes:
 def main() -> None:
     chosen = options(__doc__ or "", rounds=50)
     plain = write_program_file([(decode_program(sequence(STEPS).program), None)])
-    for name, data in (("plain tasks", plain), ("conditions, outputs, source map", compiled(yaml_file(STEPS)))):
+    cases = (
+        ("plain tasks", plain),
+        ("conditions, outputs, source map", compiled(yaml_file(STEPS))),
+        ("loops, branches, retries, records, source map", compiled(rich_yaml_file(STEPS))),
+    )
+    for name, data in cases:
         [filed] = read_program_file(data)
         rows = len(filed.program.steps)
         packed = msgspec.msgpack.encode(filed.program)
         contenders = [
-            Contender("decoding to plain lists", 1, partial(decoded, packed), rows.__eq__),
-            Contender("read and verified", 1, partial(loaded, data), rows.__eq__),
+            Contender("decoding to plain lists", 1, partial(decoded, packed), rows.__eq__, time.process_time),
+            Contender("read and verified", 1, partial(loaded, data), rows.__eq__, time.process_time),
         ]
         compete(contenders, chosen.rounds)
-        report(f"a program of {STEPS:,} steps: {name}, {len(data):,} bytes", contenders, "program", chosen.json)
+        report(f"a program of {rows - 1:,} steps: {name}, {len(data):,} bytes", contenders, "program", chosen.json)
 
 
 if __name__ == "__main__":

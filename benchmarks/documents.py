@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["text_file", "yaml_file"]
+__all__ = ["rich_yaml_file", "text_file", "yaml_file"]
 
 TEXT_HEAD = """\
 workflow large version 1 {
@@ -16,6 +16,18 @@ workflow:
     region: {type: string, default: north}
   steps:
 """
+RICH_HEAD = """\
+workflow:
+  id: rich
+  version: 1
+  inputs:
+    region: {type: string, default: north}
+    rows: {type: list<integer>, default: [1, 2, 3]}
+  steps:
+    - set: {total: 0}
+"""
+RICH_GROUP = 9
+"""So many steps are in one group of the rich file."""
 
 
 def yaml_file(steps: int) -> str:
@@ -26,6 +38,11 @@ def yaml_file(steps: int) -> str:
 def text_file(steps: int) -> str:
     """Return the same workflow in the text language, with as many lines to a step."""
     return TEXT_HEAD + "".join(_text_step(number) for number in range(steps)) + "}\n"
+
+
+def rich_yaml_file(steps: int) -> str:
+    """Return a YAML file of about so many steps of many kinds: with retries, records, hooks, loops and branches."""
+    return RICH_HEAD + "".join(_rich_group(number) for number in range(steps // RICH_GROUP))
 
 
 def _condition(number: int) -> str:
@@ -60,4 +77,42 @@ def _step(number: int) -> str:
       when: {_condition(number)}
       timeout: {30 + number % 7}s
       outputs: [{{name: artifact{number}, type: string}}]
+"""
+
+
+def _rich_group(number: int) -> str:
+    return f"""\
+    - name: fetch{number}
+      when: inputs.region != 'south' && vars.total < {number + 10}
+      timeout: {30 + number % 7}s
+      retry: {{attempts: 5, interval: 1s, backoff: 2, max_interval: 30s, on: [failure, timeout]}}
+      config:
+        run: ./fetch --part {number} --to ${{{{ inputs.region }}}}/{number}
+        env: {{PART: "{number}", SUM: '${{{{ vars.total + {number} }}}}'}}
+      outputs:
+        - {{name: rows{number}, type: 'list<{{id: integer, label: string?}}>'}}
+        - {{name: size{number}, type: integer}}
+      on_failure: {{name: tell{number}, config: {{run: 'echo ${{{{ error.message }}}}'}}}}
+    - name: each{number}
+      for_each: filter(outputs.rows{number} ?? [], r => r.id % 2 == 0)
+      as: row
+      limit: 4
+      collect: {{labels{number}: steps.work{number}.output.label}}
+      do:
+        - name: work{number}
+          retry: 3
+          config: {{run: 'work ${{{{ row.label ?? "none" }}}}'}}
+          outputs: [{{name: label, type: string}}]
+    - name: choose{number}
+      if: len(vars.labels{number}) > 2 || (outputs.size{number} ?? 0) >= {number}
+      then:
+        - set: {{total: vars.total + 1}}
+      else:
+        - name: small{number}
+          config: {{run: "echo ${{{{ map(inputs.rows, x => x * {number}) }}}}"}}
+    - name: loop{number}
+      while: vars.total < {number}
+      max_iterations: 10
+      do:
+        - set: {{total: vars.total + 1}}
 """

@@ -320,6 +320,8 @@ class _Head(msgspec.Struct, array_like=True):
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decoder = msgspec.msgpack.Decoder(Program)
 _head_decoder = msgspec.msgpack.Decoder(_Head)
+_NO_PROGRAM: Final = (msgspec.DecodeError, UnicodeError, RecursionError, TypeError, ValueError, OverflowError)
+"""What decoding ends in. The last three: a map with keys that are no texts, or an odd extension value."""
 
 
 def pack_code(words: list[int]) -> bytes:
@@ -356,13 +358,13 @@ def decode_program(data: bytes) -> Program:
     ``isa`` for a program of a newer release, naming both versions.
     """
     try:
-        with suppress(msgspec.DecodeError):  # what is no program at all is told below
+        program = _decoder.decode(data)
+        _check_versions(program.format, program.isa)
+        canonical = encode_program(program)
+    except _NO_PROGRAM as error:
+        with suppress(*_NO_PROGRAM):  # one of a newer release may be of another form, but has this beginning
             head = _head_decoder.decode(data)
             _check_versions(head.format, head.isa)
-        program = _decoder.decode(data)
-        canonical = encode_program(program)
-    except (msgspec.DecodeError, UnicodeError, RecursionError, TypeError, ValueError, OverflowError) as error:
-        # The last three are what a map with keys that are no texts, or an odd extension value, ends in.
         raise ProgramError("encoding", f"these bytes are no program: {error}") from error
     if canonical != data:
         raise ProgramError("encoding", "these bytes are no canonical encoding of a program")

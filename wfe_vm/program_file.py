@@ -96,7 +96,7 @@ def read_program_file(data: bytes) -> list[FiledProgram]:
             "file-format",
             f"the compiled file has format {file_format}, this host reads up to {FILE_FORMAT}: upgrade wfe",
         )
-    body = data[_HEADER.size :]
+    body = memoryview(data)[_HEADER.size :]
     if length != len(body):
         what = "cut short" if len(body) < length else "followed by other bytes"
         raise ProgramError("file-length", f"the compiled file was {what} ({len(body)} of {length} bytes): {_AGAIN}")
@@ -114,7 +114,7 @@ def read_program_file(data: bytes) -> list[FiledProgram]:
     return programs
 
 
-def _digest(head: bytes, body: bytes) -> bytes:
+def _digest(head: bytes, body: bytes | memoryview) -> bytes:
     digest = hashlib.sha256(head)
     digest.update(body)
     return digest.digest()

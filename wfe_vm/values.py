@@ -35,6 +35,9 @@ class Problem(msgspec.Struct, frozen=True):
         return self.told_of("")
 
 
+_Place = tuple[Any, str | int] | None
+"""Where in a value something is: the place around it and its key or index there; None: it is the value itself."""
+
 _KINDS: Final[dict[type, str]] = {
     type(None): "null",
     bool: "bool",
@@ -92,27 +95,47 @@ def check_plain(value: Any) -> Problem | None:
     message = _problem_of(value)
     if message is not None:
         return Problem("", message)
-    waiting: list[tuple[str, Any, int]] = [("", value, 1)] if type(value) is list or type(value) is dict else []
+    # What nests in a value is told by its place, from which a path is made for what is wrong alone: a list may have
+    # 100,000 lists.
+    waiting: list[tuple[_Place, Any, int]] = [(None, value, 1)] if type(value) is list or type(value) is dict else []
     while waiting:
-        path, container, depth = waiting.pop()
+        place, container, depth = waiting.pop()
         if depth > MAX_NESTING:
-            return Problem(path, f"nested more than {MAX_NESTING} deep")
-        if type(container) is dict:
+            return Problem(_path_of(place), f"nested more than {MAX_NESTING} deep")
+        below: list[tuple[_Place, Any, int]] = []
+        if type(container) is list:
+            for index, item in enumerate(container):
+                message = _problem_of(item)
+                if message is not None:
+                    return Problem(_path_of((place, index)), message)
+                if type(item) is list or type(item) is dict:
+                    below.append(((place, index), item, depth + 1))
+        else:
             for key in container:
                 if type(key) is not str:
-                    return Problem(path, f"a map's keys are strings, not {describe(key)}")
+                    return Problem(_path_of(place), f"a map's keys are strings, not {describe(key)}")
                 if _has_surrogate(key):
-                    return Problem(member_path(path, key), "the key holds half a character (a lone surrogate)")
-        below = []
-        # Paths are made for what is wrong or nests alone: a list may have 100,000 numbers.
-        for key, item in container.items() if type(container) is dict else enumerate(container):
-            message = _problem_of(item)
-            if message is not None:
-                return Problem(member_path(path, key), message)
-            if type(item) is list or type(item) is dict:
-                below.append((member_path(path, key), item, depth + 1))
-        waiting.extend(reversed(below))
+                    return Problem(_path_of((place, key)), "the key holds half a character (a lone surrogate)")
+            for key, item in container.items():
+                message = _problem_of(item)
+                if message is not None:
+                    return Problem(_path_of((place, key)), message)
+                if type(item) is list or type(item) is dict:
+                    below.append(((place, key), item, depth + 1))
+        below.reverse()
+        waiting += below
     return None
+
+
+def _path_of(place: _Place) -> str:
+    keys = []
+    while place is not None:
+        place, key = place
+        keys.append(key)
+    path = ""
+    for key in reversed(keys):
+        path = member_path(path, key)
+    return path
 
 
 def _is_flat_and_plain(container: dict[Any, Any]) -> bool:

@@ -1,8 +1,8 @@
 """The verifier: says whether a program is safe to run, before it runs.
 
 This file owns the order of the checks and what the user of the verifier sees. ``verify_table.py``
-looks at steps, constants and sizes, ``verify_code.py`` at each instruction by itself, ``verify_flow.py``
-at every way through the code. None runs anything or knows the language.
+looks at constants and sizes, ``verify_steps.py`` at the steps, ``verify_code.py`` at each instruction by itself,
+``verify_flow.py`` at every way through the code. None runs anything or knows the language.
 
 Rules:
 
@@ -20,7 +20,9 @@ from .errors import ProgramError
 from .program import Program, unpack_code
 from .verify_code import verify_code
 from .verify_flow import verify_flow
-from .verify_table import Problem, Report, verify_tables
+from .verify_problems import Problem, Report
+from .verify_rows import rows_of
+from .verify_table import verify_tables
 
 __all__ = ["Problem", "check", "verify"]
 
@@ -51,13 +53,14 @@ def verify(program: Program) -> list[Problem]:
         words = unpack_code(program.code)
     except ProgramError as error:
         return [Problem(error.code, error.message)]
-    verify_tables(program, len(words), report)
+    rows = rows_of(program)
+    verify_tables(program, rows, len(words), report)
     if problems:
         return problems
-    verify_code(program, words, report)
+    gathered = verify_code(program, rows, words, report)
     if problems:
         return problems
-    verify_flow(program, words, report)
+    verify_flow(program, rows, words, gathered, report)
     if program.preparation is not None and not problems:
         _verify_preparation(program.preparation, report)
     return problems

@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from .isa import ROWS, Operand
 from .library import FUNCTIONS_BY_NUMBER
-from .program import NO_PC, Program, Step
-from .verify_table import Report, pcs_of, step_pcs
+from .program import NO_PC, Program
+from .verify_problems import Report
+from .verify_rows import StepRow, number_of, step_pcs
 
-__all__ = ["OPCODE_BOUND", "deepest_gathered", "verify_code"]
+__all__ = ["OPCODE_BOUND", "verify_code"]
 
 OPCODE_BOUND: Final = 128
 """Numbers of opcodes lie below this."""
@@ -43,6 +44,7 @@ _RANGE_CODES: Final = {
     _FUNCTION: "function-unknown",
 }
 _NO_BOUND: Final = 2**31
+_NONE: Final = NO_PC
 
 # By number, so many to an opcode: how many operands, -1 where there is no such opcode; then what each is.
 _COLUMNS: Final = 1 + max(len(row.operands) for row in ROWS)
@@ -62,46 +64,60 @@ _NAMES: Final = {row.number: row.name for row in ROWS}
 _RETIRED: Final = {row.number: row for row in ROWS if row.retired is not None}
 
 
-def verify_code(program: Program, words: array[int], report: Report) -> None:
-    """Check every instruction of the code, reachable or not; each problem goes to ``report``."""
+def verify_code(program: Program, rows: list[StepRow], words: array[int], report: Report) -> dict[int, int]:
+    """Check every instruction of the code, reachable or not; each problem goes to ``report``.
+
+    ``rows`` is the program's step table. Returns, of each constant that a GATHER takes, the deepest scope it names.
+    """
     size = len(words)
+    gathered: dict[int, int] = {}
     if not size:
         report("code-empty", "the program has no code")
-        return
+        return gathered
     starts = bytearray(size)
-    jumps = _decode(program, words, starts, report)
+    jumps = _decode(program, words, starts, gathered, report)
     for pc, target in jumps:
         if not starts[target]:
             report("target-boundary", f"the jump goes to {target}, which is within an instruction", pc)
-    for index, step in enumerate(program.steps):
-        if _is_misplaced(step, starts):
-            for name, pc in step_pcs(step):
+    for index in range(len(rows)):
+        row = rows[index]
+        if _is_misplaced(row, starts):
+            for name, pc in step_pcs(row.step):
                 if not (0 <= pc < size and starts[pc]):
                     report("step-pc", f"{name} of step {index} is {pc}, where no instruction starts", pc)
+    return gathered
 
 
-def deepest_gathered(constant: Any, sizes: tuple[int, ...]) -> int | None:
-    """Return the deepest scope that the rows of a GATHER name, or None if the constant is no such list.
+def _deepest_gathered(constant: Any, sizes: tuple[int, ...]) -> int:
+    """Return the deepest scope that the rows of a GATHER name, or -1 if the constant is no such list.
 
     ``sizes`` are the slots of the scope at each depth.
     """
     deepest = 0
-    if not isinstance(constant, (list, tuple)):
-        return None
+    depths = len(sizes)
+    if type(constant) is not list and type(constant) is not tuple:
+        return -1
     for row in constant:
-        if not (isinstance(row, (list, tuple)) and len(row) == 3):
-            return None
+        if (type(row) is not list and type(row) is not tuple) or len(row) != 3:
+            return -1
         name, depth, slot = row
         if type(name) is not str or type(depth) is not int or type(slot) is not int:
-            return None
-        if not (0 <= depth < len(sizes) and 0 <= slot < sizes[depth]):
-            return None
-        deepest = max(deepest, depth)
+            return -1
+        level = number_of(depth)
+        if not (0 <= level < depths and 0 <= number_of(slot) < sizes[level]):
+            return -1
+        if level > deepest:
+            deepest = level
     return deepest
 
 
-def _decode(program: Program, words: array[int], starts: bytearray, report: Report) -> list[tuple[int, int]]:
-    """Mark where instructions start and check their operands; return the jumps as (pc, target)."""
+def _decode(
+    program: Program, words: array[int], starts: bytearray, gathered: dict[int, int], report: Report
+) -> list[tuple[int, int]]:
+    """Mark where instructions start and check their operands; return the jumps as (pc, target).
+
+    ``gathered`` takes in what ``verify_code`` returns.
+    """
     constants, sizes = program.constants, program.scope_sizes
     size, depths = len(words), len(sizes)
     limits = array("q", [0]) * (max(Operand) + 1)
@@ -115,7 +131,7 @@ def _decode(program: Program, words: array[int], starts: bytearray, report: Repo
     limits[_FUNCTION] = _NO_BOUND
     table = _OPERANDS
     jumps: list[tuple[int, int]] = []
-    gathered: set[int] = set()
+    called: set[tuple[int, int]] = set()  # what was called right, as (function, count)
     pc = 0
     while pc < size:
         opcode = words[pc]
@@ -144,23 +160,44 @@ def _decode(program: Program, words: array[int], starts: bytearray, report: Repo
             elif kind == _TARGET:
                 jumps.append((pc, value))
             elif kind == _GATHER:
-                if value not in gathered and deepest_gathered(constants[value], sizes) is None:
-                    report("gather-constant", f"constant {value} lists no names with slots that exist", pc)
-                gathered.add(value)
+                if value not in gathered:
+                    deepest = _deepest_gathered(constants[value], sizes)
+                    if deepest < 0:
+                        report("gather-constant", f"constant {value} lists no names with slots that exist", pc)
+                    gathered[value] = deepest
             elif kind == _FUNCTION:
-                _check_call(value, words[at + 1], pc, report)
+                call = (value, words[at + 1])
+                if call not in called and _is_call(value, words[at + 1], pc, report):
+                    called.add(call)
             at += 1
         pc = at
     return jumps
 
 
-def _is_misplaced(step: Step, starts: bytearray) -> bool:
-    """Say whether a pc of a step is no start of an instruction. The numbers may be of any size."""
-    size = len(starts)
-    for pc in pcs_of(step):
-        if pc != NO_PC and not (0 <= pc < size and starts[pc]):
+def _is_misplaced(row: StepRow, starts: bytearray) -> bool:
+    """Say whether a pc of a step is no start of an instruction."""
+    for branch in row.branches:
+        if not _is_start(number_of(branch), starts):
             return True
-    return any(not (0 <= pc < size and starts[pc]) for pc in step.branches) if step.branches else False
+    return not (
+        _may_start(row.entry, starts)
+        and _may_start(row.exit, starts)
+        and _may_start(row.on_success, starts)
+        and _may_start(row.on_failure, starts)
+        and _may_start(row.on_error, starts)
+        and _may_start(row.on_abort, starts)
+        and _may_start(row.ensure, starts)
+        and _may_start(row.compensation, starts)
+        and _may_start(row.on_timeout, starts)
+    )
+
+
+def _may_start(pc: int, starts: bytearray) -> bool:
+    return pc == _NONE or _is_start(pc, starts)
+
+
+def _is_start(pc: int, starts: bytearray) -> bool:
+    return 0 <= pc < len(starts) and starts[pc] != 0
 
 
 def _report_opcode(opcode: int, pc: int, report: Report) -> None:
@@ -171,9 +208,13 @@ def _report_opcode(opcode: int, pc: int, report: Report) -> None:
         report("opcode-retired", f"{retired.name} was retired in instruction set {retired.retired}", pc)
 
 
-def _check_call(number: int, count: int, pc: int, report: Report) -> None:
+def _is_call(number: int, count: int, pc: int, report: Report) -> bool:
+    """Say whether there is the function and takes so many arguments; report it if not."""
     row = FUNCTIONS_BY_NUMBER.get(number)
     if row is None:
         report("function-unknown", f"the library has no function {number}", pc)
-    elif not row.accepts(count):
+        return False
+    if not row.accepts(count):
         report("function-arguments", f"{row.name}() does not take {count} arguments", pc)
+        return False
+    return True

@@ -27,8 +27,9 @@ import cython
 
 from .isa import ROWS, Flag, Operand, Row
 from .program import NO_PC, Program
-from .verify_code import OPCODE_BOUND, deepest_gathered
-from .verify_table import Report
+from .verify_code import OPCODE_BOUND
+from .verify_problems import Report
+from .verify_rows import StepRow
 
 if not cython.compiled:
     from .opcodes import (
@@ -72,11 +73,12 @@ _HOOK: Final = 3
 _BRANCH: Final = 4  # the start of one of its pointers
 _UNDO: Final = 5  # its compensation
 _PART_NAMES: Final = ("outside", "the condition of", "the body of", "a hook of", "a branch of", "the compensation of")
+_PARTS: Final = len(_PART_NAMES)
 
 _ENDS: Final = -1
 """Instead of a context: the way does not go on."""
 
-_NO_HOOKS: Final = (NO_PC,) * 5
+_NONE: Final = NO_PC
 
 # How the flow treats an instruction.
 _PLAIN: Final = 0
@@ -138,29 +140,35 @@ _TABLE = _effect_table()
 _NAMES: Final = {row.number: row.name for row in ROWS}
 
 
-def verify_flow(program: Program, words: array[int], report: Report) -> None:
-    """Check all that the code can come to; each problem goes to ``report``."""
+def verify_flow(
+    program: Program, rows: list[StepRow], words: array[int], gathered: dict[int, int], report: Report
+) -> None:
+    """Check all that the code can come to; each problem goes to ``report``.
+
+    ``rows`` is the program's step table, ``gathered`` what ``verify_code`` returned.
+    """
     if len(words) < 2 or words[0] != BEGIN or words[1] != 0:
         report("run-entry", "the code does not start with BEGIN 0, the run itself", 0)
         return
-    _Flow(program, words, report).run()
+    _Flow(program, rows, words, gathered, report).run()
 
 
 class _Contexts:
     """The contexts met so far, by number; 0 is outside of all steps."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int) -> None:
+        self.count = count  # of steps
         self.parts = [_OUTSIDE]
         self.steps = [-1]
         self.parents = [-1]
         self.depths = [0]
-        self.numbers: dict[tuple[int, int, int], int] = {}
+        self.numbers: dict[int, int] = {}  # by parent, part and step, which are one number
 
     def within(self, parent: int, part: int, step: int, depth: int) -> int:
         """Return the context of a part of a step that was opened in ``parent``."""
-        key = (parent, part, step)
-        number = self.numbers.get(key)
-        if number is None:
+        key = (parent * _PARTS + part) * self.count + step
+        number = self.numbers.get(key, -1)
+        if number < 0:
             number = self.numbers[key] = len(self.parts)
             self.parts.append(part)
             self.steps.append(step)
@@ -179,18 +187,21 @@ _Iterators = tuple[tuple[int, int], ...]
 class _Flow:
     """One program's code, and what is known of it so far."""
 
-    def __init__(self, program: Program, words: array[int], report: Report) -> None:
+    def __init__(
+        self, program: Program, rows: list[StepRow], words: array[int], gathered: dict[int, int], report: Report
+    ) -> None:
         self.program = program
-        self.steps = program.steps
+        self.steps = rows
+        self.count = len(rows)
         self.words = words
         self.report = report
-        self.contexts = _Contexts()
+        self.contexts = _Contexts(len(rows))
         # What is known at each instruction, the context being -1 where it was not met yet.
         nothing = array("i", [-1]) * len(words)
         self.met_depths, self.met_iterators, self.met_contexts = nothing, nothing[:], nothing[:]
         self.work: list[tuple[int, int, int, int]] = []
-        self.opened: set[tuple[int, int]] = set()
-        self.gathered: dict[int, int] = {}  # of a constant that GATHER takes: the deepest scope it names
+        self.opened: set[int] = set()  # by context and step, which are one number
+        self.gathered = gathered
         self.iterators: list[_Iterators] = [()]  # all that were met, by number
         self.numbers: dict[_Iterators, int] = {(): 0}
 
@@ -287,11 +298,7 @@ class _Flow:
     def check_scope(self, opcode: int, pc: int, context: int) -> bool:
         needed = self.words[pc + 1]
         if opcode == GATHER:
-            constant = needed
-            if constant not in self.gathered:  # a list may be gathered at thousands of places
-                deepest = deepest_gathered(self.program.constants[constant], self.program.scope_sizes)
-                self.gathered[constant] = deepest or 0
-            needed = self.gathered[constant]
+            needed = self.gathered[needed]
         around = self.contexts.depths[context]
         if needed <= around:
             return True
@@ -390,9 +397,12 @@ class _Flow:
         """Return how many loops have a pass under way in this context."""
         contexts, loops = self.contexts, 0
         while context:
-            kind = self.steps[contexts.steps[context]].kind
+            step = self.steps[contexts.steps[context]]
             part = contexts.parts[context]
-            loops += (part == _BODY and kind in ("while", "until")) or (part == _BRANCH and kind == "for_each")
+            if part == _BODY:
+                loops += step.kind == "while" or step.kind == "until"
+            elif part == _BRANCH:
+                loops += step.kind == "for_each"
             context = contexts.parents[context]
         return loops
 
@@ -404,24 +414,25 @@ class _Flow:
 
     def open(self, index: int, context: int) -> None:
         """Follow all that the machine itself goes to from an open step: its hooks, branches and exit."""
-        if (index, context) in self.opened:
+        key = context * self.count + index
+        if key in self.opened:
             return
-        self.opened.add((index, context))
+        self.opened.add(key)
         step, contexts, work = self.steps[index], self.contexts, self.work
-        if step.exit == NO_PC:
+        if step.exit == _NONE:
             self.report("step-pc", f"step {index} lacks its exit")
             return
         body = contexts.within(context, _BODY, index, step.depth)
         # The run itself has no outside: its exit is where its outputs begin.
         work.append((step.exit, 0, 0, context if index else body))
-        hooks = (step.on_success, step.on_failure, step.on_error, step.on_abort, step.ensure)
-        if hooks != _NO_HOOKS:
+        if not (step.on_success == step.on_failure == step.on_error == step.on_abort == step.ensure == _NONE):
             inner = contexts.within(context, _HOOK, index, step.depth)
+            hooks = (step.on_success, step.on_failure, step.on_error, step.on_abort, step.ensure)
             work.extend([(pc, 0, 0, inner) for pc in hooks if pc != NO_PC])
-        if step.compensation != NO_PC:
+        if step.compensation != _NONE:
             work.append((step.compensation, 0, 0, contexts.within(context, _UNDO, index, step.depth)))
-        if step.signal is not None and step.signal.on_timeout != NO_PC:
-            work.append((step.signal.on_timeout, 0, 0, body))
+        if step.on_timeout != _NONE:
+            work.append((step.on_timeout, 0, 0, body))
         if step.branches:
             if step.kind == "race":
                 self.check_race(index)

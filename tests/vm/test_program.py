@@ -144,6 +144,13 @@ def test_a_program_of_a_newer_release_is_refused_naming_both_versions(
     assert all(str(version) in caught.value.message for version in versions)
 
 
+@pytest.mark.acceptance("PRG-08")
+def test_a_program_of_a_newer_release_is_told_as_such_though_its_form_is_another() -> None:
+    with pytest.raises(ProgramError) as caught:
+        decode_program(msgspec.msgpack.encode([FORMAT_VERSION + 1, ISA_VERSION, {"steps": "elsewhere"}]))
+    assert caught.value.code == "format"
+
+
 def test_code_is_packed_little_end_first_and_unpacked_again() -> None:
     words = [1, -1, 2**31 - 1, -(2**31)]
     packed = pack_code(words)

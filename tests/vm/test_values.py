@@ -44,6 +44,8 @@ def test_what_no_run_can_keep_is_named_with_its_path(value, path, said):
 @pytest.mark.acceptance("STO-09")
 def test_half_characters_are_refused_with_their_path():
     assert check_plain({"a": ["ok", "bad \ud800"]}).path == ".a[1]"
+    assert check_plain([[1], {"odd key": {"b": [[], [0, 2**64]]}}]).path == '[1]["odd key"].b[1][1]'
+    assert check_plain([{"a": {1: 2}}]).path == "[0].a"
     assert "surrogate" in check_plain({"\udfff": 1}).message
     assert check_plain(["\U0001f600", "a\0b", "", "ü"]) is None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 import pytest
@@ -31,6 +31,7 @@ from wfe_vm.program import (
     SecretUse,
     Service,
     Signal,
+    Step,
     decode_program,
     encode_program,
     pack_code,
@@ -617,6 +618,21 @@ def test_a_step_with_a_fault_is_refused_with_its_own_code(fault: str) -> None:
     assert verify(program) == []
     steps = (program.steps[0], msgspec.structs.replace(program.steps[1], **fields))
     assert code in {problem.code for problem in verify(msgspec.structs.replace(program, steps=steps))}
+
+
+NUMBERS = [name for name, kind in get_type_hints(Step).items() if kind is int]
+
+
+@pytest.mark.acceptance("PRG-05")
+@pytest.mark.parametrize("number", [2**62, 2**63 - 1, -(2**63), 2**64 - 1])
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_of_a_step_that_no_program_needs_is_refused(name: str, number: int) -> None:
+    program = in_body(lambda assembler: assembler.task("work"))
+    step = msgspec.structs.replace(program.steps[1], **{name: number})
+    changed = msgspec.structs.replace(program, steps=(program.steps[0], step))
+    [problem, *_] = verify(decode_program(encode_program(changed)))
+    assert problem.code.startswith("step-")
+    assert str(number) in problem.message or name in ("item_slot", "index_slot")
 
 
 @pytest.mark.parametrize("name", ["branches", "item_slot", "depth"])
