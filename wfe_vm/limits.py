@@ -9,6 +9,7 @@ from typing import Final
 
 __all__ = [
     "LARGEST_INTEGER",
+    "LARGE_TEXT_SHARE",
     "MAX_EXPRESSION_DEPTH",
     "MAX_EXPRESSION_LENGTH",
     "MAX_EXPRESSION_NESTING",
@@ -36,7 +37,12 @@ MAX_STATE_BYTES: Final = 64 * 1024 * 1024
 """Of one run: a state is read and decoded whole when the run is taken up, so it must fit in memory many times over."""
 
 MAX_INLINE_BYTES: Final = 256 * 1024
-"""A larger value belongs in the blob store: it would be read and written with every commit of its run."""
+"""A larger value is stored once, apart from the run, which names it: else it would be read and written with every
+snapshot of its run. Below it the way to another place costs more than the copies."""
+
+LARGE_TEXT_SHARE: Final = 16
+"""One of so many bytes of a text beyond MAX_INLINE_BYTES counts towards MAX_STATE_BYTES: it is stored once, and held
+once in memory, however many places of a run have it."""
 
 MAX_NESTING: Final = 64
 """Lists and maps inside one another. JSON readers and writers recurse; 64 is beyond any real data."""

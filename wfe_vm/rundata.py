@@ -56,7 +56,10 @@ class RunData:
 
     def _check_size(self, state: State, value: Any, what: str) -> None:
         """Count a value towards the limit on the run's data. Raises ExpressionError (``limit``) beyond it."""
-        size = size_of(value)
+        try:
+            size = size_of(value)
+        except ExpressionError as error:
+            raise ExpressionError(error.code, f"{what}{_largest_member(value)}: {error.message}") from None
         if state.size + size > self.max_state_bytes:
             # What was overwritten is still counted: count again before refusing.
             state.size = sum(size_of(slot) for slots in state.scopes.values() for slot in slots)
@@ -65,7 +68,8 @@ class RunData:
             if state.size + size > self.max_state_bytes:
                 raise ExpressionError(
                     "limit",
-                    f"{what} of {size} bytes brings the run's data over its limit of {self.max_state_bytes} bytes; "
+                    f"{what} of {size} bytes{_largest_member(value)} brings the run's data over its limit of "
+                    f"{self.max_state_bytes} bytes; "
                     "keep large data in files and pass their paths",
                 )
         state.size += size
@@ -198,3 +202,20 @@ class RunData:
             frames = frames[:last]
         numbers.reverse()
         return numbers
+
+
+def _largest_member(value: Any) -> str:
+    """Return which member of a map is the largest, in words for a message; nothing for what is no map, or empty."""
+    if type(value) is not dict or not value:
+        return ""
+    largest = 0
+    found = ""
+    for name, member in value.items():
+        try:
+            size = size_of(member)
+        except ExpressionError:
+            return f", of which {name} alone is too large"
+        if size > largest:
+            largest = size
+            found = name
+    return f", of which {found} has {largest}"

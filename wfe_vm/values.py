@@ -12,7 +12,14 @@ from typing import Any, Final
 import msgspec
 
 from .errors import ExpressionError
-from .limits import LARGEST_INTEGER, MAX_NESTING, MAX_STATE_BYTES, SMALLEST_INTEGER
+from .limits import (
+    LARGE_TEXT_SHARE,
+    LARGEST_INTEGER,
+    MAX_INLINE_BYTES,
+    MAX_NESTING,
+    MAX_STATE_BYTES,
+    SMALLEST_INTEGER,
+)
 
 __all__ = ["Problem", "check_plain", "describe", "kind_of", "member_path", "parse_json", "print_json", "size_of"]
 
@@ -179,14 +186,14 @@ def _has_surrogate(text: str) -> bool:
 
 
 def size_of(value: Any) -> int:
-    """Return about how many bytes the value takes in a state.
+    """Return about how many bytes the value takes in a state; of a large text a share.
 
     Raises ExpressionError (``limit``) for one nested deeper than ``limits.MAX_NESTING`` or larger than a whole
     state may be: an expression can build such a value out of few parts, and no store could write it.
     """
     kind = type(value)
     if kind is str:
-        return len(value) + 5
+        return _text_size(len(value)) + 5
     if kind in _SCALARS:
         return _ITEM_BYTES
     total = 5
@@ -195,7 +202,7 @@ def size_of(value: Any) -> int:
             total += len(key) + 5 + _ITEM_BYTES
             kind = type(item)
             if kind is str:
-                total += len(item)
+                total += _text_size(len(item))
             elif kind not in _SCALARS:
                 break  # it nests
         else:
@@ -217,13 +224,21 @@ def size_of(value: Any) -> int:
             total += _ITEM_BYTES * len(items)
             kinds = set(map(type, items))
             if str in kinds:
-                total += sum(map(len, items if len(kinds) == 1 else [item for item in items if type(item) is str]))
+                lengths = list(map(len, items if len(kinds) == 1 else [item for item in items if type(item) is str]))
+                length = sum(lengths)
+                total += length if length <= MAX_INLINE_BYTES else sum(map(_text_size, lengths))
             if list in kinds or dict in kinds:
                 below.extend(item for item in items if type(item) is list or type(item) is dict)
             if total > MAX_STATE_BYTES:
                 raise ExpressionError("limit", f"a value takes more than the {MAX_STATE_BYTES} bytes a run may keep")
         level = below
     return total
+
+
+def _text_size(length: int) -> int:
+    if length <= MAX_INLINE_BYTES:
+        return length
+    return MAX_INLINE_BYTES + (length - MAX_INLINE_BYTES) // LARGE_TEXT_SHARE
 
 
 def print_json(value: Any) -> str:

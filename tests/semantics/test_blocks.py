@@ -319,11 +319,27 @@ def test_a_result_over_the_limit_on_state_ends_its_step_in_error(tmp_path: Path)
     machine = Machine(program, max_state_bytes=10_000)
     state = machine.new_state("r", "r", "h")
     machine.advance(state, Started(1, {}))
-    machine.advance(state, StepEnded(2, 2, 1, "success", {"x": "y" * 20_000}))
+    machine.advance(state, StepEnded(2, 2, 1, "success", {"w": "y", "x": "y" * 20_000}))
     assert state.end is not None
     assert state.end[2] is not None
     assert (state.end[0], state.end[2].kind, state.end[2].step) == ("failed", "limit", "a")
+    assert "the result of a of 20036 bytes, of which x has 20005 brings" in state.end[2].message
     assert len(state.snapshot()) < 2_000
+
+
+@pytest.mark.acceptance("MCH-12")
+def test_a_result_larger_than_any_state_names_its_step_and_field(tmp_path: Path) -> None:
+    from wfe_vm.events import Started, StepEnded
+    from wfe_vm.machine import Machine
+
+    machine = Machine(compile_text(tmp_path, workflow("- {name: a, config: {run: a}}"))["w"])
+    state = machine.new_state("r", "r", "h")
+    machine.advance(state, Started(1, {}))
+    machine.advance(state, StepEnded(2, 2, 1, "success", {"w": "y", "rows": ["y" * 1000] * 100_000}))
+    assert state.end is not None
+    assert state.end[2] is not None
+    assert (state.end[2].kind, state.end[2].step) == ("limit", "a")
+    assert "the result of a, of which rows alone is too large: " in state.end[2].message
 
 
 @pytest.mark.acceptance("MCH-10")

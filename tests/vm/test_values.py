@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.vm.strategies import plain_values
 from wfe_vm.errors import ExpressionError
-from wfe_vm.limits import LARGEST_INTEGER, MAX_NESTING, SMALLEST_INTEGER
+from wfe_vm.limits import LARGEST_INTEGER, MAX_INLINE_BYTES, MAX_NESTING, SMALLEST_INTEGER
 from wfe_vm.values import check_plain, describe, kind_of, member_path, parse_json, print_json, size_of
 
 
@@ -76,6 +76,15 @@ def test_a_value_of_shared_parts_is_measured_at_its_full_size():
     with pytest.raises(ExpressionError) as caught:
         size_of(value)
     assert caught.value.code == "limit"
+
+
+def test_of_a_large_text_a_share_counts_of_large_lists_all():
+    small, large = "x" * MAX_INLINE_BYTES, "x" * (MAX_INLINE_BYTES + 16 * 1000)
+    assert size_of(small) == MAX_INLINE_BYTES + 5
+    assert size_of(large) == MAX_INLINE_BYTES + 1000 + 5
+    assert size_of({"a": large}) - size_of({"a": ""}) == MAX_INLINE_BYTES + 1000
+    assert size_of([[large, 1], small]) - size_of([["", 1], ""]) == 2 * MAX_INLINE_BYTES + 1000
+    assert size_of(["x" * 1000] * 1000) > 1000 * 1000
 
 
 @given(plain_values)
