@@ -172,7 +172,7 @@ class _Search:
             paths = [self.steps[number].path for number in found]
             raise ReopenError("ambiguous", f"{name!r} may be several steps: {', '.join(paths)}")
         if not found:
-            raise ReopenError("place", self._why_not(name, self.steps[steps[0]]))
+            raise ReopenError("place", self._why_not(name, steps[0]))
         [targets] = found.values()
         return targets
 
@@ -202,6 +202,8 @@ class _Search:
         for depth, frame in enumerate(pointer.frames):
             if frame.step == number:
                 return depth
+        if self._serves(number):
+            return -1  # its hooked step settles again, and asks for the hook anew
         parent = self.steps[number].parent
         goal = pointer.pc
         base = self._fork_of(pointer)
@@ -214,6 +216,12 @@ class _Search:
                 goal = pointer.frames[-1].mark
             return keep if self._leads(self.steps[number].exit, goal) else -1
         return -1
+
+    def _serves(self, number: int) -> bool:
+        """Say whether a step is one of a hook, or of a compensation, of the step it is written in."""
+        above = self.steps[self.steps[number].parent]
+        hooks = (above.on_success, above.on_failure, above.on_error, above.on_abort, above.ensure, above.compensation)
+        return any(hook != NO_PC and self._leads(hook, self.beginnings[number]) for hook in hooks)
 
     def _leads(self, pc: int, goal: int) -> bool:
         """Say whether the code goes from the exit of a step to a place of the same body, past whole steps only."""
@@ -251,10 +259,11 @@ class _Search:
             pointer = above
         return False
 
-    def _why_not(self, name: str, step: Step) -> str:
+    def _why_not(self, name: str, number: int) -> str:
+        step = self.steps[number]
         parent = self.steps[step.parent] if step.parent > 0 else None
         stands = ", ".join(dict.fromkeys(self._path(one, len(one.frames) - 1) for one in self._standing()))
-        if f"/{step.name}" in step.path and re.search(r"/(on_\w+|ensure|compensate)/[^/]+$", step.path):
+        if self._serves(number):
             return f"step {name} belongs to a hook: name the step that has the hook"
         where = f"the run failed at {stands}, and" if stands else "the run"
         if parent is not None and parent.kind not in ("task", "run"):

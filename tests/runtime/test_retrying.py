@@ -103,6 +103,22 @@ workflows:
 """
 
 
+HOOKED = """
+workflow:
+  id: hooked
+  version: 1
+  steps:
+    - {name: before, config: {run: make}}
+    - set: {n: '0'}
+    - name: loop
+      while: 'vars.n < 1'
+      do:
+        - {name: body, config: {run: make}}
+        - set: {n: 'vars.n + 1'}
+      on_success: [{name: h1, config: {run: make}}, {name: h2, config: {run: make}}]
+"""
+
+
 def failing(*paths: str) -> Callable[[StepContext], StepResult]:
     return lambda context: fails() if context.step in paths else gives()
 
@@ -228,6 +244,8 @@ def test_a_skipped_step_counts_as_done_with_what_it_is_given(
         (BLOCKS, "choice/t2", {"start_at": ["g1"]}, WfeError, "name the block group"),
         (BLOCKS, "choice/t2", {"start_at": ["e1"]}, WfeError, "name the block choice"),
         (FAN, "fan[1]/work", {"start_at": ["fan[0]/prepare"]}, WfeError, "name the block fan"),
+        (HOOKED, "loop/on_success/h2", {"start_at": ["h1"]}, WfeError, "name the step that has the hook"),
+        (HOOKED, "loop/on_success/h2", {"start_at": ["h2"]}, WfeError, "name the step that has the hook"),
         (FAMILY, "two", {"start_at": ["call/three"]}, WfeError, "not reached"),
         (FAMILY, "two", {"supplied": "call/two", "outputs": lambda _: {"size": "big"}}, InputError, "size"),
         (FAMILY, "two", {"supplied": "call/tow"}, NotFound, "two"),
