@@ -323,6 +323,7 @@ class Engine:
             loaded = await self.programs.load(row.program)
             state, snapshot_bytes, delta_bytes = load_run_state(stored)
             posts = await self.store.read_inbox([run])
+            _check_posts(row, posts)
         except BaseException:
             with contextlib.suppress(StoreError):
                 await self.store.release(run, self.host.id)
@@ -870,7 +871,11 @@ class Engine:
             active = self._active.get(post.run)
             if active is None:
                 continue
-            event = self._event_in(post)
+            try:
+                event = self._event_in(post)
+            except MachineError as error:
+                self._leave_to_others(active, error)
+                continue
             if isinstance(event, Retry) and self._needs_slot(active) and not self._queue.took_slot(active.id):
                 self._spawn(self._queue_posted(active))
             elif active.id not in self._queue or isinstance(event, Cancel | Terminate):
@@ -947,6 +952,16 @@ class Engine:
         _break_off(active, error)
         self._spawn(self._dispatcher.abandon({active.id}))
 
+    def _leave_to_others(self, active: ActiveRun, error: MachineError) -> None:
+        """Let go of a run that was told what this host can't read, as it is committed; a newer one may go on."""
+        told = StoreError("damaged", f"run {active.row.name} can't go on here: {error.message}")
+        self._drop(active, told)
+        self.listener.troubled(told.message)
+        self._spawn(self._release(active.id))
+
+    async def _release(self, run: str) -> None:
+        await self.store.release(run, self.host.id)
+
     def _park_unfit(self, active: ActiveRun, error: Exception) -> None:
         """Let go of a run whose data can't go on, and have it suspended as it was committed; others go on."""
         why = error.message if isinstance(error, (WfeError, MachineError)) else f"{type(error).__name__}: {error}"
@@ -1001,6 +1016,16 @@ def _break_off(active: ActiveRun, error: WfeError) -> None:
     if not active.finished.done():
         active.finished.set_exception(error)
         active.finished.exception()
+
+
+def _check_posts(row: RunRow, posts: Sequence[InboxRow]) -> None:
+    """Raise StoreError (``damaged``) where a run was started with, or told, what this host can't read."""
+    try:
+        decode_event(row.inputs)
+        for post in posts:
+            _ = decode_event(post.payload) if post.kind != PUBLISHED else event_of(post.payload, 0)
+    except MachineError as error:
+        raise StoreError("damaged", f"run {row.name} can't go on here: {error.message}") from error
 
 
 def _inputs_of(row: RunRow) -> dict[str, Any]:
