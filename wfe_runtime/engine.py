@@ -28,12 +28,14 @@ from wfe_vm.errors import InternalError, MachineError
 from wfe_vm.events import Cancel, ChildEnded, Event, Resume, Retry, Started, StepEnded, Suspend, Terminate, Tick
 from wfe_vm.ids import make_id
 from wfe_vm.outcome import UNFINISHED_STATUSES, Failure
+from wfe_vm.program import Child
 from wfe_vm.state import Delta, State, decode_delta, restore
 
 from . import faults
 from .active import ActiveRun
 from .activities import ActivityDesk
 from .approvals import Answer, answer_approval
+from .binding import Detached, bind_child
 from .children import CANCEL_DEADLINE_MS, end_of_lost, new_child
 from .clock import Clock, SystemClock
 from .commit import UNFIT, Committer
@@ -141,6 +143,8 @@ class Engine:
         self._renewed = 0
         self._queue = GroupQueue()
         self._beginning: set[asyncio.Task[None]] = set()
+        self._unbound: set[str] = set()  # children whose program is being looked for
+        self._detached = Detached(store, self.programs)
         self._adoptions: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     # Its own life
@@ -232,6 +236,7 @@ class Engine:
         if programs:
             await self.store.put_programs(programs)
         loaded = await self.programs.load(hash)
+        await self._detached.bind(loaded)
         complete = check_inputs(loaded.program, inputs)
         missing = self.missing(loaded) if here else []
         if missing:
@@ -321,6 +326,7 @@ class Engine:
             if stored is None:
                 raise NotFound(f"no run has the id {run}")
             loaded = await self.programs.load(row.program)
+            await self._detached.bind(loaded)
             state, snapshot_bytes, delta_bytes = load_run_state(stored)
             posts = await self.store.read_inbox([run])
             _check_posts(row, posts)
@@ -350,8 +356,9 @@ class Engine:
             row = await self.store.get_run(command.child)
             if row is None:
                 self._prepare_child(active, command)
-                active.hold_back(command)
-                self._mark(active)
+                if active.dirty:
+                    active.hold_back(command)
+                    self._mark(active)
             elif row.status in FINISHED and await self.store.read_inbox([row.id]):
                 children.append(row.id)  # it was to be reopened
         return children
@@ -687,6 +694,10 @@ class Engine:
             return
         if isinstance(command, StartChild):
             self._prepare_child(active, command, cause)
+        elif isinstance(command, StopChild) and command.child in self._unbound:
+            self._unbound.discard(command.child)
+            stopped = ChildEnded(self.clock.now(), command.activation, command.attempt, command.child, "aborted")
+            asyncio.get_running_loop().call_soon(self._deliver, active, stopped)
         elif isinstance(command, StopChild):
             now = self.clock.now()
             event: Event
@@ -725,8 +736,37 @@ class Engine:
             active.add_post(InboxPost(command.child, "event", encode_event(again)))
             self._spawn(self._take_over_reopened(active, command))
             return
-        loaded = self.programs.get(child.program or self.programs.registered(child.workflow, child.version))
-        new = new_child(active, command, child, loaded, self.host.id, now)
+        loaded = self.programs.get(child.program) or self._detached.program_of(child)
+        if loaded is None:
+            self._unbound.add(command.child)
+            self._spawn(self._bind_child(active, command, child))
+        else:
+            self._add_child(active, command, child, loaded)
+
+    async def _bind_child(self, active: ActiveRun, command: StartChild, child: Child) -> None:
+        """Have a child created whose program was looked for in the store, in a commit of its own.
+
+        If this host dies before, the one that takes the parent over finds no child, and looks again.
+        """
+        loaded = await bind_child(self.store, self.programs, child)
+        if command.child not in self._unbound or active.dropped:
+            return
+        self._unbound.discard(command.child)
+        self._add_child(active, command, child, loaded)
+        if active.dirty:
+            if active.state.suspended:  # while it was looked for, so that nobody told the child
+                pass_to_children(active, Suspend(self.clock.now(), "it was suspended before"))
+            active.hold_back(command)
+            self._mark(active)
+
+    def _add_child(self, active: ActiveRun, command: StartChild, child: Child, loaded: LoadedProgram | Failure) -> None:
+        """Have a child created in the next commit, or tell the parent why it can't be."""
+        now = self.clock.now()
+        new: NewRun | Failure
+        if isinstance(loaded, LoadedProgram):
+            new = new_child(active, command, child, loaded, self.host.id, now)
+        else:
+            new = loaded
         if isinstance(new, NewRun):
             active.add_child(new)
         else:
@@ -777,6 +817,7 @@ class Engine:
             if row is None or row.owner != self.host.id or row.sequence or child in self._active:
                 return
             loaded = await self.programs.load(row.program)
+            await self._detached.bind(loaded)
             self._begin(self._adopt(row, loaded, State(row.id, row.name, row.program)))
         self._inbox.add(child)  # for what it was told before it was here
         self._work.set()

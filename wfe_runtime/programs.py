@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -67,20 +66,10 @@ class ProgramCache:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._loaded: dict[str, LoadedProgram] = {}
-        self._registered: dict[str, dict[int, str]] = {}
 
     def get(self, hash: str) -> LoadedProgram | None:
         """Return a program that was loaded before."""
         return self._loaded.get(hash)
-
-    def register(self, workflow: str, programs: Mapping[int, str]) -> None:
-        """Have these programs, by version, be those that children of no pinned program are started from."""
-        self._registered[workflow] = dict(programs)
-
-    def registered(self, workflow: str, version: int) -> str:
-        """Return the hash of a version's registered program, with version 0 of the highest; empty: there is none."""
-        versions = self._registered.get(workflow, {})
-        return versions.get(version or max(versions, default=0), "")
 
     async def load(self, hash: str) -> LoadedProgram:
         """Return the program of that hash, verified; its pinned children are loaded too.

@@ -115,7 +115,6 @@ class Engine:
         try:
             for workflow in self._workflows:
                 await self.register(workflow)
-            await opened.registry.refresh()
         except BaseException:
             await self.close()
             raise
