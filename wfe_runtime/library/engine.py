@@ -267,7 +267,7 @@ class Engine:
         row = await opened.core.start(
             [],
             loaded.hash,
-            dict(inputs or {}),
+            dict(inputs) if isinstance(inputs, Mapping) else {} if inputs is None else inputs,
             name=name or "",
             key=key,
             folder=folder or os.getcwd(),
