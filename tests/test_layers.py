@@ -102,3 +102,63 @@ HEAVY = {
 def test_the_package_and_its_help_load_nothing_heavy(statement: str) -> None:
     assert "wfe_runtime" in modules_after(statement)
     assert not modules_after(statement) & HEAVY
+
+
+SOURCES = sorted(path for package in ("wfe_vm", "wfe_dsl", "wfe_runtime") for path in (ROOT / package).rglob("*.py"))
+UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "dbm", "ctypes"}
+UNSAFE_CALLS = {"eval", "exec", "compile", "__import__"}
+UNSAFE_YAML = {"load", "load_all", "full_load", "unsafe_load", "Loader", "UnsafeLoader", "FullLoader", "Constructor"}
+PERMITTED = {
+    # A workflow that is written in Python is Python: whoever names the file runs it.
+    "wfe_dsl/builder/loading.py": {"compile", "exec"},
+    # With the loader that makes nothing but texts, lists and maps.
+    "wfe_dsl/diagnostics/notations.py": {"yaml.load"},
+    # Calls of the kernel that Python has no functions for.
+    "wfe_runtime/executors/confinement.py": {"ctypes"},
+    "wfe_runtime/executors/sandbox_launcher.py": {"ctypes"},
+}
+
+
+def unsafe_uses(source: str) -> set[str]:
+    """Return what a source uses that can make code or objects of data: modules, builtins, YAML that constructs."""
+    found = imported_modules(source) & UNSAFE_MODULES
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in UNSAFE_CALLS:
+            found.add(node.func.id)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "yaml":
+            found |= {f"yaml.{node.attr}"} if node.attr in UNSAFE_YAML else set()
+        if isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] == "yaml":
+            found |= {f"yaml.{name.name}" for name in node.names if name.name in UNSAFE_YAML}
+        if isinstance(node, ast.keyword) and node.arg == "shell" and getattr(node.value, "value", None) is True:
+            found.add("shell=True")
+    return found
+
+
+@pytest.mark.acceptance("SEC-01")
+def test_nothing_makes_code_or_objects_of_data() -> None:
+    found = {str(path.relative_to(ROOT)): unsafe_uses(path.read_text()) for path in SOURCES}
+    assert {path: uses for path, uses in found.items() if uses} == PERMITTED
+    assert "yaml.load(written, yaml.BaseLoader)" in (ROOT / "wfe_dsl/diagnostics/notations.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("source", "uses"),
+    [
+        ("import pickle", {"pickle"}),
+        ("def f():\n    from marshal import loads", {"marshal"}),
+        ("eval(text)", {"eval"}),
+        ("yaml.unsafe_load(text)", {"yaml.unsafe_load"}),
+        ("from yaml import FullLoader", {"yaml.FullLoader"}),
+        ("subprocess.run(text, shell=True)", {"shell=True"}),
+        ("re.compile(text); yaml.safe_load(text); subprocess.run(text, shell=False)", set()),
+    ],
+)
+def test_an_unsafe_use_is_seen_wherever_it_stands(source: str, uses: set[str]) -> None:
+    assert unsafe_uses(source) == uses
+
+
+@pytest.mark.acceptance("SEC-01")
+def test_an_engine_that_runs_stored_programs_loads_nothing_that_unpickles() -> None:
+    loaded = modules_after("import wfe_runtime.engine, wfe_runtime.providers.sqlite, wfe_runtime.executors.shell")
+    assert "msgspec" in loaded
+    assert not loaded & {"pickle", "shelve", "dill", "cloudpickle", "dbm", "multiprocessing"}

@@ -28,12 +28,9 @@ CANCEL_DEADLINE_MS: Final = 30_000
 
 
 def new_child(
-    parent: ActiveRun, command: StartChild, child: Child, loaded: LoadedProgram | None, owner: str, now: int
+    parent: ActiveRun, command: StartChild, child: Child, loaded: LoadedProgram, owner: str, now: int
 ) -> NewRun | Failure:
-    """Return the run that a step is to start, or why there can be none. ``loaded`` is None for an unknown workflow."""
-    if loaded is None:
-        message = f"no workflow {child.workflow}" + (f" version {child.version}" if child.version else "")
-        return Failure("executor", f"{message} is known here; name a file that holds it under include:, or register it")
+    """Return the run that a step is to start, of a program that is ``loaded``, or why there can be none."""
     row = parent.row
     if row.depth + 1 > MAX_DEPTH:
         return Failure("limit", f"sub-workflows are nested more than {MAX_DEPTH} deep")

@@ -28,12 +28,14 @@ from wfe_vm.errors import InternalError, MachineError
 from wfe_vm.events import Cancel, ChildEnded, Event, Resume, Retry, Started, StepEnded, Suspend, Terminate, Tick
 from wfe_vm.ids import make_id
 from wfe_vm.outcome import UNFINISHED_STATUSES, Failure
+from wfe_vm.program import Child
 from wfe_vm.state import Delta, State, decode_delta, restore
 
 from . import faults
 from .active import ActiveRun
 from .activities import ActivityDesk
 from .approvals import Answer, answer_approval
+from .binding import Detached, bind_child
 from .children import CANCEL_DEADLINE_MS, end_of_lost, new_child
 from .clock import Clock, SystemClock
 from .commit import UNFIT, Committer
@@ -141,6 +143,8 @@ class Engine:
         self._renewed = 0
         self._queue = GroupQueue()
         self._beginning: set[asyncio.Task[None]] = set()
+        self._unbound: set[str] = set()  # children whose program is being looked for
+        self._detached = Detached(store, self.programs)
         self._adoptions: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     # Its own life
@@ -232,6 +236,7 @@ class Engine:
         if programs:
             await self.store.put_programs(programs)
         loaded = await self.programs.load(hash)
+        await self._detached.bind(loaded)
         complete = check_inputs(loaded.program, inputs)
         missing = self.missing(loaded) if here else []
         if missing:
@@ -321,8 +326,10 @@ class Engine:
             if stored is None:
                 raise NotFound(f"no run has the id {run}")
             loaded = await self.programs.load(row.program)
+            await self._detached.bind(loaded)
             state, snapshot_bytes, delta_bytes = load_run_state(stored)
             posts = await self.store.read_inbox([run])
+            _check_posts(row, posts)
         except BaseException:
             with contextlib.suppress(StoreError):
                 await self.store.release(run, self.host.id)
@@ -349,8 +356,9 @@ class Engine:
             row = await self.store.get_run(command.child)
             if row is None:
                 self._prepare_child(active, command)
-                active.hold_back(command)
-                self._mark(active)
+                if active.dirty:
+                    active.hold_back(command)
+                    self._mark(active)
             elif row.status in FINISHED and await self.store.read_inbox([row.id]):
                 children.append(row.id)  # it was to be reopened
         return children
@@ -686,6 +694,10 @@ class Engine:
             return
         if isinstance(command, StartChild):
             self._prepare_child(active, command, cause)
+        elif isinstance(command, StopChild) and command.child in self._unbound:
+            self._unbound.discard(command.child)
+            stopped = ChildEnded(self.clock.now(), command.activation, command.attempt, command.child, "aborted")
+            asyncio.get_running_loop().call_soon(self._deliver, active, stopped)
         elif isinstance(command, StopChild):
             now = self.clock.now()
             event: Event
@@ -724,8 +736,37 @@ class Engine:
             active.add_post(InboxPost(command.child, "event", encode_event(again)))
             self._spawn(self._take_over_reopened(active, command))
             return
-        loaded = self.programs.get(child.program or self.programs.registered(child.workflow, child.version))
-        new = new_child(active, command, child, loaded, self.host.id, now)
+        loaded = self.programs.get(child.program) or self._detached.program_of(child)
+        if loaded is None:
+            self._unbound.add(command.child)
+            self._spawn(self._bind_child(active, command, child))
+        else:
+            self._add_child(active, command, child, loaded)
+
+    async def _bind_child(self, active: ActiveRun, command: StartChild, child: Child) -> None:
+        """Have a child created whose program was looked for in the store, in a commit of its own.
+
+        If this host dies before, the one that takes the parent over finds no child, and looks again.
+        """
+        loaded = await bind_child(self.store, self.programs, child)
+        if command.child not in self._unbound or active.dropped:
+            return
+        self._unbound.discard(command.child)
+        self._add_child(active, command, child, loaded)
+        if active.dirty:
+            if active.state.suspended:  # while it was looked for, so that nobody told the child
+                pass_to_children(active, Suspend(self.clock.now(), "it was suspended before"))
+            active.hold_back(command)
+            self._mark(active)
+
+    def _add_child(self, active: ActiveRun, command: StartChild, child: Child, loaded: LoadedProgram | Failure) -> None:
+        """Have a child created in the next commit, or tell the parent why it can't be."""
+        now = self.clock.now()
+        new: NewRun | Failure
+        if isinstance(loaded, LoadedProgram):
+            new = new_child(active, command, child, loaded, self.host.id, now)
+        else:
+            new = loaded
         if isinstance(new, NewRun):
             active.add_child(new)
         else:
@@ -776,6 +817,7 @@ class Engine:
             if row is None or row.owner != self.host.id or row.sequence or child in self._active:
                 return
             loaded = await self.programs.load(row.program)
+            await self._detached.bind(loaded)
             self._begin(self._adopt(row, loaded, State(row.id, row.name, row.program)))
         self._inbox.add(child)  # for what it was told before it was here
         self._work.set()
@@ -870,7 +912,11 @@ class Engine:
             active = self._active.get(post.run)
             if active is None:
                 continue
-            event = self._event_in(post)
+            try:
+                event = self._event_in(post)
+            except MachineError as error:
+                self._leave_to_others(active, error)
+                continue
             if isinstance(event, Retry) and self._needs_slot(active) and not self._queue.took_slot(active.id):
                 self._spawn(self._queue_posted(active))
             elif active.id not in self._queue or isinstance(event, Cancel | Terminate):
@@ -947,6 +993,16 @@ class Engine:
         _break_off(active, error)
         self._spawn(self._dispatcher.abandon({active.id}))
 
+    def _leave_to_others(self, active: ActiveRun, error: MachineError) -> None:
+        """Let go of a run that was told what this host can't read, as it is committed; a newer one may go on."""
+        told = StoreError("damaged", f"run {active.row.name} can't go on here: {error.message}")
+        self._drop(active, told)
+        self.listener.troubled(told.message)
+        self._spawn(self._release(active.id))
+
+    async def _release(self, run: str) -> None:
+        await self.store.release(run, self.host.id)
+
     def _park_unfit(self, active: ActiveRun, error: Exception) -> None:
         """Let go of a run whose data can't go on, and have it suspended as it was committed; others go on."""
         why = error.message if isinstance(error, (WfeError, MachineError)) else f"{type(error).__name__}: {error}"
@@ -1001,6 +1057,16 @@ def _break_off(active: ActiveRun, error: WfeError) -> None:
     if not active.finished.done():
         active.finished.set_exception(error)
         active.finished.exception()
+
+
+def _check_posts(row: RunRow, posts: Sequence[InboxRow]) -> None:
+    """Raise StoreError (``damaged``) where a run was started with, or told, what this host can't read."""
+    try:
+        decode_event(row.inputs)
+        for post in posts:
+            _ = decode_event(post.payload) if post.kind != PUBLISHED else event_of(post.payload, 0)
+    except MachineError as error:
+        raise StoreError("damaged", f"run {row.name} can't go on here: {error.message}") from error
 
 
 def _inputs_of(row: RunRow) -> dict[str, Any]:

@@ -24,6 +24,11 @@ def check_inputs(
     ``ignore_unknown`` drops what is not declared instead, and what is null: for a child that takes what its parent
     has, so that its own defaults serve where the parent has nothing. ``partial`` leaves out what is missing.
     """
+    if not isinstance(given, dict):
+        raise InputError(
+            f"workflow {program.workflow} version {program.version} can't take these inputs:",
+            [f"they are a {type(given).__name__}, and have to be a map from names to values"],
+        )
     if ignore_unknown:
         given = {name: value for name, value in given.items() if value is not None}
     wrong_value = check_plain(given)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -14,13 +14,15 @@ from wfe_vm.program import Program, SourceMap, decode_program, hash_of
 from wfe_vm.state import Record
 from wfe_vm.verify import check
 
-from .errors import NotFound
+from .errors import MissingError, NotFound, StoreError
 from .providers.contracts import ProgramRow, Store
 
 __all__ = ["LoadedProgram", "ProgramCache"]
 
 NUMBER: Final = re.compile(r"\[[0-9]+\]")
 """Of an iteration or a pass, in a path."""
+
+DAMAGED_HINT: Final = "what its runs have committed is kept; take the program from a backup of the store"
 
 _source_map_decoder = msgspec.msgpack.Decoder(SourceMap)
 
@@ -64,25 +66,16 @@ class ProgramCache:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._loaded: dict[str, LoadedProgram] = {}
-        self._registered: dict[str, dict[int, str]] = {}
 
     def get(self, hash: str) -> LoadedProgram | None:
         """Return a program that was loaded before."""
         return self._loaded.get(hash)
 
-    def register(self, workflow: str, programs: Mapping[int, str]) -> None:
-        """Have these programs, by version, be those that children of no pinned program are started from."""
-        self._registered[workflow] = dict(programs)
-
-    def registered(self, workflow: str, version: int) -> str:
-        """Return the hash of a version's registered program, with version 0 of the highest; empty: there is none."""
-        versions = self._registered.get(workflow, {})
-        return versions.get(version or max(versions, default=0), "")
-
     async def load(self, hash: str) -> LoadedProgram:
         """Return the program of that hash, verified; its pinned children are loaded too.
 
-        Raises NotFound where the store has none, ProgramError where what it has is no safe program.
+        Raises NotFound where the store has none, StoreError (``damaged``) where what it has is no safe program,
+        MissingError for one that needs a newer WFE.
         """
         found = self._loaded.get(hash)
         if found is not None:
@@ -99,10 +92,19 @@ class ProgramCache:
 
 
 def load_program(row: ProgramRow) -> LoadedProgram:
-    """Decode and verify a stored program. Raises ProgramError if it is damaged, newer, or unsafe."""
+    """Decode and verify a stored program. Raises StoreError if it is damaged or unsafe, MissingError if it is newer."""
+    title = f"the stored program {row.hash[:12]} of workflow {row.workflow}"
     if hash_of(row.program) != row.hash:
-        raise ProgramError("hash", f"the stored program {row.hash[:12]} of workflow {row.workflow} has been altered")
-    program = decode_program(row.program)
-    check(program)
-    source_map = _source_map_decoder.decode(row.source_map) if row.source_map else None
+        raise StoreError("damaged", f"{title} has been altered, and is not run", DAMAGED_HINT)
+    try:
+        program = decode_program(row.program)
+        check(program)
+    except ProgramError as error:
+        if error.code in ("format", "isa"):
+            raise MissingError(f"{title} is not for this host: {error.message}") from error
+        raise StoreError("damaged", f"{title} is not safe to run: {error.message}", DAMAGED_HINT) from error
+    source_map = None
+    if row.source_map:
+        with suppress(msgspec.DecodeError, UnicodeError, RecursionError):  # no run needs it: it only tells of lines
+            source_map = _source_map_decoder.decode(row.source_map)
     return LoadedProgram(row.hash, program, Machine(program), source_map)

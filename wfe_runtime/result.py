@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from wfe_vm.errors import StateError
 from wfe_vm.events import Event
 from wfe_vm.outcome import Failure
 
@@ -53,7 +54,11 @@ def encode_result(result: RunResult) -> bytes:
 
 
 def decode_result(data: bytes) -> RunResult:
-    return _result_decoder.decode(data)
+    """Return how a run ended, as a store kept it. Raises StateError for what is damaged."""
+    try:
+        return _result_decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise StateError("result", f"the stored result of a run can't be read: {error}") from error
 
 
 def encode_event(event: Event) -> bytes:
@@ -62,5 +67,11 @@ def encode_event(event: Event) -> bytes:
 
 
 def decode_event(data: bytes) -> Event:
-    event: Event = _event_decoder.decode(data)
+    """Return an event that a store kept. Raises StateError for one that is damaged, or that only a newer WFE knows."""
+    try:
+        event: Event = _event_decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise StateError(
+            "event", f"what it was told can't be read ({error}): it is damaged, or a newer wfe has sent it"
+        ) from error
     return event

@@ -160,7 +160,7 @@ class Server:
             try:
                 following.append(await self._fire(row, now) if row.due <= now else row.due)
             except (MachineError, WfeError) as error:
-                if isinstance(error, StoreError):
+                if isinstance(error, StoreError) and error.code != "damaged":
                     raise
                 self._engine.listener.troubled(f"the schedule {row.cron} of {row.workflow} can't be kept: {error}")
         return min(following, default=0)

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from wfe_vm.commands import Publish, Subscribe, Unsubscribe
+from wfe_vm.errors import StateError
 from wfe_vm.events import EventArrived
 from wfe_vm.phases import PARKED, WAIT_ANSWER, WAIT_CHILD, WAIT_EVENT, WAIT_STEP, WAIT_TIMER
 from wfe_vm.program import Program
@@ -61,10 +62,13 @@ def signal_of(command: Subscribe | Unsubscribe | Publish, now: int) -> Signal:
 
 
 def event_of(payload: bytes, now: int) -> EventArrived:
-    """Return what a run is told by an inbox row of the kind PUBLISHED."""
-    delivery = decode_delivery(payload)
-    event = delivery.event
-    data = _decoder.decode(event.data)
+    """Return what a run is told by an inbox row of the kind PUBLISHED. Raises StateError where it can't be read."""
+    try:
+        delivery = decode_delivery(payload)
+        event = delivery.event
+        data = _decoder.decode(event.data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise StateError("event", f"an event can't be read: {error}") from error
     return EventArrived(now, delivery.activation, delivery.attempt, event.number, event.name, event.key, data)
 
 

@@ -319,6 +319,7 @@ class _Head(msgspec.Struct, array_like=True):
 
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decoder = msgspec.msgpack.Decoder(Program)
+_any_decoder = msgspec.msgpack.Decoder(Any)
 _head_decoder = msgspec.msgpack.Decoder(_Head)
 _NO_PROGRAM: Final = (msgspec.DecodeError, UnicodeError, RecursionError, TypeError, ValueError, OverflowError)
 """What decoding ends in. The last three: a map with keys that are no texts, or an odd extension value."""
@@ -354,6 +355,8 @@ def encode_program(program: Program) -> bytes:
 def decode_program(data: bytes) -> Program:
     """Return the program that canonical bytes hold.
 
+    One of an older release lacks what has been added at the end of its structures since: that has its defaults.
+
     Raises ProgramError: ``encoding`` for bytes that are no program or not canonical, ``format`` or
     ``isa`` for a program of a newer release, naming both versions.
     """
@@ -366,9 +369,24 @@ def decode_program(data: bytes) -> Program:
             head = _head_decoder.decode(data)
             _check_versions(head.format, head.isa)
         raise ProgramError("encoding", f"these bytes are no program: {error}") from error
-    if canonical != data:
+    if canonical != data and not _is_of_older_release(data, canonical):
         raise ProgramError("encoding", "these bytes are no canonical encoding of a program")
     return program
+
+
+def _is_of_older_release(data: bytes, canonical: bytes) -> bool:
+    """Say whether all that keeps bytes from being canonical is that fields have been added at the end since."""
+    try:
+        old = _any_decoder.decode(data)
+        return _encoder.encode(old) == data and _begins(old, _any_decoder.decode(canonical))
+    except (msgspec.DecodeError, TypeError, ValueError, RecursionError):
+        return False
+
+
+def _begins(old: Any, new: Any) -> bool:
+    if isinstance(old, list) and isinstance(new, list):
+        return len(old) <= len(new) and all(map(_begins, old, new))
+    return type(old) is type(new) and bool(old == new)
 
 
 def hash_of(data: bytes) -> str:

@@ -40,11 +40,15 @@ _AGAIN: Final = "compile the workflow again with `wfec compile`"
 
 
 class FiledProgram(msgspec.Struct, frozen=True):
-    """A program as a file holds it. ``hash`` is its identity, ``packed_map`` its source map as the file has it."""
+    """A program as a file holds it. ``hash`` is its identity, ``packed_map`` its source map as the file has it.
+
+    ``data`` is what the hash is of: encoded anew, a program of an older release may have other bytes.
+    """
 
     program: Program
     hash: str
     packed_map: bytes
+    data: bytes
 
     @property
     def source_map(self) -> SourceMap | None:
@@ -110,7 +114,7 @@ def read_program_file(data: bytes) -> list[FiledProgram]:
     for row in rows:
         if hash_of(row.data) != row.hash:
             raise ProgramError("file-damaged", f"a program in the file is not what its hash says: {_AGAIN}")
-        programs.append(FiledProgram(decode_program(row.data), row.hash, bytes(row.source_map)))
+        programs.append(FiledProgram(decode_program(row.data), row.hash, bytes(row.source_map), row.data))
     return programs
 
 

@@ -10,6 +10,7 @@ Rules:
 2. All changes within an advance are noted here, so that ``take_delta`` can say what changed; old
    state plus delta equals the new state.
 3. This file knows nothing of opcodes or of what a change means: that is the machine's.
+4. What reads stored data looks at its length first: a store may be damaged.
 
 On the wire a pointer is the tuple of its fields in the order below, frames likewise. Fields are only
 ever added at the end; ``FORMAT_VERSION`` says what an old host can't read.
@@ -18,6 +19,7 @@ ever added at the end; ``FORMAT_VERSION`` says what an old host can't read.
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from heapq import heapify, heappop, heappush
 from typing import Any, Final
 
@@ -45,6 +47,17 @@ __all__ = [
 ]
 
 FORMAT_VERSION: Final = 1
+
+UNREADABLE: Final = (
+    msgspec.DecodeError,
+    AttributeError,
+    LookupError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What reading data of another layout than this one's ends in."""
 
 # From when on a wait takes events; any other number is a time in epoch milliseconds.
 SINCE_NOW: Final = -1  # from when the wait was reached
@@ -115,6 +128,7 @@ NOTHING: Final[Any] = ()  # in place of the empty lists, of which a delta has ma
 
 _encoder = msgspec.msgpack.Encoder()
 _delta_decoder = msgspec.msgpack.Decoder(Delta)
+_any_decoder = msgspec.msgpack.Decoder(list[Any])
 _failure = msgspec.msgpack.Decoder(Failure | None)
 
 
@@ -126,9 +140,20 @@ def encode_delta(delta: Delta) -> bytes:
 def decode_delta(data: bytes) -> Delta:
     """Return the delta that a store kept. Raises StateError for one of a newer format, or damaged."""
     try:
-        return _delta_decoder.decode(data)
+        delta = _delta_decoder.decode(data)
+        _check_format(delta.format, "change")
+        return delta
     except (msgspec.DecodeError, RecursionError) as error:
+        with suppress(msgspec.DecodeError, RecursionError):  # of another layout altogether, it may say so
+            _check_format(next(iter(_any_decoder.decode(data)), None), "change")
         raise StateError("state", f"a stored change can't be read: {error}") from error
+
+
+def _check_format(found: Any, what: str) -> None:
+    if isinstance(found, int) and found > FORMAT_VERSION:
+        raise StateError(
+            "format", f"the stored {what} has format {found}, this host reads up to {FORMAT_VERSION}: upgrade wfe"
+        )
 
 
 class Frame:
@@ -197,7 +222,10 @@ class Frame:
 
 
 def frame_from(row: Any) -> Frame:
-    """Return the frame that a row describes."""
+    """Return the frame that a row describes. Raises IndexError for one that is too short."""
+    _check_length(row, 10)
+    if len(row) > 10:
+        _check_length(row, 21)
     frame = Frame(row[0], row[1])
     frame.phase = row[2]
     frame.outcome = row[3]
@@ -221,9 +249,16 @@ def frame_from(row: Any) -> Frame:
     frame.failed = row[19]
     frame.failures = [(outcome, _failure_from(error)) for outcome, error in row[20] or ()]
     if len(row) > 21:  # what was stored before there were races and sagas ends here
+        _check_length(row, 23)
         frame.winner = row[21]
         frame.marks = row[22]
     return frame
+
+
+def _check_length(row: Any, least: int) -> None:
+    """Raise IndexError for a row that is too short: the compiled build does not look when it takes a field."""
+    if len(row) < least:
+        raise IndexError(f"{len(row)} fields where there are {least}")
 
 
 def _failure_from(value: Any) -> Failure | None:
@@ -263,7 +298,8 @@ class Pointer:
 
 
 def pointer_from(row: Any) -> Pointer:
-    """Return the pointer that a row describes, its scopes not yet bound."""
+    """Return the pointer that a row describes, its scopes not yet bound. Raises IndexError for too short a one."""
+    _check_length(row, 9)
     pointer = Pointer(row[0], row[1], row[2], row[3], row[4], tuple(row[7]))
     pointer.wait = row[5]
     pointer.unwind = row[6]
@@ -562,7 +598,7 @@ class State:
             self.terminating,
             self.size,
             self.outputs,
-        ) = header
+        ) = header[:8]
 
     def take_delta(self) -> Delta:
         """Return what changed since the last one was taken, and forget the notes of it."""
@@ -599,15 +635,17 @@ class State:
     def apply(self, delta: Delta) -> None:
         """Bring this state to where the delta's advance left it.
 
-        Raises StateError for a delta of a newer format or out of order.
+        Raises StateError for a delta of a newer format, out of order, or damaged.
         """
-        if delta.format > FORMAT_VERSION:
-            raise StateError(
-                "format",
-                f"the stored change has format {delta.format}, this host reads up to {FORMAT_VERSION}: upgrade wfe",
-            )
+        _check_format(delta.format, "change")
         if delta.sequence != self.sequence + 1:
             raise StateError("order", f"change {delta.sequence} was given to a state at {self.sequence}")
+        try:
+            self._apply(delta)
+        except UNREADABLE as error:
+            raise StateError("state", f"stored change {delta.sequence} can't be read: {error}") from error
+
+    def _apply(self, delta: Delta) -> None:
         self.sequence = delta.sequence
         self.time = delta.time
         self.status = delta.status
@@ -619,8 +657,8 @@ class State:
                 self.scopes[owner][slot] = value
         for owner in delta.dropped:
             self.scopes.pop(owner, None)
-        for pointer in delta.pointers:
-            self.pointers[pointer[0]] = pointer_from(pointer)
+        for pointer in map(pointer_from, delta.pointers):
+            self.pointers[pointer.id] = pointer
         for id in delta.removed:
             self.pointers.pop(id, None)
         for activation in delta.uncollected:
@@ -658,7 +696,16 @@ class State:
             self.end = None
 
     def bind(self) -> None:
-        """Work out what is derived from the stored fields. Call once after the last ``apply``."""
+        """Work out what is derived from the stored fields. Call once after the last ``apply``.
+
+        Raises StateError for fields that do not belong together.
+        """
+        try:
+            self._bind()
+        except UNREADABLE as error:
+            raise StateError("state", f"a stored state can't be used: {error!r}") from error
+
+    def _bind(self) -> None:
         self.located = {}
         self.active = 0
         for pointer in self.pointers.values():
@@ -706,25 +753,20 @@ class State:
         )
 
 
-_snapshot_head = msgspec.msgpack.Decoder(list[Any])
-
-
 def restore(data: bytes) -> State:
     """Return the state that a snapshot holds. ``bind`` it once later deltas are applied.
 
     Raises StateError for a snapshot of a newer format, or damaged.
     """
     try:
-        fields = _snapshot_head.decode(data)
-        if fields[0] > FORMAT_VERSION:
-            raise StateError(
-                "format",
-                f"the stored state has format {fields[0]}, this host reads up to {FORMAT_VERSION}: upgrade wfe",
-            )
+        fields = _any_decoder.decode(data)
+        _check_length(fields, 1)
+        _check_format(fields[0], "state")
+        _check_length(fields, 16)
         state = State(fields[1], fields[2], fields[3])
         state.sequence, state.time, state.status = fields[4:7]
         state._set_header(fields[7])
-        state.pointers = {row[0]: pointer_from(row) for row in fields[8]}
+        state.pointers = {pointer.id: pointer for pointer in map(pointer_from, fields[8])}
         state.scopes = dict(fields[9])
         state.collected = {activation: dict(items) for activation, items in fields[10]}
         state.timers = {(activation, kind): due for activation, kind, due in fields[11]}
@@ -732,20 +774,15 @@ def restore(data: bytes) -> State:
         state.tolerated = [(path, _failure_from(error)) for path, error in fields[13]]
         state.warnings = fields[14]
         end = fields[15]
-        state.end = None if end is None else (end[0], end[1], _failure_from(end[2]))
+        if end is not None:
+            status, outputs, error = end
+            state.end = (status, outputs, _failure_from(error))
         if len(fields) > 16:  # what was stored before there were sagas ends here
             state.registered = dict(fields[16])
             state.hurried, state.compensated = fields[17:19]
-        if len(fields) > 19:  # or before there were waits for events
+        if len(fields) > 20:  # or before there were waits for events
             state.waits = {activation: msgspec.convert(row, Waiting) for activation, row in fields[19]}
             state.cursors = {(name, key): number for name, key, number in fields[20]}
-    except (
-        msgspec.DecodeError,
-        msgspec.ValidationError,
-        IndexError,
-        TypeError,
-        ValueError,
-        RecursionError,
-    ) as error:
+    except UNREADABLE as error:
         raise StateError("state", f"a stored state can't be read: {error}") from error
     return state

@@ -152,3 +152,31 @@ def test_a_chain_can_be_listed_by_id_and_fed_to_another_verb(folder: Path, wfec:
     wfec("run", write(folder, CHAIN), "--until", "first")
     [id] = wfec("list", "-o", "ids", "--status", "suspended").out.split()
     assert wfec("resume", id).code == 0
+
+
+@pytest.mark.acceptance("SUB-11")
+def test_a_tree_of_runs_is_seen_from_each_of_them_by_id_and_name(folder: Path, wfec: Wfec) -> None:
+    text = "workflows:\n" + "".join(
+        f"  - {{id: {name}, version: 1, steps: [{{name: below, type: workflow, config: {{workflow: {child}}}}}]}}\n"
+        for name, child in (("top", "middle"), ("middle", "bottom"))
+    )
+    text += "  - {id: bottom, version: 1, steps: [{name: work, config: {run: echo worked}}]}\n"
+    assert wfec("run", write(folder, text), "top").code == 0
+    ids = {row["name"]: row["id"] for row in wfec("list", "-o", "json").json}
+    seen = {name: wfec("inspect", name, "--json").json for name in ids}
+    tree = {
+        name: (one["root_name"], one["parent_name"], [child["name"] for child in one["children"]])
+        for name, one in seen.items()
+    }
+    assert tree == {
+        "top-1": ("top-1", None, ["middle-1"]),
+        "middle-1": ("top-1", "top-1", ["bottom-1"]),
+        "bottom-1": ("top-1", "middle-1", []),
+    }
+    assert [(one["root"], one["parent"]) for one in seen.values()] == [
+        (ids["top-1"], None if name == "top-1" else ids[tree[name][1]]) for name in ids
+    ]
+    assert (
+        f"parent       middle-1  {ids['middle-1']}\n  root         top-1  {ids['top-1']}"
+        in wfec("inspect", "bottom-1").out
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -149,3 +150,39 @@ def test_a_run_whose_group_is_full_says_who_has_the_slot_and_a_rejected_one_is_n
     assert wfec("inspect", "third").code == 4
     assert wfec("cancel", "second", "--json").lines[-1]["status"] == "aborted"
     assert wfec("terminate", "holder", "--json").lines[-1]["status"] == "terminated"
+
+
+WAITING = """
+workflow:
+  id: w
+  version: 1
+  steps:
+    - {name: first, wait: {event: go}}
+    - {name: last, config: {run: echo last}}
+"""
+
+
+@pytest.mark.acceptance("PRG-07")
+@pytest.mark.parametrize("verb", ["resume", "inspect", "suspend", "cancel", "terminate", "graph"])
+def test_a_run_whose_stored_program_was_altered_is_refused_by_name_and_why_tells_it(
+    folder: Path, wfec: Wfec, verb: str
+) -> None:
+    wfec("run", write(folder, WAITING), "--no-wait", "--name", "w")
+    with sqlite3.connect(folder / ".wfe/wfe.db") as connection:
+        connection.execute("UPDATE programs SET program = CAST(program || x'00' AS BLOB)")
+    connection.close()
+    result = wfec(verb, "w")
+    assert (result.code, result.out) == (5, "")
+    assert "of workflow w has been altered, and is not run" in result.err
+    [reason] = wfec("why", "w", "-o", "json").json["waiting_for"]
+    assert (reason["kind"], "has been altered" in reason["lacks"][0]) == ("host", True)
+
+
+def test_a_run_whose_stored_inputs_can_not_be_read_is_a_damaged_store_and_no_bug(folder: Path, wfec: Wfec) -> None:
+    wfec("run", write(folder, WAITING), "--no-wait", "--name", "w")
+    with sqlite3.connect(folder / ".wfe/wfe.db") as connection:
+        connection.execute("UPDATE run_details SET inputs = x'c1'")
+    connection.close()
+    for verb in ("resume", "inspect"):
+        result = wfec(verb, "w")
+        assert (result.code, "can't be read" in result.err) == (5, True), result

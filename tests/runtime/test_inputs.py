@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.dsl.build import compile_text
@@ -55,6 +57,7 @@ def test_a_child_that_declares_no_inputs_gets_no_nulls_either() -> None:
     assert check_inputs(program(""), {"region": None, "count": 3}, ignore_unknown=True) == {"count": 3}
 
 
+@pytest.mark.acceptance("TYP-05", "TYP-06")
 def test_everything_that_is_wrong_with_the_inputs_is_said_at_once() -> None:
     with pytest.raises(InputError) as caught:
         check_inputs(program(DECLARED), {"regoin": "eu", "count": "many"})
@@ -83,6 +86,20 @@ def test_a_value_that_no_run_can_keep_is_refused_by_its_path(
     (problem,) = caught.value.problems
     assert problem.startswith(f"{path}: ")
     assert why in problem
+
+
+@pytest.mark.acceptance("TYP-05")
+@pytest.mark.parametrize("given", [[], [1], "count=1", 1, [("count", 1)]], ids=repr)
+@pytest.mark.parametrize("declarations", [DECLARED, ""], ids=["declared", "open"])
+def test_inputs_that_are_no_map_are_refused(declarations: str, given: Any) -> None:
+    with pytest.raises(InputError, match=f"they are a {type(given).__name__}, and have to be a map"):
+        check_inputs(program(declarations), given)
+
+
+@pytest.mark.acceptance("TYP-06")
+def test_a_workflow_that_declares_no_inputs_takes_any_map() -> None:
+    given = {"anything": [1, {"goes": None}], "regoin": "eu"}
+    assert check_inputs(program(""), given) == given
 
 
 def test_a_number_that_is_none_is_refused_where_an_integer_is_declared() -> None:

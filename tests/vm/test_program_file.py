@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 
+import msgspec
 import pytest
 
+from tests.dsl.build import compiled
 from tests.oracle.programs import Seeded, build_program
 from wfe_vm.errors import ProgramError
 from wfe_vm.program import SourceMap, encode_program, hash_of
@@ -83,3 +86,16 @@ def test_a_file_of_a_newer_format_is_refused_naming_both() -> None:
     assert caught.value.code == "file-format"
     assert str(FILE_FORMAT + 4) in caught.value.message
     assert str(FILE_FORMAT) in caught.value.message
+
+
+@pytest.mark.acceptance("PRG-09")
+def test_a_program_of_an_older_release_keeps_its_bytes_and_its_identity() -> None:
+    program = compiled("- {name: a, config: {run: a}}\n").program
+    fields = msgspec.msgpack.decode(encode_program(program))
+    encoder = msgspec.msgpack.Encoder(order="deterministic")
+    older = encoder.encode(fields[: type(program).__struct_fields__.index("secrets")])
+    file = write_program_file([(program, None)])
+    body = encoder.encode([[hash_of(older), older, None]])
+    head = file[:10] + len(body).to_bytes(8, "little")
+    [read] = read_program_file(head + hashlib.sha256(head + body).digest() + body)
+    assert (read.program, read.hash, read.data) == (program, hash_of(older), older)

@@ -48,6 +48,7 @@ class Found(msgspec.Struct, frozen=True):
     source_map: SourceMap | None
     hash: str
     own: bool
+    data: bytes = b""  # as a compiled file has it; empty for one that was compiled now
 
 
 def kept_programs(settings: Settings, unwanted: bool) -> ProgramFolder | None:
@@ -121,7 +122,10 @@ def _unpacked(entry: Entry) -> list[Found] | None:
             check(one.program)
         if len(filed) != len(entry.own):
             return None
-        return [Found(one.program, one.source_map, one.hash, own) for one, own in zip(filed, entry.own, strict=True)]
+        return [
+            Found(one.program, one.source_map, one.hash, own, one.data)
+            for one, own in zip(filed, entry.own, strict=True)
+        ]
     except ProgramError:
         return None
 
@@ -174,7 +178,7 @@ def program_rows(programs: Sequence[Found]) -> list[ProgramRow]:
             found.hash,
             found.program.workflow,
             found.program.version,
-            encode_program(found.program),
+            found.data or encode_program(found.program),
             b"" if found.source_map is None else msgspec.msgpack.encode(found.source_map),
         )
         for found in programs
@@ -210,7 +214,7 @@ def _load_compiled(path: str) -> list[Found]:
         raise CommandError(f"{path}: {error}", "compile it again: wfec compile", DEFINITION) from None
     homes = [_home(found) for found in maps]
     return [
-        Found(one.program, source_map, one.hash, home == homes[0])
+        Found(one.program, source_map, one.hash, home == homes[0], one.data)
         for one, source_map, home in zip(filed, maps, homes, strict=True)
     ]
 

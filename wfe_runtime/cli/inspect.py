@@ -108,6 +108,9 @@ async def _inspect(store: Store, row: RunRow) -> dict[str, Any]:
         "durability": row.durability,
         "owner": row.owner or None,
         "parent": row.parent or None,
+        "parent_name": await _name_of(store, row.parent),
+        "root": row.root,
+        "root_name": row.name if row.root == row.id else await _name_of(store, row.root),
         "place": row.place or None,
         "queued_behind": [] if queueing is None else [place.name for place in queueing.holders],
         "due": row.due or None,
@@ -128,6 +131,11 @@ async def _inspect(store: Store, row: RunRow) -> dict[str, Any]:
             for child in reversed(children)
         ],
     }
+
+
+async def _name_of(store: Store, run: str) -> str | None:
+    row = await store.get_run(run) if run else None
+    return None if row is None else row.name
 
 
 def _steps(records: list[Record], loaded: LoadedProgram) -> list[dict[str, Any]]:
@@ -233,7 +241,8 @@ async def _print(store: Store, row: RunRow, found: dict[str, Any]) -> None:
         ("ended", format_moment(row.ended)),
         ("folder", row.folder),
         ("advanced by", row.owner),
-        ("parent", row.parent),
+        ("parent", f"{found['parent_name']}  {row.parent}" if row.parent else ""),
+        ("root", f"{found['root_name']}  {row.root}" if row.root != (row.parent or row.id) else ""),
         ("queued", "" if queueing is None else f"waits for {queueing.in_words()}"),
     ]
     lines += [f"  {name:<12} {harmless(value)}" for name, value in facts if value]

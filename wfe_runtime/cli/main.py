@@ -17,8 +17,8 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
-from ..errors import WfeError
-from .exits import BUG, INTERRUPTED, USAGE, CommandError, check_text, code_of
+from ..errors import StoreError, WfeError
+from .exits import BUG, INTERRUPTED, MISSING, USAGE, CommandError, check_text, code_of
 from .output import print_error, print_line, print_lines, silence, steady_streams
 from .texts import harmless_lines
 
@@ -95,7 +95,7 @@ def run(argv: Sequence[str]) -> int:
         silence(sys.stdout)
         return 0
     except Exception as error:
-        return _report_bug(error)
+        return _report(error)
 
 
 def verb_parser(name: str) -> argparse.ArgumentParser:
@@ -176,6 +176,16 @@ def version() -> str:
         return importlib.metadata.version("wfe")
     except importlib.metadata.PackageNotFoundError:
         return "(not installed)"
+
+
+def _report(error: Exception) -> int:
+    """Tell of an error that is none of this command's own: what a store holds can't be read, or there is a bug."""
+    from wfe_vm.errors import StateError
+
+    if isinstance(error, StateError):
+        _show(StoreError("damaged", error.message))
+        return MISSING
+    return _report_bug(error)
 
 
 def _show(error: WfeError) -> None:

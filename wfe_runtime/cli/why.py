@@ -14,6 +14,7 @@ from wfe_vm.outcome import UNFINISHED_STATUSES
 from wfe_vm.state import State
 
 from ..engine import Engine, load_run_state
+from ..errors import MissingError, StoreError
 from ..programs import ProgramCache
 from ..providers.contracts import RunRow, Store
 from ..signals import ACTIVITY, OpenWait, open_waits
@@ -67,18 +68,25 @@ async def _reasons(store: Store, row: RunRow, flag: str, depth: int) -> AsyncIte
     stored = await store.load_state(row.id)
     if stored is None or row.status not in UNFINISHED_STATUSES:
         return
-    state, _, _ = load_run_state(stored)
-    if not row.owner and not state.suspended:
-        lacks = await _lacking(store, row)
-        if lacks:
-            who = "a host that has what it needs, once one serves the store"
-            yield _reason(row, "host", row.created, who, "", lacks=lacks)
+    try:
+        state, _, _ = load_run_state(stored)
+        program = (await ProgramCache(store).load(row.program)).program
+        lacks = [] if row.owner or state.suspended else await _lacking(store, row)
+    except (StoreError, MissingError) as error:
+        if isinstance(error, StoreError) and error.code != "damaged":
+            raise
+        yield _reason(
+            row, "host", row.created, "a host that can read it", "", lacks=[f"no way to go on with it: {error.message}"]
+        )
+        return
+    if lacks:
+        who = "a host that has what it needs, once one serves the store"
+        yield _reason(row, "host", row.created, who, "", lacks=lacks)
     if row.status == "pending":
         yield _reason(row, "start", row.created, "a process that takes it up", _command(row, "resume", flag))
         return
     if state.suspended:
         yield _reason(row, "suspended", state.suspended_at, "somebody who resumes it", _command(row, "resume", flag))
-    program = (await ProgramCache(store).load(row.program)).program
     paths = {record.activation: record.path for record in await read_records(store, row.id)}
     for wait in open_waits(state, program):
         if wait.kind == "resume":

@@ -151,16 +151,17 @@ def _compiled(
 def _filed(data: bytes, name: str) -> list[ProgramRow]:
     try:
         filed = read_program_file(data)
-        return [_row(one.program, one.source_map) for one in filed]
+        return [_row(one.program, one.source_map, one.data) for one in filed]
     except ProgramError as error:
         raise DefinitionError(f"{name}: {error}") from None
 
 
-def _row(program: Program, source_map: SourceMap | None) -> ProgramRow:
+def _row(program: Program, source_map: SourceMap | None, data: bytes = b"") -> ProgramRow:
+    """Return a program as a store keeps it; ``data`` are its bytes where it was compiled before."""
     try:
         check(program)
     except ProgramError as error:
         raise DefinitionError(f"the program of {program.workflow} is not safe to run: {error}") from None
-    data = encode_program(program)
+    data = data or encode_program(program)
     packed = b"" if source_map is None else msgspec.msgpack.encode(source_map)
     return ProgramRow(hash_of(data), program.workflow, program.version, data, packed)

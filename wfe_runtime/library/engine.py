@@ -115,7 +115,6 @@ class Engine:
         try:
             for workflow in self._workflows:
                 await self.register(workflow)
-            await opened.registry.refresh()
         except BaseException:
             await self.close()
             raise
@@ -268,7 +267,7 @@ class Engine:
         row = await opened.core.start(
             [],
             loaded.hash,
-            dict(inputs or {}),
+            dict(inputs) if isinstance(inputs, Mapping) else {} if inputs is None else inputs,
             name=name or "",
             key=key,
             folder=folder or os.getcwd(),

@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from wfe_vm.errors import ProgramError
 from wfe_vm.outcome import UNFINISHED_STATUSES
 
 from ..engine import Engine
-from ..errors import NotFound, StoreError, WfeError
+from ..errors import StoreError, WfeError
 from ..executors.python import PythonExecutor
 from ..programs import LoadedProgram
 from ..providers.contracts import RunFilter, RunRow
@@ -52,10 +51,11 @@ class Recovery:
                 self.waiting[row.name] = lacks
                 return False
             await self._core.take_over(row.id)
-        except (ProgramError, NotFound, WfeError) as error:
+        except WfeError as error:
             if isinstance(error, StoreError) and error.code != "damaged":
                 raise
-            if not isinstance(error, WfeError) or error.code not in ("owned", "not-found"):
+            if error.code not in ("owned", "not-found"):
+                self.waiting[row.name] = [error.message]
                 self._core.listener.troubled(f"run {row.name} can't be taken up: {error}")
             return False
         return True

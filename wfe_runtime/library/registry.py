@@ -42,7 +42,6 @@ class Registry:
                 "give the changed workflow another version, or register it with replace=True: "
                 "new runs use it then, and those in flight keep theirs",
             )
-        await self.refresh()
         return wanted
 
     async def remove(self, workflow: str, version: int) -> bool:
@@ -58,7 +57,6 @@ class Registry:
                 f"{workflow} version {version} can't be removed: run {answer.pinned_by} has not ended",
                 "wait for its end, or end it with cancel or terminate",
             )
-        await self.refresh()
         return answer.found
 
     async def rows(self, workflow: str = "", history: bool = False) -> list[Registration]:
@@ -82,12 +80,3 @@ class Registry:
             f"no workflow {workflow!r} is registered; there are {', '.join(names) or 'none'}",
             difflib.get_close_matches(workflow, names, n=3),
         )
-
-    async def refresh(self) -> None:
-        """Load what is registered, for children that their parents name without pinning a program."""
-        versions: dict[str, dict[int, str]] = {}
-        for row in await self._store.list_registrations():
-            versions.setdefault(row.workflow, {})[row.version] = row.program
-            await self._programs.load(row.program)
-        for workflow, programs in versions.items():
-            self._programs.register(workflow, programs)

@@ -11,19 +11,27 @@ from typing import Final
 from .. import faults
 from ..engine import Engine
 
-__all__ = ["Crashed", "check_point", "kill_engine", "stop_advancing"]
+__all__ = ["Crashed", "check_point", "kill_engine", "stop_advancing", "usable_points"]
 
 ON_THE_LOOP: Final = ("engine.", "activities.")
 """What the names of points begin with that an engine can die at alone. Those in threads need a process of their own."""
+
+IN_A_THREAD: Final = frozenset({"activities.after_end"})
+"""Points of such a name that a store reaches, in its own thread."""
 
 
 class Crashed(BaseException):
     """The engine has died here. No Exception: nobody who handles errors may go on."""
 
 
+def usable_points() -> list[str]:
+    """Return the names of the fault points at which an engine can die alone, sorted."""
+    return sorted(name for name in faults.points() if name.startswith(ON_THE_LOOP) and name not in IN_A_THREAD)
+
+
 def check_point(point: str, count: int) -> None:
     """Raise ValueError for what is no fault point, or none at which an engine can die alone."""
-    usable = sorted(name for name in faults.points() if name.startswith(ON_THE_LOOP))
+    usable = usable_points()
     if count < 1:
         raise ValueError(f"a point is reached for the first time at count 1, not {count}")
     if point not in usable:

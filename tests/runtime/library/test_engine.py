@@ -456,6 +456,30 @@ def test_a_child_that_no_file_holds_is_started_from_the_registered_program(store
     asyncio.run(main())
 
 
+@pytest.mark.acceptance("TYP-05")
+def test_inputs_with_several_mistakes_are_refused_naming_all_and_nothing_is_stored(store: Store) -> None:
+    text = """
+workflow:
+  id: picky
+  version: 1
+  inputs: {count: integer, size: {type: string, enum: [small, large]}, tags: list<string>, owner: string}
+  steps: [{name: work, config: {run: "true"}}]
+"""
+
+    async def main() -> None:
+        async with Engine(store, workflows=[text]) as engine:
+            with pytest.raises(InputError) as caught:
+                await engine.start("picky", {"count": "many", "size": "huge", "tags": ["a", 1], "ownr": "me"})
+            named = sorted(problem.partition(":")[0] for problem in caught.value.problems)
+            assert named == ["count", "owner", "ownr", "size", "tags[1]"]
+            for wrong in ([], ["count"], "count"):
+                with pytest.raises(InputError, match="have to be a map"):
+                    await engine.start("picky", wrong)  # type: ignore[arg-type]
+            assert await engine.query() == []
+
+    asyncio.run(main())
+
+
 @pytest.mark.acceptance("ENG-21")
 def test_engines_in_one_loop_are_independent_and_leave_nothing_behind(tmp_path: Path) -> None:
     async def main() -> None:

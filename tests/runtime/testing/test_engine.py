@@ -241,7 +241,7 @@ def test_a_point_that_is_not_reached_or_not_known_is_told(engine: EngineUnderTes
         with pytest.raises(AssertionError, match=r"engine\.after_timer was not reached 1 times"):
             async with engine.crash_at("engine.after_timer"):
                 await engine.start("order")
-        for point in ("engine.never", "sqlite.after_commit"):
+        for point in ("engine.never", "sqlite.after_commit", "activities.after_end"):
             with pytest.raises(ValueError, match=r"no point at which an engine can die; there are activities\."):
                 async with engine.crash_at(point):
                     pass

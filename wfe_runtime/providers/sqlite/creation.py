@@ -79,7 +79,7 @@ def insert_run(session: Session, new: NewRun) -> RunRow:
             new.inputs,
         ),
     )
-    known = session.known[new.id] = Known(run, 0, fence, "pending", 0, 0, 0, int(new.durability == "relaxed"), 0)
+    known = session.remember(new.id, Known(run, 0, fence, "pending", 0, 0, 0, int(new.durability == "relaxed"), 0))
     session.touched.add(new.id)
     place = take_place(session, run, new) if new.place is not None else ""
     known.placed = int(bool(place))

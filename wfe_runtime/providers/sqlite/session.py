@@ -69,9 +69,13 @@ class Session:
         row = self.execute(LOOK_UP, (id,)).fetchone()
         if row is None:
             return None
+        return self.remember(id, Known(*row))
+
+    def remember(self, id: str, known: Known) -> Known:
+        """Keep what is known of a run, and return it. Where too many are kept, all others are looked up again."""
         if len(self.known) >= REMEMBERED:
             self.known.clear()
-        known = self.known[id] = Known(*row)
+        self.known[id] = known
         return known
 
     def number_of(self, id: str) -> int | None:
@@ -86,8 +90,11 @@ class Session:
         self.learned.clear()
 
     def keep(self) -> None:
-        """Remember what the transaction that is durable now has changed."""
+        """Remember what the transaction that is durable now has changed. Of a run that has ended nothing is kept."""
         for known, commit in self.learned:
+            if commit.ended:
+                self.known.pop(commit.run, None)
+                continue
             known.sequence = commit.sequence
             known.status = commit.status
             known.due = commit.due
