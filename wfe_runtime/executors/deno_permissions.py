@@ -117,7 +117,9 @@ def grants_of(config: Mapping[str, Any], folder: str) -> Grants:
         raise TaskProblem("type", f"`permissions` of a deno step is a map, not {describe(permissions)}")
     variables = _variables(config.get("env"))
     listed = _texts(permissions, "env", _is(_NAME))
-    given = {name: value for name, value in os.environ.items() if _lists(listed, name)} | variables
+    given = variables
+    if listed:  # to look at each of the engine's own variables takes a while
+        given = {name: value for name, value in os.environ.items() if _lists(listed, name)} | variables
     run = _texts_or_all(permissions, "run", _is(_PROGRAM))
     if run:
         given = {name: os.fsdecode(value) for name, value in inherited_environment().items()} | given
