@@ -95,11 +95,14 @@ def cpu_option(value: Any) -> list[str]:
     return [f"--cpus={count:g}"]
 
 
-def mount_option(source: str, target: str, readonly: bool) -> str:
-    """Return the option that shows a file or folder of the host in a container. Any letter may be in the names."""
+def mount_option(source: str, target: str, readonly: bool, kind: str = "bind") -> str:
+    """Return the option that shows a file or folder of the host, or a ``volume``, in a container.
+
+    Any letter may be in the names.
+    """
     if not target.startswith("/"):
         raise TaskProblem("type", f"{target} is no place in a container: it has to begin with /", field="target")
-    fields = ["type=bind", f"source={source}", f"target={target}", *(["readonly"] if readonly else [])]
+    fields = [f"type={kind}", f"source={source}", f"target={target}", *(["readonly"] if readonly else [])]
     # The list is read as a line of a table: a field with a comma or a quote is quoted.
     quoted = ('"' + field.replace('"', '""') + '"' if re.search('[,"\n]', field) else field for field in fields)
     return f"--mount={','.join(quoted)}"
