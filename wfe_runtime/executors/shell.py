@@ -96,7 +96,7 @@ class ShellExecutor:
                 return await self._carry_out(context, start, started)
             finally:
                 if start.sandbox is not None:
-                    start.sandbox.close()
+                    await start.sandbox.close()
         except TaskProblem as problem:
             return StepResult("error", error=problem.to_failure(context))
         finally:
