@@ -78,7 +78,7 @@ class DenoExecutor:
     async def _run(self, context: StepContext) -> StepResult:
         started = time.monotonic()
         name, script = _script_of(context)
-        grants = grants_of(context.config, context.folder)
+        grants = grants_of(context.config, context.folder, context.services)
         modules = _modules(context.config)
         code = tuple(sorted({name: script, **modules}.items())) if modules else ()
         key = Key(context.run, _PASS.sub("", context.step), script, context.folder, grants, code)
