@@ -31,15 +31,14 @@ from .container_options import (
     command_words,
     cpu_option,
     login_file,
-    map_of,
     memory_options,
     mount_option,
-    text_of,
     volume_options,
 )
 from .contract import StepContext, StepResult
-from .environment import INHERITED, build_environment
+from .environment import INHERITED, build_environment, step_variables
 from .launch import Launcher
+from .options import map_of, text_of
 from .problems import TaskProblem
 from .process import RunningProcess
 from .reading import OutputReader
@@ -186,16 +185,7 @@ class ContainerExecutor:
         image = check_image(text_of(config, "image"))
         output_file, json_file = self._files.new_name("output"), self._files.new_name("output.json")
         files += (output_file, json_file)
-        own = {
-            **context.services,
-            "WFE_RUN_ID": context.run,
-            "WFE_STEP": context.step,
-            "WFE_ATTEMPT": str(context.attempt),
-            "WFE_IDEMPOTENCY_KEY": context.idempotency_key,
-            "WFE_FENCE": str(context.fence),
-            "WFE_OUTPUT": self._files.new_output(output_file),
-            "WFE_OUTPUT_JSON": self._files.new_output(json_file),
-        }
+        own = step_variables(context, self._files.new_output(output_file), self._files.new_output(json_file))
         expressions = map_of(config, "expressions")
         environment = build_environment(
             {}, own, context.data, context.inputs, map_of(config, "env"), expressions, self._files

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from wfe_vm.values import describe
 
+from .options import map_of, text_of
 from .problems import TaskProblem
 
 __all__ = [
@@ -22,11 +23,9 @@ __all__ = [
     "command_words",
     "cpu_option",
     "login_file",
-    "map_of",
     "memory_bytes",
     "memory_options",
     "mount_option",
-    "text_of",
     "volume_options",
 ]
 
@@ -35,26 +34,6 @@ DEFAULT_USER: Final = "65534:65534"
 
 _UNITS: Final = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _MEMORY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s?([KMGTkmgt]?)(i?)B?", re.ASCII)
-
-
-def text_of(config: Mapping[str, Any], key: str, default: str | None = None) -> str:
-    """Return a key that holds a text. Raises TaskProblem (``type``) for anything else."""
-    value = config.get(key)
-    if value is None and default is not None:
-        return default
-    if type(value) is not str:
-        raise TaskProblem("type", f"`{key}` is a text, not {describe(value)}", field=key)
-    return value
-
-
-def map_of(config: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Return a key that holds a map, an empty one where it isn't there. Raises TaskProblem (``type``)."""
-    value = config.get(key)
-    if value is None:
-        return {}
-    if type(value) is not dict:
-        raise TaskProblem("type", f"`{key}` is a map, not {describe(value)}", field=key)
-    return value
 
 
 def check_image(image: str) -> str:
