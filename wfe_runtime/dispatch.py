@@ -247,7 +247,7 @@ class Dispatcher:
             row.folder,
             row.fence,
             log,
-            shared_volume=active.loaded.program.shared_volume,
+            shared_volume=program.shared_volume,
             masker=log.masker,
         )
         uses = self._secrets.uses_of(program, command.step)
