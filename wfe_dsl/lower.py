@@ -32,6 +32,7 @@ from .lower_expressions import ExpressionLowering
 from .resolve import by_name, by_value, resolve_workflow
 from .resolved import Resolved
 from .scopes import BODY, COMPENSATE, HOOK_NAMES, ON_TIMEOUT, Part, Place, StepInfo
+from .script_places import placed_scripts
 from .secret_uses import secret_rows, use_rows
 from .source import Span
 from .surroundings import concurrency_row, preparation_of, schedule_rows, service_rows, shared_volume_row
@@ -143,7 +144,8 @@ class _Lowering:
 
         steps = tuple(position(info.span) for info in self.resolved.steps)
         code = tuple((pc, position(span)) for pc, span in self.emitter.places())
-        return vm.SourceMap(tuple(files), steps, code, slot_names(self.resolved))
+        scripts = tuple((step, *position(first)[:3], column) for step, first, column in placed_scripts(self.resolved))
+        return vm.SourceMap(tuple(files), steps, code, slot_names(self.resolved), scripts)
 
     # Steps
 

@@ -247,6 +247,7 @@ class Dispatcher:
             row.folder,
             row.fence,
             log,
+            shared_volume=program.shared_volume,
             masker=log.masker,
         )
         uses = self._secrets.uses_of(program, command.step)

@@ -69,6 +69,7 @@ from .result import RunResult, decode_event, decode_result, encode_event
 from .retrying import GivesOutputs, no_outputs, retry_of_child, retry_run
 from .secrets import Secrets
 from .services import Services
+from .shared_volumes import SharedVolumes
 from .signals import event_of, new_event, signal_of
 from .timers import Timers
 
@@ -126,6 +127,7 @@ class Engine:
         limit = step_limit or STEPS_PER_CORE * (os.cpu_count() or 1)
         self._secrets = Secrets()
         self._services = Services(lambda message: self.listener.troubled(message))
+        self._volumes = SharedVolumes(self._has_ended, lambda message: self.listener.troubled(message))
         self._dispatcher = Dispatcher(
             self.executors, self.clock, limit, self._open_log, self._step_ended, self._secrets, self._services
         )
@@ -201,6 +203,7 @@ class Engine:
         self._active.clear()
         self._secrets.close()
         await self._services.close()
+        await self._volumes.close()
         await self.executors.close()
         await self.store.close()
 
@@ -563,6 +566,10 @@ class Engine:
         """Say what this host lacks to run a program and the children it pins, in words."""
         return lacks_of(loaded, self.programs, self.executors)
 
+    async def _has_ended(self, run: str) -> bool:
+        row = await self.store.get_run(run)
+        return row is not None and row.ended > 0
+
     def check_open(self) -> None:
         """Raise what stopped the engine, if anything did."""
         if self._failure is not None:
@@ -865,6 +872,7 @@ class Engine:
             self._active.pop(active.id, None)
             self._secrets.forget(active.id)
             self._services.end(active.id)
+            self._volumes.end(active.id, active.loaded.program)
             self._desk.end_run(active)
             if not active.finished.done():
                 active.finished.set_result(result)

@@ -59,6 +59,13 @@ class LoadedProgram(msgspec.Struct, frozen=True, eq=False):
             return ""
         return f"{self.source_map.files[position[0]]}:{position[1]}:{position[2]}"
 
+    def place_in_script(self, step: int, line: object, column: object) -> str:
+        """Return ``file:line:column`` of a place in the script of a step, empty where the file does not hold it."""
+        if self.source_map is None or type(line) is not int or type(column) is not int:
+            return ""
+        position = self.source_map.script_position(step, line, column)
+        return "" if position is None else f"{self.source_map.files[position[0]]}:{position[1]}:{position[2]}"
+
 
 class ProgramCache:
     """Loads programs from the store by hash, once each, with the children they pin."""

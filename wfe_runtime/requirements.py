@@ -29,7 +29,6 @@ def lacks_of(loaded: LoadedProgram, programs: ProgramCache, executors: ExecutorR
     pending = [loaded]
     while pending:
         program = pending.pop().program
-        lacks += not_kept_yet(program)
         engine = lacks_container_engine(program)
         if engine is not None:
             lacks.append(engine)
@@ -52,18 +51,6 @@ def lacks_of(loaded: LoadedProgram, programs: ProgramCache, executors: ExecutorR
             if lack is not None and lack not in lacks:
                 lacks.append(lack)
     return lacks
-
-
-def not_kept_yet(program: Program) -> list[str]:
-    """Say, in words, what a program asks for around its steps that no host of this version can keep."""
-    asked = {
-        "shared_volume": program.shared_volume is not None,
-    }
-    return [
-        f"the workflow {program.workflow} has `{key}`, which this version can check but not keep yet"
-        for key, wanted in asked.items()
-        if wanted
-    ]
 
 
 def lacks_container_engine(program: Program) -> str | None:

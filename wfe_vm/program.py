@@ -293,12 +293,22 @@ class SourceMap(msgspec.Struct, frozen=True, array_like=True):
     ``code`` pairs a pc with the position that holds from there to the next entry; ``steps`` has a
     position for each row of the step table. File names are as the user gave them. ``names`` says what
     expressions call the slots that no table names: ``(the loop whose iteration holds it or 0, slot, name)``.
+    ``scripts`` says where scripts stand whose errors tell a line: ``(step, file index, line, column, column of all
+    lines but the first)``.
     """
 
     files: tuple[str, ...]
     steps: tuple[tuple[int, int, int, int, int], ...]
     code: tuple[tuple[int, tuple[int, int, int, int, int]], ...] = ()
     names: tuple[tuple[int, int, str], ...] = ()
+    scripts: tuple[tuple[int, int, int, int, int], ...] = ()
+
+    def script_position(self, step: int, line: int, column: int) -> tuple[int, int, int] | None:
+        """Return file index, line and column of a place in a step's script, or None where that is not known."""
+        for owner, file, first, begin, others in self.scripts:
+            if owner == step:
+                return file, first + line - 1, column + (begin if line == 1 else others) - 1
+        return None
 
     def position_at(self, pc: int) -> tuple[int, int, int, int, int] | None:
         """Return the position that the instruction at ``pc`` came from, or None where none is known."""

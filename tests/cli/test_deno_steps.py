@@ -122,3 +122,20 @@ def test_an_engine_that_is_killed_leaves_no_deno_behind(folder: Path, script: st
         engine.send_signal(signal.SIGKILL)
         engine.communicate()
     run_on("asyncio", until(lambda: not is_alive(process)))
+
+
+@pytest.mark.acceptance("DEN-01")
+def test_an_error_of_a_script_in_the_file_is_told_at_its_line_there(folder: Path, wfec: Wfec) -> None:
+    write(
+        folder,
+        name="inner.yaml",
+        text="workflow:\n  id: inner\n  version: 1\n  steps:\n    - name: work\n      type: deno\n      config:\n"
+        "        script: |\n          const one: number = 1;\n          if (one) throw new Error('no');\n",
+    )
+    result = wfec("run", "inner.yaml")
+    assert "work: Error: no (at script.ts:2:16)" in result.err + result.out
+    assert f"  at {folder / 'inner.yaml'}:10:26" in result.err + result.out or "  at inner.yaml:10:26" in result.err
+    outer = "include: [inner.yaml]\nworkflow:\n  id: outer\n  version: 1\n  steps:\n"
+    write(folder, name="outer.yaml", text=f"{outer}    - {{name: call, type: workflow, config: {{workflow: inner}}}}\n")
+    result = wfec("run", "outer.yaml")
+    assert "inner.yaml:10:26" in result.err + result.out

@@ -167,26 +167,6 @@ def test_a_step_type_without_an_executor_is_refused_before_anything_is_stored(fo
     assert runs(wfec) == []
 
 
-@pytest.mark.acceptance("CLI-01")
-@pytest.mark.parametrize(
-    ("key", "written"),
-    [
-        ("shared_volume", "shared_volume: {}"),
-    ],
-)
-def test_what_no_host_can_keep_yet_is_refused_by_name_before_anything_is_stored(
-    key: str, written: str, folder: Path, wfec: Wfec
-) -> None:
-    child = f"{{id: inner, version: 1, {written}, steps: [{{name: work, config: {{run: 'true'}}}}]}}"
-    call = "{name: call, type: workflow, config: {workflow: inner}}"
-    write(folder, f"workflows:\n  - {{id: outer, version: 1, steps: [{call}]}}\n  - {child}\n")
-    for workflow in ("inner", "outer"):
-        result = wfec("run", "file.yaml", workflow, "--json")
-        assert (result.code, result.out) == (5, "")
-        assert key in result.err
-    assert runs(wfec) == []
-
-
 INPUTS = """
 workflow:
   id: typed

@@ -29,6 +29,10 @@ class Docker:
         """Return the containers, running or not, that carry a label."""
         return self.call("ps", "--all", "--quiet", "--no-trunc", f"--filter=label={label}").split()
 
+    def volumes(self, label: str) -> list[str]:
+        """Return the volumes that carry a label."""
+        return self.call("volume", "ls", "--quiet", f"--filter=label={label}").split()
+
 
 @pytest.fixture
 def docker(

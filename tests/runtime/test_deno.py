@@ -200,6 +200,25 @@ def test_the_environment_holds_what_is_named_and_nothing_else(tmp_path: Path, mo
     }
 
 
+def test_where_services_are_is_told_by_the_variables_that_are_listed(tmp_path: Path) -> None:
+    services = {"SVC_DB_HOST": "127.0.0.1", "SVC_DB_PORT": "5432", "SVC_WEB_HOST": "127.0.0.1"}
+    script = """
+        for (const name of ["SVC_DB_HOST", "SVC_DB_PORT", "SVC_WEB_HOST"]) {
+          try { output(name, Deno.env.get(name) ?? null); } catch (e) { output(name, e.name); }
+        }
+    """
+
+    def seen(*listed: str, **env: str) -> list[str]:
+        config = {"permissions": {"env": list(listed)}, "env": env}
+        outputs = run_script(tmp_path, script, config, services=services).outputs
+        return [outputs[name] for name in services]
+
+    assert seen("SVC_DB_PORT") == ["NotCapable", "5432", "NotCapable"]
+    assert seen("SVC_*") == list(services.values())
+    assert seen("SVC_DB_*", SVC_DB_HOST="db.example") == ["db.example", "5432", "NotCapable"]
+    assert seen() == ["NotCapable"] * 3
+
+
 @pytest.mark.parametrize("name", ["DENO_V8_FLAGS", "LD_PRELOAD", "NODE_OPTIONS"])
 def test_a_variable_that_would_change_deno_itself_is_refused(tmp_path: Path, name: str) -> None:
     result = run_script(tmp_path, "", {"env": {name: "x"}})

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -135,9 +138,36 @@ def test_no_group_is_left_behind(tmp_path: Path) -> None:
     assert groups() == before
 
 
-def groups() -> set[str]:
+@needs("pids")
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_waiting_for_what_keeps_a_group_holds_nothing_else_up(cancelled: bool) -> None:
+    before = groups("pids")
+    group = cgroups.ControlGroup()
+    group.limit("pids", 10)
+    process = subprocess.Popen(["sleep", "600"])
+    for entrance in group.entrances():
+        Path(entrance).write_text(str(process.pid))
+
+    async def main() -> None:
+        closing = asyncio.ensure_future(group.close())
+        await asyncio.sleep(0)
+        assert not closing.done()  # it has tried, and waits for the loop as others do
+        if cancelled:
+            closing.cancel()
+            await asyncio.sleep(0)
+            assert not closing.done()
+        process.kill()
+        process.wait()
+        with pytest.raises(asyncio.CancelledError) if cancelled else contextlib.nullcontext():
+            await closing
+
+    asyncio.run(main())
+    assert groups("pids") == before
+
+
+def groups(*controllers: str) -> set[str]:
     found = set()
-    for controller in ("memory", "pids"):
+    for controller in controllers or ("memory", "pids"):
         parent, _ = cgroups._parent_of(controller)
         found |= {f"{parent}/{name}" for name in os.listdir(parent) if name.startswith(f"wfe-{os.getpid()}-")}
     return found

@@ -35,7 +35,7 @@ KEY_HELP: Final[dict[str, str]] = {
     "workflow.concurrency": "How many runs of one group may go on at once.",
     "workflow.schedule": "When runs are started by themselves.",
     "workflow.services": "Containers that run beside the steps.",
-    "workflow.shared_volume": "A folder that all containers of a run share.",
+    "workflow.shared_volume": "A folder that all container steps of a run share.",
     "workflow.steps": "The steps, one after another.",
     "declaration.type": "The type, as in `string`, `list<integer>`, `map<any>`, `{host: string}`; `?` allows null.",
     "declaration.default": "The value where none is given.",

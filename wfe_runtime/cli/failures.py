@@ -48,7 +48,8 @@ def place_in(loaded: LoadedProgram, failure: Failure) -> str:
     """Return the place of a failure within the program that it began in."""
     pc = failure.details.get("pc")
     index = step_at(loaded.program, failure.step) if failure.step else 0
-    return loaded.place_of(pc if isinstance(pc, int) else None, max(index, 0))
+    in_script = loaded.place_in_script(index, failure.details.get("line"), failure.details.get("column"))
+    return in_script or loaded.place_of(pc if isinstance(pc, int) else None, max(index, 0))
 
 
 def describe_failure(failure: Failure, place: str = "") -> list[str]:

@@ -7,10 +7,10 @@ Rule: what can't be limited raises; a limit is never left out in silence.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import os
-import time
 from typing import Final
 
 __all__ = ["ControlGroup", "group_problem"]
@@ -32,7 +32,7 @@ _count = 0
 
 
 class ControlGroup:
-    """A group for one attempt. ``close`` it once all in it have ended."""
+    """A group for one attempt. Await ``close`` once all in it have ended."""
 
     def __init__(self) -> None:
         self._folders: dict[str, tuple[str, int]] = {}
@@ -67,20 +67,30 @@ class ControlGroup:
             return any(line.startswith("oom_kill ") and line.split()[1] != "0" for line in file)
         return False
 
-    def close(self) -> None:
-        """Remove the group. A process that has just ended may keep it for a moment."""
-        for folder in {folder for folder, _ in self._folders.values()}:
-            for _ in range(_TRIES):
-                try:
-                    os.rmdir(folder)
-                    break
-                except FileNotFoundError:
-                    break
-                except OSError as error:
-                    if error.errno != errno.EBUSY:
-                        break
-                    time.sleep(_PAUSE_S)
+    async def close(self) -> None:
+        """Remove the group, waiting for what has just ended and still keeps it. A cancel is raised afterwards."""
+        cancelled: asyncio.CancelledError | None = None
+        for _ in range(_TRIES):
+            if self.remove():
+                break
+            try:
+                await asyncio.sleep(_PAUSE_S)
+            except asyncio.CancelledError as error:
+                cancelled = error
         self._folders.clear()
+        if cancelled is not None:
+            raise cancelled
+
+    def remove(self) -> bool:
+        """Remove the group if nothing is in it any more. Returns whether there is nothing to wait for."""
+        for controller, (folder, _) in list(self._folders.items()):
+            try:
+                os.rmdir(folder)
+            except OSError as error:
+                if error.errno == errno.EBUSY:
+                    continue
+            del self._folders[controller]
+        return not self._folders
 
 
 def group_problem(controller: str) -> str:
@@ -91,7 +101,7 @@ def group_problem(controller: str) -> str:
     except OSError as error:
         return f"no control group for {controller} can be made here: {error.strerror or error}"
     finally:
-        group.close()
+        group.remove()
     return ""
 
 

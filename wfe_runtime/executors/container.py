@@ -31,19 +31,19 @@ from .container_options import (
     command_words,
     cpu_option,
     login_file,
-    map_of,
     memory_options,
     mount_option,
-    text_of,
     volume_options,
 )
 from .contract import StepContext, StepResult
-from .environment import INHERITED, build_environment
+from .environment import INHERITED, build_environment, step_variables
 from .launch import Launcher
+from .options import map_of, text_of
 from .problems import TaskProblem
 from .process import RunningProcess
 from .reading import OutputReader
 from .scratch import Scratch
+from .shared_volume import VolumeMaker, volume_option
 
 __all__ = ["ContainerExecutor", "ContainerFiles"]
 
@@ -112,6 +112,7 @@ class _Start(msgspec.Struct):
     environment: dict[str, bytes]
     output_file: str
     json_file: str
+    volume_made: str = ""  # when the volume of the run was made, if it has one
 
 
 class ContainerExecutor:
@@ -122,6 +123,7 @@ class ContainerExecutor:
     def __init__(self, *, grace_s: float = _GRACE_S, scratch_parent: str | None = None) -> None:
         self._grace_s = grace_s
         self._files = ContainerFiles(scratch_parent)
+        self._volumes = VolumeMaker(self._files)
         self._launcher = Launcher()
         self._clis: dict[str, ContainerCli] = {}
         self._prefix = os.urandom(4).hex()
@@ -147,6 +149,9 @@ class ContainerExecutor:
         try:
             start = self._prepare(context, files)
             await start.cli.reap()
+            if context.shared_volume is not None:
+                start.volume_made, told = await self._volumes.make(start.cli, context.run, context.shared_volume)
+                _warn(context, told)
             try:
                 return await self._carry_out(context, start, started)
             finally:
@@ -180,23 +185,14 @@ class ContainerExecutor:
         image = check_image(text_of(config, "image"))
         output_file, json_file = self._files.new_name("output"), self._files.new_name("output.json")
         files += (output_file, json_file)
-        own = {
-            **context.services,
-            "WFE_RUN_ID": context.run,
-            "WFE_STEP": context.step,
-            "WFE_ATTEMPT": str(context.attempt),
-            "WFE_IDEMPOTENCY_KEY": context.idempotency_key,
-            "WFE_FENCE": str(context.fence),
-            "WFE_OUTPUT": self._files.new_output(output_file),
-            "WFE_OUTPUT_JSON": self._files.new_output(json_file),
-        }
+        own = step_variables(context, self._files.new_output(output_file), self._files.new_output(json_file))
         expressions = map_of(config, "expressions")
         environment = build_environment(
             {}, own, context.data, context.inputs, map_of(config, "env"), expressions, self._files
         )
         files += environment.files
         for warning in environment.warnings:
-            context.log.write("log", f"[wfe] warning: {warning}\n".encode("utf-8", "replace"))
+            _warn(context, warning)
         entry, words, script = self._command(config)
         files += script
         network = text_of(config, "network", "none")
@@ -213,6 +209,7 @@ class ContainerExecutor:
             *memory_options(config.get("memory")),
             *cpu_option(config.get("cpu")),
             *volume_options(config, context.folder),
+            *([volume_option(context.run, context.shared_volume)] if context.shared_volume is not None else []),
             *self._files.mounts([*environment.files, output_file, json_file, *script], (output_file, json_file)),
             *passed,
             *([f"--workdir={text_of(config, 'working_dir')}"] if config.get("working_dir") is not None else []),
@@ -273,6 +270,8 @@ class ContainerExecutor:
         made = await cli.call(("create", *start.options, start.image, *start.words), start.environment, limit_s=0)
         if made.code != 0:
             raise await cli.refusal(f"no container of the image {start.image} can be made", made)
+        if (volume := context.shared_volume) is not None:
+            _warn(context, await self._volumes.open(cli, context.run, volume, start.volume_made, start.name))
         process = cli.start(("start", "--attach", start.name), reader.take)
         try:
             await process.wait()
@@ -339,3 +338,8 @@ class ContainerExecutor:
             stderr=stderr,
             details={"duration_ms": round((time.monotonic() - started) * 1000)},
         )
+
+
+def _warn(context: StepContext, warning: str) -> None:
+    if warning:
+        context.log.write("log", f"[wfe] warning: {warning}\n".encode("utf-8", "replace"))

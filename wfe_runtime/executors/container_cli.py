@@ -27,7 +27,17 @@ from .problems import TaskProblem
 from .process import OutputCallback, RunningProcess
 from .shell_command import find_program
 
-__all__ = ["CLI_NAMES", "PASSED_ON", "CallResult", "ContainerCli", "find_cli", "uncancelled"]
+__all__ = [
+    "CLI_NAMES",
+    "OWNER_LABEL",
+    "PASSED_ON",
+    "RUN_LABEL",
+    "CallResult",
+    "ContainerCli",
+    "find_cli",
+    "is_abandoned",
+    "uncancelled",
+]
 
 CLI_NAMES: Final = ("docker", "podman", "nerdctl")
 """What is looked for on PATH, in this order."""
@@ -197,7 +207,7 @@ class ContainerCli:
         for container in listed.stdout.decode("ascii", "replace").split() if listed.code == 0 else ():
             found = await self.inspect(container)
             labels = (found or {}).get("Config", {}).get("Labels") or {}
-            if _is_abandoned(labels.get(OWNER_LABEL, "")):
+            if is_abandoned(labels.get(OWNER_LABEL, "")):
                 await self.remove(container)
 
 
@@ -225,7 +235,8 @@ def _owner() -> str:
     return f"{host.machine}:{host.pid}:{host.started}"
 
 
-def _is_abandoned(owner: str) -> bool:
+def is_abandoned(owner: str) -> bool:
+    """Tell whether the label of an owner is that of a process of this machine that is gone."""
     machine, _, rest = owner.rpartition(":")
     machine, _, pid = machine.rpartition(":")
     # The machine's own name holds a colon: both numbers are taken from the end.

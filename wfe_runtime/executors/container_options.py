@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from wfe_vm.values import describe
 
+from .options import map_of, text_of
 from .problems import TaskProblem
 
 __all__ = [
@@ -22,11 +23,9 @@ __all__ = [
     "command_words",
     "cpu_option",
     "login_file",
-    "map_of",
     "memory_bytes",
     "memory_options",
     "mount_option",
-    "text_of",
     "volume_options",
 ]
 
@@ -35,26 +34,6 @@ DEFAULT_USER: Final = "65534:65534"
 
 _UNITS: Final = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _MEMORY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s?([KMGTkmgt]?)(i?)B?", re.ASCII)
-
-
-def text_of(config: Mapping[str, Any], key: str, default: str | None = None) -> str:
-    """Return a key that holds a text. Raises TaskProblem (``type``) for anything else."""
-    value = config.get(key)
-    if value is None and default is not None:
-        return default
-    if type(value) is not str:
-        raise TaskProblem("type", f"`{key}` is a text, not {describe(value)}", field=key)
-    return value
-
-
-def map_of(config: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Return a key that holds a map, an empty one where it isn't there. Raises TaskProblem (``type``)."""
-    value = config.get(key)
-    if value is None:
-        return {}
-    if type(value) is not dict:
-        raise TaskProblem("type", f"`{key}` is a map, not {describe(value)}", field=key)
-    return value
 
 
 def check_image(image: str) -> str:
@@ -95,11 +74,14 @@ def cpu_option(value: Any) -> list[str]:
     return [f"--cpus={count:g}"]
 
 
-def mount_option(source: str, target: str, readonly: bool) -> str:
-    """Return the option that shows a file or folder of the host in a container. Any letter may be in the names."""
+def mount_option(source: str, target: str, readonly: bool, kind: str = "bind") -> str:
+    """Return the option that shows a file or folder of the host, or a ``volume``, in a container.
+
+    Any letter may be in the names.
+    """
     if not target.startswith("/"):
         raise TaskProblem("type", f"{target} is no place in a container: it has to begin with /", field="target")
-    fields = ["type=bind", f"source={source}", f"target={target}", *(["readonly"] if readonly else [])]
+    fields = [f"type={kind}", f"source={source}", f"target={target}", *(["readonly"] if readonly else [])]
     # The list is read as a line of a table: a field with a comma or a quote is quoted.
     quoted = ('"' + field.replace('"', '""') + '"' if re.search('[,"\n]', field) else field for field in fields)
     return f"--mount={','.join(quoted)}"

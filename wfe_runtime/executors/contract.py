@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from wfe_vm.outcome import Failure
-from wfe_vm.program import Output
+from wfe_vm.program import Output, SharedVolume
 
 from ..masking import Masker
 
@@ -49,6 +49,7 @@ class StepContext(msgspec.Struct, frozen=True):
     fence: int
     log: LogSink
     services: dict[str, str] = {}  # variables that tell where the services of the run are
+    shared_volume: SharedVolume | None = None  # what the containers of the run have in common
     masker: Masker | None = None  # hides secrets in what an executor keeps of a stream before it is whole
 
     @property

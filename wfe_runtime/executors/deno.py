@@ -25,6 +25,7 @@ from .deno_home import find_deno
 from .deno_permissions import grants_of
 from .deno_pool import AHEAD, DenoPool, Key
 from .deno_process import Answer, DenoProcess
+from .options import text_of
 from .outputs import Tail
 from .problems import TaskProblem
 from .shell import STDOUT_BYTES
@@ -78,7 +79,7 @@ class DenoExecutor:
     async def _run(self, context: StepContext) -> StepResult:
         started = time.monotonic()
         name, script = _script_of(context)
-        grants = grants_of(context.config, context.folder)
+        grants = grants_of(context.config, context.folder, context.services)
         modules = _modules(context.config)
         code = tuple(sorted({name: script, **modules}.items())) if modules else ()
         key = Key(context.run, _PASS.sub("", context.step), script, context.folder, grants, code)
@@ -123,11 +124,11 @@ def _script_of(context: StepContext) -> tuple[str, str]:
     """Return a script's name, by which its errors call it, and its text."""
     config = context.config
     if config.get("script") is not None:
-        return "script.ts", _text(config, "script")
-    file = _text(config, "file")
+        return "script.ts", text_of(config, "script")
+    file = text_of(config, "file")
     if config.get("file_text") is not None:
-        name = _text(config, "file_name") if config.get("file_name") is not None else os.path.basename(file)
-        return name, _text(config, "file_text")
+        name = text_of(config, "file_name") if config.get("file_name") is not None else os.path.basename(file)
+        return name, text_of(config, "file_text")
     path = os.path.join(context.folder, file)
     try:
         with open(path, encoding="utf-8") as stream:
@@ -219,13 +220,6 @@ def _end_of(process: DenoProcess, name: str) -> tuple[str, str, dict[str, Any]]:
         return "throw", f"the script waits for something that will never come{shown}", details
     cure = "; a script ends by reaching its end" if process.exit_code == 0 else ""
     return "exit", f"the script ended its process with code {process.exit_code}{shown}{cure}", details
-
-
-def _text(config: Mapping[str, Any], key: str) -> str:
-    value = config.get(key)
-    if type(value) is not str:
-        raise TaskProblem("type", f"`{key}` of a deno step is a text, not {describe(value)}", field=key)
-    return value
 
 
 def _modules(config: Mapping[str, Any]) -> dict[str, str]:

@@ -1,3 +1,5 @@
+"use strict";
+
 // The main module of every Deno process of ours: takes requests from the engine, imports the script, answers.
 //
 // The script never is the main module, since that one may import any local file whatever is permitted. It is a
@@ -5,20 +7,21 @@
 //
 // Requests and answers go over a socket that the permissions to open are given up before a script is seen; a
 // frame is four bytes of length and JSON. An answer repeats the number drawn by the engine for its request. All
-// that is used after a script may have changed the world (JSON, Promise …) is taken before.
+// that is used after a script may have changed the world (JSON, Promise and so on) is taken before.
 //
-// A script has ended when its module has been evaluated and nothing is pending any more: `beforeunload`.
-
-"use strict";
+// A script has ended when its module has been evaluated and nothing is pending any more: `beforeunload`. One that
+// comes again becomes a function, since to load a module takes twenty times as long as to call one: see `Repeated`.
+//
+// No comment stands before the first statement: Deno would search it for directives, which takes a millisecond.
 
 const [socketPath] = Deno.args;
 const bootUrl = import.meta.url;
 const { parse, stringify } = JSON;
-const { isFinite } = Number;
+const { isFinite, parseInt } = Number;
 const { isArray } = Array;
 const { getPrototypeOf, keys, create, defineProperty } = Object;
 const { apply } = Reflect;
-const { readTextFileSync, exit, inspect, stdout } = Deno;
+const { readTextFileSync, exit, inspect, stdout, stderr } = Deno;
 const { createObjectURL, revokeObjectURL } = URL;
 const NativeBlob = Blob;
 const NativeError = Error;
@@ -39,7 +42,9 @@ const replaceAll = Function.call.bind(String.prototype.replaceAll);
 const split = Function.call.bind(String.prototype.split);
 const includes = Function.call.bind(String.prototype.includes);
 const startsWith = Function.call.bind(String.prototype.startsWith);
+const slice = Function.call.bind(String.prototype.slice);
 const writeSync = stdout.writeSync.bind(stdout);
+const writeErrorSync = stderr.writeSync.bind(stderr);
 
 const connection = await Deno.connect({ transport: "unix", path: socketPath });
 const read = connection.read.bind(connection);
@@ -56,6 +61,7 @@ defineProperty(Deno, "args", { value: [], configurable: true });
 
 let current = null; // the request that a script is being run for
 let serial = 0;
+let repeated = null; // the script of this process, as it is when it comes again
 
 // What a script sees
 
@@ -185,13 +191,37 @@ function describe(error, request) {
 function ownFrames(stack) {
   let shown = "";
   for (const line of split(stack, "\n")) {
-    if (!includes(line, bootUrl) && !includes(line, "(ext:")) shown += (shown === "" ? "" : "\n") + line;
+    if (includes(line, bootUrl) || includes(line, "(ext:")) continue;
+    shown += (shown === "" ? "" : "\n") + withoutWrapper(line);
   }
   return shown;
 }
 
+/** Show a script's own line as if it were that of a module. */
+function withoutWrapper(line) {
+  for (const frame of WRAPPER_FRAMES) {
+    if (startsWith(line, frame)) return `    at ${slice(line, frame.length, -1)}`;
+  }
+  return line;
+}
+
+/** Name the script where a text names the module of its function; in the first line that begins with the wrapper. */
+function unwrapped(text, title) {
+  const parts = split(text, `${repeated.url}:1:`);
+  let shown = parts[0];
+  for (let index = 1; index < parts.length; index++) {
+    const column = parseInt(parts[index], 10);
+    shown += `${title}:1:${column - WRAPPER[0].length}${slice(parts[index], `${column}`.length)}`;
+  }
+  return replaceAll(shown, repeated.url, () => title);
+}
+
+/** Name the script where a text names the module that it was loaded from. */
 function titled(text, request) {
-  if (request.file === null) return replaceAll(text, request.url, () => request.title);
+  if (request.file === null) {
+    const called = repeated === null || repeated.url === "" ? text : unwrapped(text, request.title);
+    return request.url === "" ? called : replaceAll(called, request.url, () => request.title);
+  }
   let named = replaceAll(text, request.folder_url, "");
   // A path may be shown as it is read or as a URL has it, and V8 calls a text it knows by the name it first had.
   for (let number = serial; number > 0; number--) {
@@ -234,19 +264,65 @@ async function next() {
 }
 
 async function run(request) {
-  request.url = request.file === null
-    ? createObjectURL(new NativeBlob([request.script], { type: request.media }))
-    : `${request.folder_url}${request.file}?${++serial}`; // another query, another evaluation
   request.outputs = create(null);
+  request.settled = false;
+  request.url = "";
   current = request;
   giveGlobals();
   try {
-    await import(request.url);
+    const call = await again(request);
+    await (call === null ? load(request) : call());
+    request.settled = true;
   } catch (error) {
     fail(error);
-  } finally {
-    if (request.file === null) revokeObjectURL(request.url);
   }
+}
+
+/** Evaluate a script as a module. */
+async function load(request) {
+  if (request.file !== null) {
+    request.url = `${request.folder_url}${request.file}?${++serial}`; // another query, another evaluation
+    return await import(request.url);
+  }
+  request.url = createObjectURL(new NativeBlob([request.script], { type: request.media }));
+  try {
+    await import(request.url);
+  } finally {
+    revokeObjectURL(request.url);
+  }
+}
+
+// Repeated
+//
+// What has been evaluated as a module is one, whole and with nothing open: so it may be put into a function, whose
+// body means the same at every call. What only a module can hold (import, export) can't be, and is loaded each time.
+
+const WRAPPER = ["export default async () => {", "\n};"];
+const WRAPPER_FRAMES = ["    at default (", "    at async default ("]; // as V8 calls the function
+const WRAPPED = new NativeSet(["application/typescript", "application/javascript"]); // JSX has directives of its own
+
+/** Return the function that a script is, if it has been here before and can be one; else null. */
+async function again(request) {
+  if (request.file !== null || !has(WRAPPED, request.media)) return null;
+  if (repeated === null || repeated.script !== request.script || repeated.media !== request.media) {
+    repeated = { script: request.script, media: request.media, url: "", call: null, tried: false };
+    return null;
+  }
+  if (!repeated.tried) {
+    repeated.tried = true;
+    const text = WRAPPER[0] + request.script + WRAPPER[1];
+    const url = createObjectURL(new NativeBlob([text], { type: request.media }));
+    try {
+      const loaded = await import(url);
+      repeated.call = loaded.default;
+      repeated.url = url;
+    } catch {
+      // It has imports or exports. Nothing of it has run: a module that can't be parsed does nothing.
+    } finally {
+      revokeObjectURL(url);
+    }
+  }
+  return repeated.call;
 }
 
 function fail(error) {
@@ -266,11 +342,18 @@ function succeed() {
   send(`{"nonce":${stringify(request.nonce)},"outputs":{${outputs}}}`);
 }
 
+/** End as Deno ends a module that waits when nothing is left to come. */
+function stuck() {
+  writeErrorSync(encode("error: Top-level await promise never resolved\n"));
+  exit(1);
+}
+
 addEventListener("beforeunload", (event) => {
   if (current === null) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  succeed();
+  if (current.settled) succeed();
+  else stuck();
 });
 addEventListener("unhandledrejection", (event) => {
   event.preventDefault();

@@ -10,7 +10,8 @@ Rules:
 3. A granted link is what it leads to. Links inside of a granted folder are not followed out of it: by Landlock,
    or, without it, by refusing a folder that holds one. A script that may ``run`` programs is not held by this:
    they could do all that their user may.
-4. The environment holds what ``env`` sets, and those of the engine's variables that ``permissions: env`` lists.
+4. The environment holds what ``env`` sets, and those of the engine's variables, and of those that tell where the
+   run's services are, that ``permissions: env`` lists.
 """
 
 from __future__ import annotations
@@ -105,8 +106,10 @@ NOTHING: Final = Grants()
 """What a step without permissions has: a process for it can be started before it is known."""
 
 
-def grants_of(config: Mapping[str, Any], folder: str) -> Grants:
+def grants_of(config: Mapping[str, Any], folder: str, services: Mapping[str, str] | None = None) -> Grants:
     """Return what a step's config grants; relative paths are relative to ``folder``.
+
+    ``services`` are variables that tell where the services of the run are.
 
     Raises TaskProblem: ``type`` for what is no such grant, ``executor`` for one that can't be kept here.
     """
@@ -117,7 +120,10 @@ def grants_of(config: Mapping[str, Any], folder: str) -> Grants:
         raise TaskProblem("type", f"`permissions` of a deno step is a map, not {describe(permissions)}")
     variables = _variables(config.get("env"))
     listed = _texts(permissions, "env", _is(_NAME))
-    given = {name: value for name, value in os.environ.items() if _lists(listed, name)} | variables
+    given = variables
+    if listed:  # to look at each of the engine's own variables takes a while
+        there = {**os.environ, **(services or {})}
+        given = {name: value for name, value in there.items() if _lists(listed, name)} | variables
     run = _texts_or_all(permissions, "run", _is(_PROGRAM))
     if run:
         given = {name: os.fsdecode(value) for name, value in inherited_environment().items()} | given

@@ -4,7 +4,8 @@ Rules:
 
 1. A process serves one key, and from its first script on that key alone: the run, the step (whatever the pass of
    its loops), the script, and what it is granted. Nothing that a script leaves behind meets another script.
-2. A few processes without any grant are started ahead, when the first was asked for. They have seen no script.
+2. A few processes without any grant are started ahead, when the first was asked for. They have seen no script but
+   one of ours, so that the first of a step finds loaded what of Deno every script needs.
 3. A process is kept after a success only: one whose script threw, timed out, broke a limit or a frame is ended. So
    is one that is too old, has served too often, or has grown too much.
 """
@@ -77,6 +78,7 @@ class DenoPool:
         self._starting = 0
         self._closed = False
         self._refill: asyncio.TimerHandle | None = None
+        self._program: str | None = None
 
     async def take(self, key: Key) -> tuple[DenoProcess, str]:
         """Return a process for a key, and its private folder: one kept for it, one started ahead, or a new one.
@@ -149,7 +151,9 @@ class DenoPool:
         return kept.process, kept.place.home
 
     async def _start(self, key: Key | None) -> _Kept:
-        program = find_deno()
+        if self._program is None or not os.access(self._program, os.X_OK):
+            self._program = find_deno()
+        program = self._program
         if program is None:
             raise TaskProblem("executor", "Deno is not here; install wfe[deno], or put `deno` on PATH")
         grants = NOTHING if key is None else key.grants
@@ -180,12 +184,20 @@ class DenoPool:
     async def _fill(self) -> None:
         try:
             kept = await self._start(None)
+            await self._rehearse(kept)
         except TaskProblem:
             return  # whoever needs one is told
         finally:
             self._starting -= 1
         kept.process.rest()
         self._ahead.append(kept)
+
+    async def _rehearse(self, kept: _Kept) -> None:
+        try:
+            await kept.process.rehearse()
+        except BaseException:
+            await self._ended(kept)
+            raise
 
     def _forget(self, kept: _Kept) -> None:
         self._kept.remove(kept)

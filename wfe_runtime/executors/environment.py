@@ -24,6 +24,7 @@ import msgspec
 
 from wfe_vm.values import print_json
 
+from .contract import StepContext
 from .problems import TaskProblem
 from .scratch import Scratch
 
@@ -35,6 +36,7 @@ __all__ = [
     "as_text",
     "build_environment",
     "inherited_environment",
+    "step_variables",
     "variable_name",
 ]
 
@@ -93,6 +95,20 @@ def inherited_environment() -> dict[str, bytes]:
     if not found.get("PATH"):
         found["PATH"] = _DEFAULT_PATH.encode()
     return found
+
+
+def step_variables(context: StepContext, output: str, output_json: str) -> dict[str, str]:
+    """Return our own variables of an attempt, which may write its outputs to these two files."""
+    return {
+        **context.services,
+        "WFE_RUN_ID": context.run,
+        "WFE_STEP": context.step,
+        "WFE_ATTEMPT": str(context.attempt),
+        "WFE_IDEMPOTENCY_KEY": context.idempotency_key,
+        "WFE_FENCE": str(context.fence),
+        "WFE_OUTPUT": output,
+        "WFE_OUTPUT_JSON": output_json,
+    }
 
 
 def build_environment(

@@ -22,10 +22,11 @@ from wfe_vm.outcome import Failure
 
 from .container import ContainerFiles
 from .container_cli import CLI_NAMES, PASSED_ON, ContainerCli, find_cli
-from .container_options import check_image, map_of, text_of
+from .container_options import check_image
 from .contract import StepContext, StepResult
 from .environment import INHERITED, as_text
 from .launch import Launcher
+from .options import map_of, text_of
 from .problems import TaskProblem
 from .reading import OutputReader
 

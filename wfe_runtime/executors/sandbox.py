@@ -35,7 +35,7 @@ FAILED: Final = 125
 
 
 class Sandbox:
-    """The sandbox of one attempt. ``close`` it once all that the step started has ended."""
+    """The sandbox of one attempt. Await ``close`` once all that the step started has ended."""
 
     def __init__(self, wanted: Mapping[str, Any], folder: str, own_files: Sequence[str], status: str) -> None:
         """``wanted`` is the key's value; relative paths lie in ``folder``. ``own_files`` can be written in any case;
@@ -62,10 +62,10 @@ class Sandbox:
             if wanted.get("pids") is not None:
                 self._group.limit("pids", _count(wanted["pids"]))
         except OSError as error:
-            self._group.close()
+            self._group.remove()
             raise TaskProblem("executor", f"this host can't keep the limits of `sandbox`: {error}") from error
         except TaskProblem:
-            self._group.close()
+            self._group.remove()
             raise
         self._spec = {"net": net, "write": write, "groups": self._group.entrances(), "status": status}
 
@@ -89,9 +89,9 @@ class Sandbox:
             return ""
         return f": it ran out of memory, its limit is {self._memory}"
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Remove what the sandbox took on the host."""
-        self._group.close()
+        await self._group.close()
 
 
 @cache

@@ -16,17 +16,16 @@ import errno
 import os
 import signal
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from wfe_vm.outcome import Failure
-from wfe_vm.values import describe
 
 from .contract import StepContext, StepResult
-from .environment import Environment, build_environment, inherited_environment
+from .environment import Environment, build_environment, inherited_environment, step_variables
 from .launch import Launcher
+from .options import map_of, text_of
 from .problems import TaskProblem
 from .process import RunningProcess
 from .reading import STDERR_BYTES, STDOUT_BYTES, OutputReader
@@ -96,7 +95,7 @@ class ShellExecutor:
                 return await self._carry_out(context, start, started)
             finally:
                 if start.sandbox is not None:
-                    start.sandbox.close()
+                    await start.sandbox.close()
         except TaskProblem as problem:
             return StepResult("error", error=problem.to_failure(context))
         finally:
@@ -111,27 +110,18 @@ class ShellExecutor:
 
     def _prepare(self, context: StepContext, files: list[str]) -> _Start:
         config = context.config
-        folder = os.path.join(context.folder, _text(config, "working_dir", "."))
+        folder = os.path.join(context.folder, text_of(config, "working_dir", "."))
         output_file = self._scratch.new_name("output")
         json_file = self._scratch.new_name("output.json")
         files += (output_file, json_file)
-        own = {
-            **context.services,
-            "WFE_RUN_ID": context.run,
-            "WFE_STEP": context.step,
-            "WFE_ATTEMPT": str(context.attempt),
-            "WFE_IDEMPOTENCY_KEY": context.idempotency_key,
-            "WFE_FENCE": str(context.fence),
-            "WFE_OUTPUT": self._scratch.path_of(output_file),
-            "WFE_OUTPUT_JSON": self._scratch.path_of(json_file),
-        }
+        own = step_variables(context, self._scratch.path_of(output_file), self._scratch.path_of(json_file))
         environment = build_environment(
             self._inherited,
             own,
             context.data,
             context.inputs,
-            _map(config, "env"),
-            _map(config, "expressions"),
+            map_of(config, "env"),
+            map_of(config, "expressions"),
             self._scratch,
         )
         files += environment.files
@@ -144,7 +134,7 @@ class ShellExecutor:
         return _Start(arguments, folder, output_file, json_file, environment.variables, sandbox)
 
     def _sandbox(self, context: StepContext, own_files: tuple[str, ...], files: list[str]) -> Sandbox | None:
-        wanted = _map(context.config, "sandbox")
+        wanted = map_of(context.config, "sandbox")
         if not wanted:
             return None
         from .sandbox import Sandbox  # few steps have one
@@ -161,13 +151,13 @@ class ShellExecutor:
         path = os.fsdecode(environment.variables.get("PATH", b""))
         script = config.get("run")
         if script is None and config.get("file_text") is not None:
-            return command_for_file(shell, self._write_script(_text(config, "file_text"), files), path)
+            return command_for_file(shell, self._write_script(text_of(config, "file_text"), files), path)
         if script is None and config.get("file") is not None:
-            file = os.path.join(context.folder, _text(config, "file"))
+            file = os.path.join(context.folder, text_of(config, "file"))
             if not os.path.isfile(file):
                 raise TaskProblem("executor", f"the script {file} does not exist", file=file)
             return command_for_file(shell, file, path)
-        text = _text(config, "run")
+        text = text_of(config, "run")
         if len(text) * 4 >= _ARGUMENT_BYTES and len(text.encode("utf-8", "surrogatepass")) >= _ARGUMENT_BYTES:
             return command_for_file(shell, self._write_script(text, files), path)
         if "\0" in text:
@@ -251,24 +241,6 @@ class ShellExecutor:
             stderr=reader.stderr.text(),
             details={"duration_ms": round((time.monotonic() - started) * 1000)},
         )
-
-
-def _text(config: Mapping[str, Any], key: str, default: str | None = None) -> str:
-    value = config.get(key)
-    if value is None and default is not None:
-        return default
-    if type(value) is not str:
-        raise TaskProblem("type", f"`{key}` of a shell step is a text, not {describe(value)}", field=key)
-    return value
-
-
-def _map(config: Mapping[str, Any], key: str) -> dict[str, Any]:
-    value = config.get(key)
-    if value is None:
-        return {}
-    if type(value) is not dict:
-        raise TaskProblem("type", f"`{key}` of a shell step is a map, not {describe(value)}", field=key)
-    return value
 
 
 def _signal_name(number: int) -> str:
