@@ -230,7 +230,7 @@ class Engine:
         self.check_open()
         await self._hold_lease()
         if programs:
-            await self.store.put_programs(programs)
+            await self.store.put_programs(programs, self.clock.now())
         loaded = await self.programs.load(hash)
         complete = check_inputs(loaded.program, inputs)
         missing = self.missing(loaded) if here else []
