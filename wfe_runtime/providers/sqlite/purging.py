@@ -3,7 +3,7 @@
 Called inside the writer's transaction, but for ``compact``, which has a connection of its own. The rules: a run
 goes with all that was stored for it, and only together with the whole family that it is of, once nobody in that
 family is unfinished or held by a host; numbers and names of runs are never given twice, so nothing else may turn
-up under those of a run that is gone. Programs stay: they are small, and other runs may have them pinned.
+up under those of a run that is gone. Programs are cleared out for themselves: other runs may have them pinned.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from wfe_runtime import faults
 from wfe_runtime.errors import StoreError
 from wfe_runtime.providers.contracts import EVENTS_KEPT_MS, PurgeFilter, StoreSummary
 from wfe_runtime.providers.sqlite import schema
+from wfe_runtime.providers.sqlite.blobs import sweep
 from wfe_runtime.providers.sqlite.connection import open_writer
 from wfe_runtime.providers.sqlite.failures import from_sqlite
 from wfe_runtime.providers.sqlite.location import Location
@@ -44,6 +45,7 @@ OF_A_RUN = (
     "logs",
     "places",
     "activities",
+    "blob_uses",
     "runs",
     "run_details",
 )
@@ -86,6 +88,7 @@ def purge_runs(session: Session, wanted: PurgeFilter, limit: int) -> list[str]:
             session.known.pop(id, None)
             gone.append(id)
     session.execute(DROP_EVENTS, (wanted.now - EVENTS_KEPT_MS, EVENTS_AT_ONCE))
+    sweep(session.connection)
     if faults.armed is not None:
         faults.reach("purging.after_purge")
     return gone
@@ -107,6 +110,7 @@ def compact(location: Location) -> None:
             for table in ("journal", "snapshots", "inbox", "subscriptions", "logs"):
                 # What a process that did not know of a purge has left for a run that is gone.
                 connection.execute(f"DELETE FROM {table} WHERE run NOT IN (SELECT run FROM runs)")
+            sweep(connection)
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:

@@ -27,6 +27,8 @@ MIGRATIONS = (
     "0004_schedules.sql",
     "0005_library.sql",
     "0006_search.sql",
+    "0007_blobs.sql",
+    "0008_program_marks.sql",
 )
 
 
