@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["rich_yaml_file", "text_file", "yaml_file"]
+from collections.abc import Callable
+from typing import Final
+
+__all__ = ["PAIRS", "rich_yaml_file", "text_file", "yaml_file"]
 
 TEXT_HEAD = """\
 workflow large version 1 {
@@ -116,3 +119,86 @@ def _rich_group(number: int) -> str:
       do:
         - set: {{total: vars.total + 1}}
 """
+
+
+# Pairs of files in both notations, each of one sort of statement.
+
+VARIABLES_HEAD: Final = (TEXT_HEAD + "  let total = 0\n", HEAD + "    - set: {total: 0}\n")
+
+
+def _pair(text_group: str, yaml_group: str, groups: int) -> tuple[str, str]:
+    """Return a text and a YAML file of so many groups, in which ``@`` stands for the number of the group."""
+    text_head, yaml_head = VARIABLES_HEAD
+    text = text_head + "".join(text_group.replace("@", str(number)) for number in range(groups)) + "}\n"
+    return text, yaml_head + "".join(yaml_group.replace("@", str(number)) for number in range(groups))
+
+
+def _steps(lines: int) -> tuple[str, str]:
+    return text_file(lines // 10), yaml_file(lines // 10)
+
+
+def _variables(lines: int) -> tuple[str, str]:
+    text = """\
+  let total = total + @
+  step step@ = shell { run "./build --part @" }
+"""
+    yaml = """\
+    - set: {total: vars.total + @}
+    - {name: step@, type: shell, config: {run: ./build --part @}}
+"""
+    return _pair(text, yaml, lines // 2)
+
+
+def _expressions(lines: int) -> tuple[str, str]:
+    text = """\
+  step step@ = shell {
+    run "./build --part @ --to ${{ inputs.region }}/@"
+    env {
+      PART = total * 2 + @
+      REGION = upper(inputs.region) + "-@"
+    }
+    when total >= @ && inputs.region != "south"
+  }
+  let total = total > @ ? total - 1 : len(inputs.region)
+"""
+    yaml = """\
+    - name: step@
+      type: shell
+      config:
+        run: ./build --part @ --to ${{ inputs.region }}/@
+        env:
+          PART: ${{ vars.total * 2 + @ }}
+          REGION: ${{ upper(inputs.region) + "-@" }}
+      when: vars.total >= @ && inputs.region != "south"
+    - set: {total: 'vars.total > @ ? vars.total - 1 : len(inputs.region)'}
+"""
+    return _pair(text, yaml, lines // 9)
+
+
+def _branches(lines: int) -> tuple[str, str]:
+    text = """\
+  if total > @ && inputs.region != "south" {
+    step some@ = shell { run "./build --part @" }
+  } else {
+    step other@ = shell { run "./build --part @"; when inputs.region == "east" }
+  }
+  step last@ = shell { run "./build --part @"; when total >= @ }
+"""
+    yaml = """\
+    - if: vars.total > @ && inputs.region != "south"
+      then:
+        - {name: some@, type: shell, config: {run: ./build --part @}}
+      else:
+        - {name: other@, type: shell, config: {run: ./build --part @}, when: inputs.region == "east"}
+    - {name: last@, type: shell, config: {run: ./build --part @}, when: vars.total >= @}
+"""
+    return _pair(text, yaml, lines // 6)
+
+
+PAIRS: Final[dict[str, Callable[[int], tuple[str, str]]]] = {
+    "steps of ten lines": _steps,
+    "a `let` on every second line": _variables,
+    "an expression on most lines": _expressions,
+    "an `if` or a `when` on most lines": _branches,
+}
+"""By what is in them: how to make a text file of about so many lines, and the same workflow in YAML."""

@@ -82,11 +82,11 @@ def tokens_of(text: str) -> list[Token]:
         if found is None:
             _refuse_character(text, position)
         kind = found.lastgroup or ""
-        start, position = found.span(kind)
         word = found[kind]
+        position = found.end()
         if kind == "sign" or (kind == "name" and word in KEYWORDS):
             kind = word
-        tokens.append((kind, word, start, position))
+        tokens.append((kind, word, position - len(word), position))
         if kind == "end":
             return tokens
 

@@ -69,7 +69,7 @@ __all__ = [
 ]
 
 
-class Node(msgspec.Struct, frozen=True, kw_only=True):
+class Node(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Anything with a place in a source."""
 
     span: Span

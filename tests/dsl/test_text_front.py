@@ -178,6 +178,12 @@ def test_a_bare_name_is_a_variable_where_nothing_nearer_has_that_name() -> None:
     assert nodes.structure(read(within(short)).workflows) == nodes.structure(read(within(long)).workflows)
 
 
+def test_a_name_that_is_hidden_twice_is_a_variable_again_after_both() -> None:
+    short = "let x = 1; for x in [x] { let y = map([x], x => x) + [x] }; let z = x"
+    long = "let x = 1; for x in [vars.x] { let y = map([x], x => x) + [x] }; let z = vars.x"
+    assert nodes.structure(read(within(short)).workflows) == nodes.structure(read(within(long)).workflows)
+
+
 @pytest.mark.acceptance("TXT-04")
 @pytest.mark.parametrize(
     ("lines", "line"),

@@ -13,6 +13,7 @@ from wfe_dsl.variables import Variables
 # What is between « and » is to be blamed.
 CASES = [
     ("in a raw block", "WFE0206", "step a = shell {\n  run ```\n    make all\n    echo ${{ inputs.«nmae» }}\n  ```\n}"),
+    ("in a later line of one", "WFE0206", "step a = shell ```\n  ${{ run.id }}\n\n  ${{ inputs.«nmae» }}\n  ```"),
     ("in the first line of one", "WFE0206", "step a = shell ```echo ${{ inputs.«nmae» }}```"),
     ("in a raw block with tabs", "WFE0206", "step a = shell {\n\trun ```\n\t\techo ${{ inputs.«nmae» }}\n\t```\n}"),
     ("after wide letters", "WFE0206", 'step a = shell "echo こんにちは é ${{ inputs.«nmae» }}"'),

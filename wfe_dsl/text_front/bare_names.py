@@ -7,7 +7,6 @@ for the pass that knows names to blame.
 
 from __future__ import annotations
 
-import operator
 from functools import cache
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ import msgspec
 
 from .. import nodes
 from ..roots import ROOTS
+from ..source import Span
 from ..yaml_front.step_keys import HOOKS
 
 __all__ = ["settle_names"]
@@ -25,7 +25,7 @@ def settle_names(workflow: nodes.Workflow) -> nodes.Workflow:
     variables = _variables(workflow).difference(ROOTS)
     if not variables:
         return workflow
-    settled: nodes.Workflow = _settle(workflow, variables)
+    settled: nodes.Workflow = _Settler(variables).settle(workflow)
     return settled
 
 
@@ -83,25 +83,50 @@ def _inner_fields(kind: type) -> tuple[str, ...]:
 BINDING: Final[dict[type, str]] = {nodes.ForEach: "variable", nodes.Matrix: "variable", nodes.Lambda: "parameter"}
 """What has a name of its own in its ``body`` and ``collect``, and the field that says it."""
 
+LEAVES: Final = frozenset((str, Span, nodes.Literal, nodes.DataKey, type(None), bool, int, float))
+"""What holds no name, and is most of what there is."""
 
-def _settle(tree: Any, variables: frozenset[str]) -> Any:
-    kind: Any = type(tree)
-    if kind is tuple:
-        items = [_settle(item, variables) for item in tree]
-        return tree if all(map(operator.is_, items, tree)) else tuple(items)
-    if kind is nodes.Name:
-        if tree.name not in variables:
-            return tree
-        root = nodes.Name(span=tree.span, name="vars")
-        return nodes.Member(span=tree.span, target=root, name=tree.name, name_span=tree.span)
-    fields = _inner_fields(kind)
-    if not fields:
-        return tree
-    inner = variables - {getattr(tree, BINDING[kind])} if kind in BINDING else variables
-    changed = {}
-    for field in fields:
-        if value := getattr(tree, field):
-            new = _settle(value, inner if field in ("body", "collect") else variables)
+
+class _Settler:
+    """Settles the names of one workflow. What has a name of its own takes it out while its inside is settled."""
+
+    def __init__(self, variables: frozenset[str]) -> None:
+        self.variables = variables
+        self.hidden: dict[str, int] = {}  # by how many things around the place
+
+    def settle(self, tree: Any) -> Any:
+        kind: Any = type(tree)
+        if kind is tuple:
+            return self.all(tree)
+        if kind is nodes.Name:
+            if tree.name not in self.variables or self.hidden.get(tree.name):
+                return tree
+            root = nodes.Name(span=tree.span, name="vars")
+            return nodes.Member(span=tree.span, target=root, name=tree.name, name_span=tree.span)
+        own = getattr(tree, BINDING[kind]) if kind in BINDING else None
+        changed = {}
+        for field in _inner_fields(kind):
+            value = getattr(tree, field)
+            if not value or type(value) in LEAVES:
+                continue
+            if own is not None and field in ("body", "collect"):
+                self.hidden[own] = self.hidden.get(own, 0) + 1
+                new = self.settle(value)
+                self.hidden[own] -= 1
+            else:
+                new = self.settle(value)
             if new is not value:
                 changed[field] = new
-    return msgspec.structs.replace(tree, **changed) if changed else tree
+        return msgspec.structs.replace(tree, **changed) if changed else tree
+
+    def all(self, items: tuple[Any, ...]) -> tuple[Any, ...]:
+        changed: list[Any] | None = None
+        for index, item in enumerate(items):
+            if type(item) in LEAVES:
+                continue
+            new = self.settle(item)
+            if new is not item:
+                if changed is None:
+                    changed = list(items)
+                changed[index] = new
+        return items if changed is None else tuple(changed)

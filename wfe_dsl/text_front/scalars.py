@@ -6,6 +6,7 @@ texts (``TAG = run.id``) stands in ``${{ }}`` there, as it would in YAML.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Final
 
 from ..embedded import OPENING
@@ -38,8 +39,15 @@ class Written(Placed, gc=False):
             return _places_in_raw(self, layout)
         base = self.begin - self.shift
         begin, end_of_all = self.begin, self.end
+        whole = layout.span(begin, end_of_all)
+        source, line = whole.source, whole.line
+        # Nearly every expression stands on one line, and each of its words is asked for.
+        last_column = whole.end_column if line == whole.end_line else 0
+        shift = whole.column - begin + base
 
         def place(start: int, end: int) -> Span:
+            if base + start >= begin and shift + start < shift + end <= last_column:
+                return Span(source, line, shift + start, line, shift + end)
             first = min(max(base + start, begin), end_of_all)
             return layout.span(first, min(max(base + end, first + 1), max(end_of_all, first + 1)))
 
@@ -62,19 +70,17 @@ def raw_scalar(layout: Layout, token: str, begin: int, end: int) -> Written:
 
 
 def _places_in_raw(scalar: Written, layout: Layout) -> SpanOf:
-    lines: list[tuple[int, int]] = []
+    begins: list[int] = []  # of the lines in the text, and where they stand in the source
+    places: list[int] = []
 
     def offset(position: int) -> int:
-        if not lines:
+        if not begins:
             at = 0
             for line, place in raw_lines(layout.source.text[scalar.begin : scalar.end]):
-                lines.append((at, scalar.begin + place))
+                begins.append(at)
+                places.append(scalar.begin + place)
                 at += len(line) + 1
-        found = lines[0]
-        for line_found in lines:
-            if line_found[0] > position:
-                break
-            found = line_found
-        return found[1] + position - found[0]
+        number = max(bisect_right(begins, position) - 1, 0)
+        return places[number] + position - begins[number]
 
     return lambda start, end: layout.span(offset(start), max(offset(max(end - 1, start)) + 1, offset(start) + 1))

@@ -39,6 +39,7 @@ _TOKEN_OR_BLANK: Final = re.compile(rf"(?P<blank>{_BLANK}) | {_KINDS}", re.VERBO
 COMMENT: Final = "#"
 _RAW_ENDS: Final = re.compile("\r\n|[\r\n]")
 _FENCE: Final = re.compile("`+")
+_BLANKS: Final = re.compile("[ \t]*")
 
 
 def tokens_of(text: str) -> list[Token]:
@@ -50,15 +51,16 @@ def tokens_of(text: str) -> list[Token]:
         assert kind is not None
         if kind == "fence":
             kind = "raw"
-        start, end = found.span(kind)
-        word = text[start:end]
+        word = found[kind]
+        end = found.end()
         if kind == "sign":
             kind = word
         elif kind == "lines":
             kind = "unclosed"
-        add((kind, word, start, end))
-        if kind == "end":
-            break  # what blanks stand before is the end too
+        add((kind, word, end - len(word), end))
+    # What blanks stand before is the end, and then it is found again.
+    while len(tokens) > 1 and tokens[-2][0] == "end":
+        del tokens[-1]
     return tokens
 
 
@@ -108,8 +110,8 @@ class Layout:
 
     def indentation(self, offset: int) -> int:
         """Return how many blanks the line of an offset begins with."""
-        line = self.source.lines[self.line_of(offset) - 1]
-        return len(line) - len(line.lstrip(" \t"))
+        self.line_of(offset)
+        return self._beginning() - self.first
 
     def begins_line(self, offset: int) -> bool:
         """Whether nothing but blanks stands before an offset in its line."""
@@ -118,7 +120,13 @@ class Layout:
     def column_at_beginning(self, offset: int) -> int | None:
         """Return how many blanks stand before an offset in its line; None where anything else does."""
         self.line_of(offset)
-        return None if self.source.text[self.first : offset].strip(" \t") else offset - self.first
+        return None if self._beginning() < offset else offset - self.first
+
+    def _beginning(self) -> int:
+        """Return where the blanks end that ``line`` begins with: a line may have many thousands of words."""
+        found = _BLANKS.match(self.source.text, self.first)
+        assert found is not None
+        return found.end()
 
 
 def raw_lines(token: str) -> list[tuple[str, int]]:

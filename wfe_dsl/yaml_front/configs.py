@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -54,11 +55,11 @@ def build_config(context: Context, name: str, node: Node | None, step: Span) -> 
     mapping = context.as_map(node, "`config`")
     if mapping is None:
         return Config(nodes.MapExpression(span=node.span, entries=()))
-    what = f"the `config` of {_article(name)} `{name}` step"
-    elsewhere = {}
-    if name == "deno":
-        elsewhere["ffi"] = "native code can't be permitted"
-    guesses = context.check_keys(mapping, step_type.keys, what, elsewhere)
+    what = _config_of(name)
+    guesses: Guesses = frozenset()
+    if not step_type.keys.keys() >= mapping.entries.keys():
+        elsewhere = {"ffi": "native code can't be permitted"} if name == "deno" else {}
+        guesses = context.check_keys(mapping, step_type.keys, what, elsewhere)
     _check_groups(context, step_type, mapping, what, guesses)
     config = Config(nodes.MapExpression(span=mapping.span, entries=()))
     entries: Entries = []
@@ -91,6 +92,11 @@ def build_config(context: Context, name: str, node: Node | None, step: Span) -> 
         entries.append((key, entry.key_span, read_value(context, row, entry, f"`{entry.key}`")))
     config.values = nodes.MapExpression(span=mapping.span, entries=tuple(entries))
     return config
+
+
+@cache
+def _config_of(name: str) -> str:
+    return f"the `config` of {_article(name)} `{name}` step"
 
 
 def _article(name: str) -> str:

@@ -43,6 +43,14 @@ PARALLEL_HELP: Final = {
     ("parallel", "fail_fast"): "write `parallel: {steps: […], fail_fast: cancel}`",
 }
 
+ALLOWED: Final = {
+    "task": frozenset((*TASK_KEYS, *COMMON)),
+    **{kind: frozenset((kind, *companions, *COMMON)) for kind, companions in KINDS.items()},
+}
+"""All keys that a step of a kind may have."""
+OF_ALL: Final = frozenset((*COMMON, *TASK_KEYS))
+"""Keys that are looked at whatever the kind."""
+
 
 def build_steps(context: Context, node: Node, what: str) -> tuple[nodes.Step, ...]:
     """Return the steps of a list, of which there has to be one at least. ``what`` names the list."""
@@ -88,6 +96,9 @@ def _build_step(context: Context, node: Node) -> nodes.Step | None:
         context.check_keys(mapping, KNOWN, "a step", UNDER_CONFIG, KEYS_HELP)
     name, name_span = _name(context, mapping)
     kind = _kind(context, mapping, unknown)
+    if kind in BUILDERS and OF_ALL.isdisjoint(entries):  # nothing but what it does, as most that set variables
+        block = BUILDERS[kind](Inner(context, mapping, build_steps), entries[kind].value)
+        return nodes.Step(span=mapping.span, name=name, name_span=name_span, body=block)
     timeouts: dict[str, int | None] = {}
     for key in ("timeout", "total_timeout"):
         if key in entries:
@@ -176,6 +187,8 @@ def _kind(context: Context, mapping: Mapping, unknown: bool) -> str | None:
         return None
     kind = "task" if present[0] in ("type", "config") else present[0]
     allowed = TASK_KEYS if kind == "task" else KINDS[kind]
+    if ALLOWED[kind].issuperset(entries):
+        return kind
     for key, entry in entries.items():
         if key == kind or key in allowed or key in COMMON:
             continue
