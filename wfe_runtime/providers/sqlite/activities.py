@@ -7,9 +7,11 @@ The rule: a token counts while its lease is not over, and an answer and its way 
 from __future__ import annotations
 
 import sqlite3
+from typing import Any
 
 from wfe_runtime import faults
 from wfe_runtime.providers.contracts import ENDED_ACTIVITIES_KEPT_MS, ActivityRow, InboxPost, NewActivity
+from wfe_runtime.providers.sqlite.blobs import keep_large, whole_row
 from wfe_runtime.providers.sqlite.commits import insert_posts
 from wfe_runtime.providers.sqlite.session import Session
 
@@ -45,7 +47,7 @@ LEASE = "UPDATE activities SET token = ?, worker = ?, lease = ? WHERE number = ?
 WITHDRAW = """
 UPDATE activities SET state = 'withdrawn' WHERE run = ? AND activation = ? AND attempt = ? AND state = 'open'
 """
-BY_TOKEN = f"{ROWS} WHERE a.token = ? AND a.token <> ''"
+BY_TOKEN = "WHERE a.token = ? AND a.token <> ''"
 
 faults.declare("activities.after_end", "an activity was ended, its run is not told, nothing is durable")
 
@@ -56,10 +58,11 @@ def offer_activity(session: Session, new: NewActivity) -> ActivityRow | None:
     if run is None:
         return None
     session.execute(DROP_OLD, (new.time - ENDED_ACTIVITIES_KEPT_MS,))
-    session.execute(OFFER, (run, new.activation, new.attempt, new.kind, new.step, new.inputs, new.time))
+    inputs = keep_large(session, run, new.inputs)
+    session.execute(OFFER, (run, new.activation, new.attempt, new.kind, new.step, inputs, new.time))
     session.touched.add(new.run)
     where = "WHERE a.run = ? AND a.activation = ? AND a.attempt = ?"
-    return ActivityRow(*session.execute(f"{ROWS} {where}", (run, new.activation, new.attempt)).fetchone())
+    return _find(session.connection, where, (run, new.activation, new.attempt))
 
 
 def fetch_activity(session: Session, kind: str, worker: str, token: str, now: int, lease_ms: int) -> ActivityRow | None:
@@ -68,7 +71,7 @@ def fetch_activity(session: Session, kind: str, worker: str, token: str, now: in
     if found is None:
         return None
     session.execute(LEASE, (token, worker, now + lease_ms, found[0]))
-    return ActivityRow(*session.execute(f"{ROWS} WHERE a.number = ?", found).fetchone())
+    return _find(session.connection, "WHERE a.number = ?", found)
 
 
 def next_activity(connection: sqlite3.Connection, kind: str) -> int:
@@ -77,8 +80,7 @@ def next_activity(connection: sqlite3.Connection, kind: str) -> int:
 
 
 def find_activity(connection: sqlite3.Connection, token: str) -> ActivityRow | None:
-    row = connection.execute(BY_TOKEN, (token,)).fetchone()
-    return None if row is None else ActivityRow(*row)
+    return _find(connection, BY_TOKEN, (token,))
 
 
 def extend_activity(session: Session, token: str, now: int, lease_ms: int) -> ActivityRow | None:
@@ -119,6 +121,12 @@ def withdraw_activity(session: Session, run: str, activation: int, attempt: int)
         session.execute("UPDATE activities SET state = 'withdrawn' WHERE run = ? AND state = 'open'", (number,))
     else:
         session.execute(WITHDRAW, (number, activation, attempt))
+
+
+def _find(connection: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> ActivityRow | None:
+    for row in connection.execute(f"{ROWS} {where}", values):  # within the statement, so as of one moment
+        return ActivityRow(*whole_row(connection, row, 5))
+    return None
 
 
 def _leased(session: Session, token: str, now: int) -> ActivityRow | None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from wfe_runtime.errors import GroupFull, NameTaken
 from wfe_runtime.providers.contracts import Host, InboxPost, LogRow, NewRun, ProgramRow, RunRow
 from wfe_runtime.providers.sqlite.commits import insert_posts
-from wfe_runtime.providers.sqlite.creation import RUN_COLUMNS, find_existing, insert_run
+from wfe_runtime.providers.sqlite.creation import RUN_COLUMNS, find_existing, insert_run, run_row
 from wfe_runtime.providers.sqlite.holding import is_held
 from wfe_runtime.providers.sqlite.places import claim_place, give_back_leased, grant_slots
 from wfe_runtime.providers.sqlite.session import Session
@@ -85,7 +85,7 @@ def claim_run(session: Session, id: str, host: str, now: int) -> RunRow | None:
     row = session.execute(
         f"SELECT {RUN_COLUMNS} FROM run_details d JOIN runs r USING (run) WHERE r.run = ?", (run,)
     ).fetchone()
-    return RunRow(*row)
+    return run_row(session.connection, row)
 
 
 def release_run(session: Session, id: str, host: str) -> None:

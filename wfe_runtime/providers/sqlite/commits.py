@@ -17,6 +17,8 @@ from msgspec.structs import replace
 
 from wfe_runtime import faults
 from wfe_runtime.providers.contracts import FINISHED, InboxPost, NewRun, RunCommit
+from wfe_runtime.providers.handles import IN_DELTA, IN_SNAPSHOT
+from wfe_runtime.providers.sqlite.blobs import keep_large
 from wfe_runtime.providers.sqlite.creation import insert_run
 from wfe_runtime.providers.sqlite.places import give_back, has_slot
 from wfe_runtime.providers.sqlite.session import Known, Session
@@ -68,10 +70,8 @@ def apply_one(session: Session, commit: RunCommit) -> bool:
         faults.reach("sqlite.after_guard")
     journal = commit.journal
     run = known.run
-    if len(journal) == 1:
-        session.execute(JOURNAL, (run, *journal[0]))
-    elif journal:
-        session.executemany(JOURNAL, [(run, *row) for row in journal])
+    for sequence, time, delta in journal:
+        session.execute(JOURNAL, (run, sequence, time, keep_large(session, run, delta, IN_DELTA)))
     if faults.armed is not None:
         faults.reach("sqlite.after_journal")
     if _has_rest(known, commit):
@@ -104,7 +104,7 @@ def apply_group(session: Session, commits: Sequence[RunCommit]) -> None:
         else:
             changes.append(_change(known, commit))
         for sequence, time, delta in commit.journal:
-            journal.append((run, sequence, time, delta))
+            journal.append((run, sequence, time, keep_large(session, run, delta, IN_DELTA)))
         if _has_rest(known, commit):
             rest.append((known, commit))
         learned.append((known, commit))
@@ -130,7 +130,7 @@ def insert_posts(session: Session, posts: Sequence[InboxPost]) -> list[int]:
         if run is None:
             ids.append(0)
         else:
-            ids.append(session.execute(POST, (run, post.kind, post.payload)).lastrowid or 0)
+            ids.append(session.execute(POST, (run, post.kind, keep_large(session, run, post.payload))).lastrowid or 0)
             session.touched.add(post.run)
     return ids
 
@@ -187,9 +187,9 @@ def _apply_rest(session: Session, known: Known, commit: RunCommit) -> None:
     if commit.program:
         session.execute(PROGRAM, (commit.program, run))
     if commit.snapshot is not None:
-        session.execute(SNAPSHOT, (run, commit.sequence, commit.snapshot))
+        session.execute(SNAPSHOT, (run, commit.sequence, keep_large(session, run, commit.snapshot, IN_SNAPSHOT)))
     if commit.result:
-        session.execute(RESULT, (run, commit.result))
+        session.execute(RESULT, (run, keep_large(session, run, commit.result)))
     elif known.has_result:
         session.execute(NO_RESULT, (run,))
     for child in commit.children:

@@ -6,12 +6,16 @@ gives is the next number of its workflow, and numbers are never given twice.
 
 from __future__ import annotations
 
+import sqlite3
+from typing import Any
+
 from wfe_runtime.errors import GroupFull, NameTaken
 from wfe_runtime.providers.contracts import NewRun, RunRow
+from wfe_runtime.providers.sqlite.blobs import keep_large, whole_row
 from wfe_runtime.providers.sqlite.places import find_rejection, take_place
 from wfe_runtime.providers.sqlite.session import Known, Session
 
-__all__ = ["RUN_COLUMNS", "find_existing", "insert_run"]
+__all__ = ["RUN_COLUMNS", "find_existing", "insert_run", "run_row"]
 
 RUN_COLUMNS = """
     d.id, d.name, d.workflow, d.version, d.program, r.status, r.sequence, r.fence, r.owner, d.created,
@@ -37,11 +41,16 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT ifnull(max(numbe
 """
 
 
+def run_row(connection: sqlite3.Connection, row: tuple[Any, ...]) -> RunRow:
+    """Return what a row of RUN_COLUMNS says, its inputs and its result whole."""
+    return RunRow(*whole_row(connection, row, 13, 14))
+
+
 def find_existing(session: Session, new: NewRun) -> RunRow | NameTaken | GroupFull | None:
     """Return the run that has the new one's id or key already, or why the new one is refused, else None."""
     row = session.execute(FIND, (new.id, new.workflow, new.key)).fetchone()
     if row is not None:
-        return RunRow(*row)
+        return run_row(session.connection, row)
     if new.name and _is_taken(session, new.name):
         return NameTaken(new.name)
     return find_rejection(session, new)
@@ -76,7 +85,7 @@ def insert_run(session: Session, new: NewRun) -> RunRow:
             new.parent_attempt,
             root,
             new.depth,
-            new.inputs,
+            keep_large(session, run, new.inputs),
         ),
     )
     known = session.remember(new.id, Known(run, 0, fence, "pending", 0, 0, 0, int(new.durability == "relaxed"), 0))

@@ -16,6 +16,7 @@ from wfe_runtime import faults
 from wfe_runtime.errors import StoreError
 from wfe_runtime.providers.contracts import EVENTS_KEPT_MS, PurgeFilter, StoreSummary
 from wfe_runtime.providers.sqlite import schema
+from wfe_runtime.providers.sqlite.blobs import sweep
 from wfe_runtime.providers.sqlite.connection import open_writer
 from wfe_runtime.providers.sqlite.failures import from_sqlite
 from wfe_runtime.providers.sqlite.location import Location
@@ -44,6 +45,7 @@ OF_A_RUN = (
     "logs",
     "places",
     "activities",
+    "blob_uses",
     "runs",
     "run_details",
 )
@@ -86,6 +88,7 @@ def purge_runs(session: Session, wanted: PurgeFilter, limit: int) -> list[str]:
             session.known.pop(id, None)
             gone.append(id)
     session.execute(DROP_EVENTS, (wanted.now - EVENTS_KEPT_MS, EVENTS_AT_ONCE))
+    sweep(session.connection)
     if faults.armed is not None:
         faults.reach("purging.after_purge")
     return gone
@@ -107,6 +110,7 @@ def compact(location: Location) -> None:
             for table in ("journal", "snapshots", "inbox", "subscriptions", "logs"):
                 # What a process that did not know of a purge has left for a run that is gone.
                 connection.execute(f"DELETE FROM {table} WHERE run NOT IN (SELECT run FROM runs)")
+            sweep(connection)
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:

@@ -18,7 +18,8 @@ from wfe_runtime.providers.contracts import (
     StoredState,
 )
 from wfe_runtime.providers.hosts import is_gone
-from wfe_runtime.providers.sqlite.creation import RUN_COLUMNS
+from wfe_runtime.providers.sqlite.blobs import whole, whole_row
+from wfe_runtime.providers.sqlite.creation import RUN_COLUMNS, run_row
 
 __all__ = [
     "feed_position",
@@ -72,16 +73,14 @@ def read_program(connection: sqlite3.Connection, hash: str) -> ProgramRow | None
 
 
 def read_run(connection: sqlite3.Connection, id: str) -> RunRow | None:
-    row = connection.execute(f"{RUNS} WHERE d.id = ?", (id,)).fetchone()
-    return None if row is None else RunRow(*row)
+    for row in connection.execute(f"{RUNS} WHERE d.id = ?", (id,)):  # within the statement, so as of one moment
+        return run_row(connection, row)
+    return None
 
 
 def find_runs(connection: sqlite3.Connection, reference: str, limit: int) -> list[RunRow]:
-    exact = connection.execute(
-        f"{RUNS} WHERE d.id = ?1 OR d.name = ?1 ORDER BY d.id <> ?1 LIMIT 1", (reference,)
-    ).fetchone()
-    if exact is not None:
-        return [RunRow(*exact)]
+    for exact in connection.execute(f"{RUNS} WHERE d.id = ?1 OR d.name = ?1 ORDER BY d.id <> ?1 LIMIT 1", (reference,)):
+        return [run_row(connection, exact)]
     # As ranges, which an index answers; LIKE would also take no account of case.
     end = _end_of_prefix(reference)
     ranges = " OR ".join(
@@ -89,7 +88,7 @@ def find_runs(connection: sqlite3.Connection, reference: str, limit: int) -> lis
     )
     parameters = (reference, limit or -1) if end is None else (reference, limit or -1, end)
     rows = connection.execute(f"{RUNS} WHERE {ranges} ORDER BY r.run DESC LIMIT ?2", parameters)
-    return [RunRow(*row) for row in rows]
+    return [run_row(connection, row) for row in rows]
 
 
 def list_runs(connection: sqlite3.Connection, filter: RunFilter) -> list[RunRow]:
@@ -121,7 +120,7 @@ def list_runs(connection: sqlite3.Connection, filter: RunFilter) -> list[RunRow]
         parameters.append(filter.after)
     parameters.append(filter.limit or -1)
     rows = connection.execute(f"{RUNS} WHERE {' AND '.join(conditions)} ORDER BY r.run DESC LIMIT ?", parameters)
-    return [RunRow(*row) for row in rows]
+    return [run_row(connection, row) for row in rows]
 
 
 def list_due(connection: sqlite3.Connection, now: int, limit: int) -> list[RunRow]:
@@ -131,7 +130,7 @@ def list_due(connection: sqlite3.Connection, now: int, limit: int) -> list[RunRo
         "ORDER BY r.due, r.run LIMIT ?",
         (now, *holders, limit or -1),
     )
-    return [RunRow(*row) for row in rows]
+    return [run_row(connection, row) for row in rows]
 
 
 def next_due(connection: sqlite3.Connection, now: int) -> int:
@@ -154,7 +153,7 @@ def list_orphans(connection: sqlite3.Connection, now: int, limit: int) -> list[R
         "AND r.status <> 'suspended' ORDER BY r.run LIMIT ?",
         (*gone, limit or -1),
     )
-    return [RunRow(*row) for row in rows]
+    return [run_row(connection, row) for row in rows]
 
 
 def load_state(connection: sqlite3.Connection, id: str) -> StoredState | None:
@@ -164,18 +163,22 @@ def load_state(connection: sqlite3.Connection, id: str) -> StoredState | None:
         if run is None:
             return None
         sequence, snapshot = connection.execute(SNAPSHOT, (id,)).fetchone() or (0, None)
-        deltas = tuple(delta for (delta,) in connection.execute(DELTAS, (id, sequence)))
+        if snapshot is not None:
+            snapshot = whole(connection, snapshot)
+        deltas = tuple(whole(connection, delta) for (delta,) in connection.execute(DELTAS, (id, sequence)))
         return StoredState(run, sequence, snapshot, deltas)
     finally:
         connection.execute("ROLLBACK")
 
 
 def read_journal(connection: sqlite3.Connection, id: str, after: int, limit: int) -> list[JournalRow]:
-    return [JournalRow(*row) for row in connection.execute(JOURNAL, (id, after, limit or -1))]
+    rows = connection.execute(JOURNAL, (id, after, limit or -1))
+    return [JournalRow(*whole_row(connection, row, 2)) for row in rows]
 
 
 def read_feed(connection: sqlite3.Connection, after: int, limit: int) -> list[FeedRow]:
-    return [FeedRow(*row) for row in connection.execute(FEED, (after, limit or -1))]
+    rows = connection.execute(FEED, (after, limit or -1))
+    return [FeedRow(*whole_row(connection, row, 9)) for row in rows]
 
 
 def feed_position(connection: sqlite3.Connection, run: str, sequence: int) -> int:
@@ -196,7 +199,7 @@ def read_inbox(connection: sqlite3.Connection, runs: Sequence[str]) -> list[Inbo
             f"WHERE d.id IN ({', '.join('?' * len(chunk))})",
             chunk,
         )
-        found.extend([InboxRow(*row) for row in rows])
+        found.extend([InboxRow(*whole_row(connection, row, 3)) for row in rows])
     found.sort(key=lambda row: row.id)
     return found
 

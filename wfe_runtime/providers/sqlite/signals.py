@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 from wfe_runtime import faults
 from wfe_runtime.providers.contracts import (
@@ -24,12 +25,15 @@ from wfe_runtime.providers.contracts import (
     Unsubscription,
 )
 from wfe_runtime.providers.deliveries import encode_delivery, floor_of
+from wfe_runtime.providers.sqlite.blobs import keep_large, whole_row
 from wfe_runtime.providers.sqlite.session import Session
+from wfe_vm.limits import MAX_INLINE_BYTES
 
 __all__ = ["POST", "apply_signals", "list_subscriptions", "publish_events", "read_events"]
 
 POST = "INSERT INTO inbox (run, kind, payload) VALUES (?, ?, ?)"
 EVENT = "INSERT INTO events (id, name, key, time, data) VALUES (?, ?, ?, ?, ?)"
+DATA = "UPDATE events SET data = ? WHERE number = ?"
 DROP_OLD = "DELETE FROM events WHERE number IN (SELECT number FROM events WHERE time < ? ORDER BY time LIMIT 100)"
 SUBSCRIBERS = """
 SELECT s.run, d.id, s.activation, s.attempt, r.ended
@@ -74,7 +78,7 @@ def read_events(connection: sqlite3.Connection, name: str, key: str, after: int,
         "ORDER BY number LIMIT ?",
         (name, key, after, limit or -1),
     )
-    return [EventRow(*row) for row in rows]
+    return [_event(connection, row) for row in rows]
 
 
 def list_subscriptions(connection: sqlite3.Connection, run: str) -> list[Subscription]:
@@ -86,11 +90,18 @@ def list_subscriptions(connection: sqlite3.Connection, run: str) -> list[Subscri
     return [Subscription(*row) for row in rows]
 
 
+def _event(connection: sqlite3.Connection, row: tuple[Any, ...]) -> EventRow:
+    return EventRow(*whole_row(connection, row, 5))
+
+
 def _publish(session: Session, event: NewEvent) -> Published:
     known = session.execute("SELECT number FROM events WHERE id = ?", (event.id,)).fetchone()
     if known is not None:
         return Published(event.id, known[0], False)
-    number = session.execute(EVENT, (event.id, event.name, event.key, event.time, event.data)).lastrowid or 0
+    data = event.data if len(event.data) <= MAX_INLINE_BYTES else b""
+    number = session.execute(EVENT, (event.id, event.name, event.key, event.time, data)).lastrowid or 0
+    if not data:
+        session.execute(DATA, (keep_large(session, -number, event.data), number))
     session.execute(DROP_OLD, (event.time - EVENTS_KEPT_MS,))
     row = EventRow(number, event.id, event.name, event.key, event.time, event.data)
     subscribers = session.execute(SUBSCRIBERS, (event.name, event.key, event.time)).fetchall()
@@ -108,9 +119,9 @@ def _subscribe(session: Session, run: int, id: str, asked: Subscription) -> None
         session.execute(SUBSCRIBE, (run, asked.name, asked.key, asked.activation, asked.attempt, after, since))
         return
     session.execute(UNSUBSCRIBE, (asked.name, asked.key, run))
-    _tell(session, run, id, encode_delivery(asked.activation, asked.attempt, EventRow(*found)))
+    _tell(session, run, id, encode_delivery(asked.activation, asked.attempt, _event(session.connection, found)))
 
 
 def _tell(session: Session, run: int, id: str, payload: bytes) -> None:
-    session.execute(POST, (run, PUBLISHED, payload))
+    session.execute(POST, (run, PUBLISHED, keep_large(session, run, payload)))
     session.touched.add(id)

@@ -30,6 +30,7 @@ from typing import Any, cast
 
 from wfe_runtime import faults
 from wfe_runtime.providers.contracts import LogRow, RunCommit
+from wfe_runtime.providers.sqlite.blobs import holds_large
 from wfe_runtime.providers.sqlite.changes import insert_logs
 from wfe_runtime.providers.sqlite.commits import Refused, apply_group, apply_one
 from wfe_runtime.providers.sqlite.connection import LOG_LIMIT, open_writer
@@ -110,6 +111,7 @@ class Writer(Worker):
         """Return one bool a commit, once they are durable."""
         request = _Commit(commits, None)
         quick = self._disk_seconds < QUICK_S and len(commits) <= ON_LOOP and not (self._requests or self._closing)
+        quick = quick and not any(map(holds_large, commits))
         if quick and self._turn.acquire(blocking=False):
             session = self._session
             assert session is not None
