@@ -292,7 +292,9 @@ def test_the_limits_in_the_documents_are_those_in_the_code() -> None:
         "one line of a log": bytes_text(logs.LINE_BYTES),
         "the log of one step": bytes_text(logs.STEP_BYTES),
         "one output of a step, as a line": bytes_text(outputs.MARKER_BYTES),
+        "all printed outputs of a step, and what a Deno step gives": bytes_text(outputs.MARKERS_BYTES),
         "the outputs of a step, as a file": bytes_text(outputs.FILE_BYTES),
+        "a value stored with its run, not apart": bytes_text(limits.MAX_INLINE_BYTES),
         "`stdout` of a step in expressions": f"its last {bytes_text(shell.STDOUT_BYTES)}",
     }
 

@@ -11,9 +11,11 @@ from typing import Final
 
 from wfe_vm.commands import Command, RunStep, StopStep
 from wfe_vm.events import Event
+from wfe_vm.limits import MAX_INLINE_BYTES
 from wfe_vm.phases import WAIT_CHILD, WAIT_STEP
 from wfe_vm.state import Delta, State, encode_delta
 
+from .large import note_large
 from .programs import LoadedProgram
 from .providers.contracts import InboxPost, NewRun, RunCommit, RunRow, Signal
 from .result import RunResult, Tolerated, encode_result
@@ -23,6 +25,9 @@ __all__ = ["ActiveRun"]
 LEAST_SNAPSHOT_BYTES: Final = 16 * 1024
 """A snapshot is due once the deltas since the last one weigh as much as it did, and at least this much:
 loading then costs at most about twice the state, and writing at most twice the deltas."""
+
+HANDLE_BYTES: Final = 1024
+"""What a change with a large value weighs, which is stored apart: else each of them would bring a snapshot."""
 
 
 class ActiveRun:
@@ -72,8 +77,10 @@ class ActiveRun:
         if advance.delta is None:
             return []
         delta = advance.delta
+        if self.state.size > MAX_INLINE_BYTES:
+            note_large(self.state, delta)
         data = encode_delta(delta)
-        self._delta_bytes += len(data)
+        self._delta_bytes += len(data) if len(data) <= MAX_INLINE_BYTES else HANDLE_BYTES
         self._journal.append((delta.sequence, delta.time, data))
         self._deltas.append(delta)
         self._commands += advance.commands

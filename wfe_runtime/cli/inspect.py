@@ -36,7 +36,8 @@ from .options import add_run_argument, add_store_option, settings_of
 from .output import print_line, print_lines
 from .queueing import queueing_of
 from .stores import find_run, open_for_reading, require_store, run_loop
-from .texts import format_moment, format_span, harmless, to_json, to_table, to_text
+from .texts import format_moment, format_span, harmless, to_json, to_table
+from .values import print_value, value_lines, value_of
 from .view_json import failure_object
 
 __all__ = ["add_arguments", "execute"]
@@ -44,6 +45,7 @@ __all__ = ["add_arguments", "execute"]
 EXAMPLES = """
 wfec inspect deploy-42
 wfec inspect 01jd --json
+wfec inspect deploy-42 --value build.log > build.log
 """
 
 WAITS: Final = {
@@ -61,7 +63,14 @@ WAITS: Final = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_argument(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--json", action="store_true", help="print one JSON object")
+    shown.add_argument(
+        "--value",
+        metavar="PATH",
+        default="",
+        help="print one value and nothing else: inputs.NAME, outputs.NAME, or STEP.NAME for an output of a step",
+    )
     add_store_option(parser)
 
 
@@ -73,7 +82,9 @@ def execute(arguments: argparse.Namespace) -> int:
         async with open_for_reading(settings) as store:
             row = await find_run(store, arguments.run)
             found = await _inspect(store, row)
-            if arguments.json:
+            if arguments.value:
+                print_value(value_of(found, arguments.value))
+            elif arguments.json:
                 print_line(to_json(found))
             else:
                 await _print(store, row, found)
@@ -248,7 +259,7 @@ async def _print(store: Store, row: RunRow, found: dict[str, Any]) -> None:
     lines += [f"  {name:<12} {harmless(value)}" for name, value in facts if value]
     for title in ("inputs", "outputs"):
         if found[title]:
-            lines += ["", title, *(f"  {harmless(name)}: {to_text(value)}" for name, value in found[title].items())]
+            lines += ["", title, *value_lines(row.name, title, found[title])]
     if found["steps"]:
         lines += ["", *to_table(("step", "status", "attempts", "began", "took"), [*map(_cells, found["steps"])])]
     if found["live"]:

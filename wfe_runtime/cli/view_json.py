@@ -7,6 +7,7 @@ from typing import Any, Final
 from wfe_vm.outcome import Failure
 from wfe_vm.state import Record
 
+from ..large import handle_of
 from ..providers.contracts import RunRow
 from ..result import RunResult
 from .output import Writer, print_error
@@ -88,7 +89,7 @@ class JsonView:
         }
         if record.what != "started":
             line["status"] = record.status
-            line["outputs"] = record.outputs or {}
+            line["outputs"] = {name: handle_of(value) or value for name, value in (record.outputs or {}).items()}
             line["error"] = failure_object(record.error)
             line["duration_ms"] = max(record.time - record.started, 0)
         if record.what == "supplied":

@@ -23,7 +23,8 @@ from wfe_vm.state import Record
 from ..providers.contracts import RunRow
 from ..result import RunResult
 from .output import print_error, print_lines
-from .texts import clip, format_span, harmless, harmless_lines, to_text
+from .texts import clip, format_span, harmless, harmless_lines
+from .values import value_lines
 from .views import Parking
 
 __all__ = ["LiveView"]
@@ -109,7 +110,7 @@ class LiveView:
         lines = [f"run {harmless(row.name)} {result.status} after {format_span(result.duration_ms)}"]
         if result.outputs:
             lines.append("outputs:")
-            lines += [f"  {harmless(name)}: {to_text(value)}" for name, value in result.outputs.items()]
+            lines += value_lines(row.name, "outputs", result.outputs)
         print_lines(lines)
 
     def parked(self, row: RunRow, parking: Parking, time: int) -> None:

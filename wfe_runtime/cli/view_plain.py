@@ -10,7 +10,8 @@ from wfe_vm.state import Record
 from ..providers.contracts import RunRow
 from ..result import RunResult
 from .output import Writer, print_error
-from .texts import format_span, harmless, harmless_lines, to_text
+from .texts import format_span, harmless, harmless_lines
+from .values import value_lines
 from .views import Parking
 
 __all__ = ["PlainView", "is_work"]
@@ -57,8 +58,8 @@ class PlainView:
         self._writer.line(f"run {harmless(row.name)} {result.status} after {format_span(result.duration_ms)}")
         if result.outputs:
             self._writer.line("outputs:")
-            for name, value in result.outputs.items():
-                self._writer.line(f"  {harmless(name)}: {to_text(value)}")
+            for line in value_lines(row.name, "outputs", result.outputs):
+                self._writer.line(line)
 
     def parked(self, row: RunRow, parking: Parking, time: int) -> None:
         self._writer.line(f"run {harmless(row.name)} is {parking.status}: {harmless(parking.reason)}")

@@ -34,7 +34,7 @@ from .deno_home import Place
 from .deno_modules import module_sources
 from .deno_permissions import Grants
 from .launch import Launcher
-from .outputs import FILE_BYTES, Tail
+from .outputs import MARKERS_BYTES, Tail
 from .problems import TaskProblem
 from .process import RunningProcess
 
@@ -57,8 +57,8 @@ REHEARSAL: Final[dict[str, Any]] = {
 }
 """What ``call`` sends, for a script that needs what nearly all need: to be loaded, to read, to wait, to answer."""
 
-ANSWER_BYTES: Final = FILE_BYTES + 65536
-"""Of one answer: all outputs of a step together, as with the output files of a shell step."""
+ANSWER_BYTES: Final = MARKERS_BYTES + 65536
+"""Of one answer: all outputs of a step together, as with what a shell step prints."""
 
 START_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.1  # between looks at memory and threads of a running script
@@ -295,7 +295,9 @@ class DenoProcess:
             length = int.from_bytes(self._received[:4], "big")
             if length > ANSWER_BYTES:
                 self._fail(
-                    TaskProblem("limit", f"the outputs are more than {FILE_BYTES} bytes of JSON", limit=FILE_BYTES)
+                    TaskProblem(
+                        "limit", f"the outputs are more than {MARKERS_BYTES} bytes of JSON", limit=MARKERS_BYTES
+                    )
                 )
             if len(self._received) < 4 + length:
                 return

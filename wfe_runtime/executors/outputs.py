@@ -25,13 +25,26 @@ from wfe_vm.values import describe, parse_json
 
 from .problems import TaskProblem
 
-__all__ = ["FILE_BYTES", "MARKER_BYTES", "MarkerScanner", "Tail", "parse_json_file", "parse_text_file", "read_outputs"]
+__all__ = [
+    "FILE_BYTES",
+    "MARKERS_BYTES",
+    "MARKER_BYTES",
+    "MarkerScanner",
+    "Tail",
+    "parse_json_file",
+    "parse_text_file",
+    "read_outputs",
+]
 
 MARKER_BYTES: Final = 1024 * 1024
 """Of one marker line; it is held in memory until it ends. A longer value belongs in a file."""
 
-FILE_BYTES: Final = 16 * 1024 * 1024
-"""Of each output file, and of all markers of a step together."""
+FILE_BYTES: Final = 900 * 1024 * 1024
+"""Of each output file: what a store can keep as one value. It is read whole, and is in memory some ten times over until
+it is stored."""
+
+MARKERS_BYTES: Final = 16 * 1024 * 1024
+"""Of all markers of a step together: they are held in memory while it runs."""
 
 _PREFIX: Final = b"##wfe[output "
 _ENTRY_BYTES: Final = 100  # what a name and a value take beside their own bytes, about
@@ -104,9 +117,9 @@ class MarkerScanner:
         self._bytes += len(text) if former is None else len(text) - len(former)
         if former is None:
             self._bytes += len(key) + _ENTRY_BYTES
-        if self._bytes > FILE_BYTES:
+        if self._bytes > MARKERS_BYTES:
             self._problem = self._problem or TaskProblem(
-                "limit", f"the outputs that the step printed are more than {FILE_BYTES} bytes", limit=FILE_BYTES
+                "limit", f"the outputs that the step printed are more than {MARKERS_BYTES} bytes", limit=MARKERS_BYTES
             )
             return
         self._found[key] = text
