@@ -17,7 +17,7 @@ from wfe_vm.verify import check
 from .errors import MissingError, NotFound, StoreError
 from .providers.contracts import ProgramRow, Store
 
-__all__ = ["LoadedProgram", "ProgramCache"]
+__all__ = ["LoadedProgram", "ProgramCache", "home_of"]
 
 NUMBER: Final = re.compile(r"\[[0-9]+\]")
 """Of an iteration or a pass, in a path."""
@@ -96,6 +96,13 @@ class ProgramCache:
                 await self.load(step.child.program)
         self._loaded[hash] = found
         return found
+
+
+def home_of(source_map: SourceMap | None) -> str:
+    """Return the file that a program's workflow stands in: own workflows come first in a compiled file."""
+    if source_map is None or not source_map.steps:
+        return ""
+    return source_map.files[source_map.steps[0][0]]
 
 
 def load_program(row: ProgramRow) -> LoadedProgram:

@@ -86,6 +86,58 @@ def test_a_started_run_waits_for_a_worker_which_brings_it_to_its_end(
     assert (code, "letting go of the runs" in err) == (0, True)
 
 
+@pytest.mark.acceptance("CLI-18")
+def test_a_registered_workflow_is_started_by_its_name_and_an_unknown_one_stores_nothing(
+    folder: Path, wfec: Wfec, workers: list[Worker]
+) -> None:
+    unknown = wfec("start", "greet")
+    assert (unknown.code, "no workflow 'greet' is registered" in unknown.err) == (4, True)
+    assert list(folder.iterdir()) == []
+    write(folder, GREET)
+    write(folder, GREET.replace("version: 1", "version: 2").replace("=hello", "=welcome"), "next.yaml")
+    for file in ("file.yaml", "next.yaml", "file.yaml"):
+        assert wfec("start", file).code == 0
+    (folder / "greet").mkdir()
+    started = wfec("start", "greet", "-i", "name=you", "--json")
+    assert (started.code, started.json["status"]) == (0, "pending")
+    assert wfec("start", "greet", "-i", "nam=you").code == 2
+    near = wfec("start", "graet")
+    assert (near.code, "greet" in near.err) == (4, True)
+    assert wfec("start", "greet", "other").code == 2
+    assert wfec("start", "greet", "--replace").code == 2
+    assert len(wfec("list", "-o", "ids").out.split()) == 4
+    workers.append(Worker(folder))
+    assert {workers[0].until("run.ended")["status"] for _ in range(4)} == {"succeeded"}
+    found = wfec("inspect", started.json["run"], "--json").json
+    assert (found["version"], found["outputs"]) == (2, {"said": "welcome you"})
+
+
+@pytest.mark.acceptance("PRG-13")
+@pytest.mark.parametrize("verb", ["start", "worker"])
+def test_a_changed_file_of_the_same_version_is_registered_only_if_it_is_to_replace_the_other(
+    folder: Path, wfec: Wfec, workers: list[Worker], verb: str
+) -> None:
+    write(folder, GREET)
+    before = wfec("start", "file.yaml", "--json").json["run"]
+    write(folder, GREET.replace("=hello", "=welcome"))
+    refused = wfec(verb, "file.yaml")
+    assert refused.code == 2
+    assert "greet version 1 is registered with another program" in refused.err
+    assert "--replace" in refused.err
+    assert wfec("list", "-o", "ids").out.split() == [before]
+    if verb == "start":
+        assert wfec("start", "file.yaml", "--replace").code == 0
+        workers.append(Worker(folder))
+    else:
+        workers.append(Worker(folder, "file.yaml", "--replace"))
+        workers[0].until("worker.ready")
+    after = wfec("start", "greet", "--json").json["run"]
+    while wfec("inspect", after, "--json").json["status"] != "succeeded":
+        workers[0].until("run.ended")
+    said = {run: wfec("inspect", run, "--json").json["outputs"]["said"] for run in (before, after)}
+    assert said == {before: "hello world", after: "welcome world"}
+
+
 @pytest.mark.acceptance("ENG-15")
 def test_a_worker_that_is_told_to_stop_lets_go_of_its_runs_and_another_goes_on_at_once(
     folder: Path, wfec: Wfec, workers: list[Worker]

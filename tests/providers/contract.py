@@ -1442,6 +1442,18 @@ class StoreContract:
 
         run(check)
 
+    def test_with_a_registration_its_times_go_and_no_others(self, run):
+        async def check(store):
+            await store.register([registered(), registered(2)])
+            await store.keep_schedules("deploy", 2, [scheduled(version=2)])
+            await store.unregister(registered(1))
+            assert [row.version for row in await store.list_schedules()] == [2]
+            await store.unregister(registered(2))
+            assert await store.list_schedules() == []
+            assert await store.keep_schedules("deploy", 1, [scheduled()])
+
+        run(check)
+
     # The feed
 
     @pytest.mark.acceptance("LOG-01")

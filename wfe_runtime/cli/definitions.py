@@ -14,6 +14,7 @@ from wfe_vm.program import Program, SourceMap, encode_program
 from wfe_vm.program_file import read_program_file, write_program_file
 from wfe_vm.verify import check
 
+from ..programs import home_of
 from ..providers.contracts import ProgramRow
 from ..settings import Settings
 from .cache import Entry, ProgramFolder, cache_folder
@@ -212,15 +213,8 @@ def _load_compiled(path: str) -> list[Found]:
         raise UsageError(f"{path} can't be read: {error.strerror}") from None
     except ProgramError as error:
         raise CommandError(f"{path}: {error}", "compile it again: wfec compile", DEFINITION) from None
-    homes = [_home(found) for found in maps]
+    homes = [home_of(found) for found in maps]
     return [
         Found(one.program, source_map, one.hash, home == homes[0], one.data)
         for one, source_map, home in zip(filed, maps, homes, strict=True)
     ]
-
-
-def _home(source_map: SourceMap | None) -> str:
-    """Return the file that a program's workflow stands in: own workflows come first in a compiled file."""
-    if source_map is None or not source_map.steps:
-        return ""
-    return source_map.files[source_map.steps[0][0]]

@@ -16,13 +16,14 @@ from ..engine import Engine
 from ..errors import MissingError
 from ..providers import open_store
 from ..providers.contracts import RunRow
-from ..serving import Server, register_schedules
+from ..serving import Server
 from ..settings import Settings
-from .definitions import kept_programs, load, program_rows
+from .definitions import kept_programs, load
 from .documents import variable_sources
 from .exits import SUCCEEDED
 from .options import add_definition_options, add_store_option, settings_of
 from .output import print_error, print_line
+from .registering import add_replace_option, register
 from .run import current_folder
 from .signals import Interrupts
 from .stores import keeps_runs, run_loop
@@ -37,7 +38,10 @@ wfec worker nightly.yaml reports.yaml --store sqlite:////var/wfe/runs.db
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", metavar="FILE", nargs="*", help="workflow files whose schedules are to hold")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="*", help="workflow files to be registered: their schedules are to hold"
+    )
+    add_replace_option(parser)
     add_definition_options(parser)
     add_store_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object for each run that begins or ends")
@@ -62,8 +66,7 @@ def execute(arguments: argparse.Namespace) -> int:
             with interrupts.taken():
                 async with engine:
                     for programs in files:
-                        hashes = [found.hash for found in programs if found.own]
-                        await register_schedules(engine, program_rows(programs), hashes, folder)
+                        await register(engine, programs, folder, arguments.replace)
                     reporter.ready(settings)
                     await _serve(Server(engine), stopped)
         finally:

@@ -22,6 +22,7 @@ from wfe_vm.program_file import read_program_file
 from wfe_vm.verify import check
 
 from ..errors import DefinitionError, NotFound
+from ..programs import home_of
 from ..providers.contracts import ProgramRow
 
 if TYPE_CHECKING:
@@ -42,10 +43,14 @@ if not TYPE_CHECKING:
 
 
 class Definitions(msgspec.Struct, frozen=True):
-    """Programs as a store keeps them, and the functions that came with them, by the names they are called by."""
+    """Programs as a store keeps them, and the functions that came with them, by the names they are called by.
+
+    ``own`` are the hashes of those that stand in the definition itself, not in what it includes.
+    """
 
     rows: list[ProgramRow]
     functions: dict[str, Callable[..., Any]]
+    own: list[str] = []
 
 
 def read_definitions(
@@ -57,16 +62,16 @@ def read_definitions(
     DefinitionError for mistakes in it, NotFound for a file that is not there, TypeError for what is none of these.
     """
     if isinstance(definition, bytes):
-        return Definitions(_filed(definition, "the compiled file"), {})
+        return _filed(definition, "the compiled file")
     if isinstance(definition, Program):
-        return Definitions([_row(definition, None)], {})
+        return _alone(_row(definition, None))
     if isinstance(definition, os.PathLike) or (isinstance(definition, str) and _is_path(definition)):
         return _of_file(os.fspath(definition), variables, step_types)
     if isinstance(definition, str):
         return _compiled(lambda found, given: _of_text(definition, found, given, step_types), variables)
     program = getattr(definition, "program", None)
     if isinstance(program, Program):
-        return Definitions([_row(program, getattr(definition, "source_map", None))], {})
+        return _alone(_row(program, getattr(definition, "source_map", None)))
     return _of_workflow(definition, variables, step_types)
 
 
@@ -81,7 +86,7 @@ def _of_file(path: str, variables: Mapping[str, Any] | None, step_types: Iterabl
     if suffix == ".wfc":
         try:
             with open(path, "rb") as file:
-                return Definitions(_filed(file.read(), path), {})
+                return _filed(file.read(), path)
         except OSError as error:
             raise DefinitionError(f"{path} can't be read: {error.strerror}") from None
     return _compiled(lambda found, given: _of_source(path, suffix, found, given, step_types), variables)
@@ -129,7 +134,7 @@ def _of_workflow(workflow: Any, variables: Mapping[str, Any] | None, step_types:
         ),
         variables,
     )
-    return Definitions(found.rows, workflow.functions)
+    return Definitions(found.rows, workflow.functions, found.own)
 
 
 def _compiled(
@@ -145,15 +150,22 @@ def _compiled(
     if diagnostics.has_errors:
         found = diagnostics.in_source_order()
         raise DefinitionError(f"the workflow has mistakes:\n{render_text(found).rstrip()}", found)
-    return Definitions([_row(one.program, one.source_map) for one in compiled], {})
+    rows = [_row(one.program, one.source_map) for one in compiled]
+    return Definitions(rows, {}, [row.hash for row, one in zip(rows, compiled, strict=True) if one.own])
 
 
-def _filed(data: bytes, name: str) -> list[ProgramRow]:
+def _filed(data: bytes, name: str) -> Definitions:
     try:
-        filed = read_program_file(data)
-        return [_row(one.program, one.source_map, one.data) for one in filed]
+        filed = [(one.program, one.source_map, one.data) for one in read_program_file(data)]
     except ProgramError as error:
         raise DefinitionError(f"{name}: {error}") from None
+    rows = [_row(program, source_map, encoded) for program, source_map, encoded in filed]
+    homes = [home_of(source_map) for _, source_map, _ in filed]
+    return Definitions(rows, {}, [row.hash for row, home in zip(rows, homes, strict=True) if home == homes[0]])
+
+
+def _alone(row: ProgramRow) -> Definitions:
+    return Definitions([row], {}, [row.hash])
 
 
 def _row(program: Program, source_map: SourceMap | None, data: bytes = b"") -> ProgramRow:

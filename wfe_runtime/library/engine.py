@@ -30,7 +30,9 @@ from ..errors import MissingError, WfeError
 from ..executors.contract import Executor
 from ..providers import open_store
 from ..providers.contracts import FINISHED, Published, Registration, RunRow, Store
+from ..registry import Registry
 from ..result import RunResult
+from ..serving import register_schedules
 from .activities import Activities
 from .definitions import Definition, read_definitions
 from .ends import Ends
@@ -40,7 +42,6 @@ from .handles import RunHandle
 from .lookup import Moment, RunInfo, find_run, info_of, inputs_of, run_filter
 from .middleware import MiddlewareRegistry, RunCall, RunMiddleware, StepMiddleware, around_run
 from .recovery import Recovery, lacking
-from .registry import Registry
 from .transactions import TransactionalPython
 
 __all__ = ["Engine"]
@@ -153,7 +154,9 @@ class Engine:
 
         ``definition`` is a path, the text of a workflow, the bytes of a compiled file, a Workflow of
         ``wfe_dsl.builder`` or a program; ``variables`` are what ``((name))`` in it stands for. Functions that a
-        Workflow's steps call by a registered name are registered, too. Again the same: nothing happens.
+        Workflow's steps call by a registered name are registered, too. Again the same: nothing happens. From now on
+        runs of its own workflows, not of included ones, start when their schedules say, their folder being the current
+        one, while somebody serves the store; a higher version's schedule, or a replaced one, takes the earlier's place.
 
         Raises DefinitionError for its mistakes, NotFound for a file that isn't there, WfeError (``registered``)
         where the version is registered with another program: with ``replace`` new runs use the new one then, and
@@ -163,14 +166,23 @@ class Engine:
         found = read_definitions(definition, variables, {name for one in self._executors for name in one.types})
         for name, function in found.functions.items():
             self._add_function(name, function)
-        return await opened.registry.add(found.rows, replace)
+        registrations = await opened.registry.add(found.rows, replace)
+        await register_schedules(opened.core, [], found.own, os.getcwd())
+        return registrations
 
     async def unregister(self, workflow: str, version: int) -> bool:
-        """Start no more runs of a workflow's version; finished ones stay. Returns whether it was registered.
+        """Start no more runs of a workflow's version, by its schedule neither; finished ones stay.
+
+        The schedule of the highest version that is left holds then. Returns whether it was registered.
 
         Raises WfeError (``pinned``), which names the run, while one of its program has not ended.
         """
-        return await self._opened.registry.remove(workflow, version)
+        opened = self._opened
+        found = await opened.registry.remove(workflow, version)
+        left = await opened.registry.rows(workflow)
+        if found and left and left[-1].version < version:
+            await register_schedules(opened.core, [], [left[-1].program], os.getcwd())
+        return found
 
     async def registered(self, workflow: str = "", *, history: bool = False) -> list[Registration]:
         """Return what is registered, by workflow and version; with ``history`` all that was ever said, in order."""

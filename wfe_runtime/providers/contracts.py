@@ -469,6 +469,7 @@ class Store(Protocol):
     async def unregister(self, removed: Registration) -> Unregistered:
         """Remove the registration of a workflow's version, unless an unfinished run has its program.
 
+        The times that are kept for that version go with it, and any version's may be kept then.
         ``program`` of ``removed`` has no meaning; its time and who are for the history.
         """
 

@@ -195,6 +195,9 @@ class MemoryStore:
             if run.new.program == known.program and not run.ended:
                 return Unregistered(True, run.name)
         self._registrations.remove(removed)
+        if self._schedules.get(removed.workflow, (0, []))[0] == removed.version:
+            del self._schedules[removed.workflow]
+            self._watchers.announce({f"schedule:{removed.workflow}"})
         return Unregistered(True)
 
     async def list_registrations(self, workflow: str = "", history: bool = False) -> list[Registration]:

@@ -22,6 +22,7 @@ SELECT {COLUMNS} FROM registrations r WHERE program <> '' AND (?1 = '' OR workfl
 ORDER BY workflow, version
 """
 HISTORY = f"SELECT {COLUMNS} FROM registrations WHERE ?1 = '' OR workflow = ?1 ORDER BY number"
+DROP_TIMES = "DELETE FROM schedules WHERE workflow = ? AND version = ?"
 PINNED = """
 SELECT d.name FROM run_details d JOIN runs r USING (run) WHERE d.program = ? AND r.ended = 0 ORDER BY d.run LIMIT 1
 """
@@ -49,6 +50,8 @@ def remove_registration(session: Session, removed: Registration) -> Unregistered
     if pinned is not None:
         return Unregistered(True, pinned[0])
     session.execute(ADD, (removed.workflow, removed.version, "", removed.time, removed.who))
+    session.execute(DROP_TIMES, (removed.workflow, removed.version))
+    session.touched.add(f"schedule:{removed.workflow}")
     return Unregistered(True)
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
-from ..clock import Clock
-from ..errors import NotFound, WfeError
-from ..programs import LoadedProgram, ProgramCache
-from ..providers.contracts import ProgramRow, Registration, Store
+from .clock import Clock
+from .errors import NotFound, WfeError
+from .programs import LoadedProgram, ProgramCache
+from .providers.contracts import ProgramRow, Registration, Store
 
 __all__ = ["Registry"]
 
