@@ -237,7 +237,7 @@ class Engine:
         self.check_open()
         await self._hold_lease()
         if programs:
-            await self.store.put_programs(programs)
+            await self.store.put_programs(programs, self.clock.now())
         loaded = await self.programs.load(hash)
         await self._detached.bind(loaded)
         complete = check_inputs(loaded.program, inputs)

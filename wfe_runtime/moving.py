@@ -46,7 +46,7 @@ async def move_run(engine: Engine, run: str, programs: Sequence[ProgramRow], has
     from .engine import load_run_state
 
     store = engine.store
-    await store.put_programs(programs)
+    await store.put_programs(programs, engine.clock.now())
     new = await engine.programs.load(hash)
     row = await store.claim(run, engine.host.id, engine.clock.now())
     if row is None:

@@ -30,8 +30,8 @@ class Registry:
 
         Raises WfeError (``registered``) where a version has another program, unless it is to be replaced.
         """
-        await self._store.put_programs(rows)
         now = self._clock.now()
+        await self._store.put_programs(rows, now)
         wanted = [Registration(row.workflow, row.version, row.hash, now, self._who) for row in rows]
         in_the_way = await self._store.register(wanted, replace)
         if in_the_way and not replace:

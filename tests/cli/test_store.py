@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,21 @@ def test_a_purge_clears_out_what_has_ended_and_keeps_what_has_not(folder: Path, 
     compacted = wfec("store", "compact", "--json").json
     assert compacted["bytes"] <= compacted["bytes_before"]
     assert wfec("resume", "half").code == 0
+
+
+@pytest.mark.acceptance("PRG-14", "STO-12")
+def test_a_purge_takes_programs_that_no_run_and_no_registration_has(folder: Path, wfec: Wfec) -> None:
+    write(folder, CHAIN)
+    (folder / "flaky.yaml").write_text(FLAKY)
+    assert wfec("run", "file.yaml").code == 0
+    run = wfec("start", "flaky.yaml", "--json").json["run"]
+    program = wfec("inspect", "chain-1", "--json").json["program"]
+    purge = ("store", "purge", "--older-than", "0", "--yes")
+    assert wfec(*purge, "--json").json["programs"] == [], "it was asked for less than an hour ago"
+    with contextlib.closing(sqlite3.connect(folder / ".wfe/wfe.db")) as connection, connection:
+        connection.execute("UPDATE program_marks SET time = 1")
+    assert wfec(*purge).out == "0 runs are gone\n1 unused program is gone\n"
+    with contextlib.closing(sqlite3.connect(folder / ".wfe/wfe.db")) as connection:
+        assert program not in [hash for (hash,) in connection.execute("SELECT hash FROM programs")]
+    assert wfec("inspect", run).code == 0
+    assert wfec("start", "flaky").code == 0

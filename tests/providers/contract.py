@@ -166,6 +166,29 @@ class StoreContract:
 
         run(check)
 
+    @pytest.mark.acceptance("PRG-14", "STO-12")
+    def test_programs_that_nothing_names_and_nobody_put_lately_are_dropped(self, run):
+        async def check(store):
+            names = ("by-run", "registered", "scheduled", "replaced", "fresh", "free", "kept")
+            await store.put_programs([ProgramRow(name, "w", 1, b"p", b"") for name in names], 100)
+            await store.put_programs([ProgramRow("fresh", "w", 1, b"p", b"")], 200)
+            await store.put_programs([ProgramRow("fresh", "w", 1, b"p", b"")], 150)
+            await store.create_run(new("r1", program="by-run"))
+            await store.register([registered(program="replaced"), registered(2, program="registered")])
+            await store.keep_schedules("deploy", 1, [scheduled(program="scheduled")])
+            await store.register([registered(program="by-run")], replace=True)
+            wanted = {row.hash: row.wanted for row in await store.list_programs(151)}
+            assert wanted == dict.fromkeys(names, True) | {"replaced": False, "free": False, "kept": False}
+            assert all(row.wanted for row in await store.list_programs(100))
+            asked = ["free", "replaced", "fresh", "registered", "none"]
+            assert await store.drop_programs(asked, 100) == []
+            assert sorted(await store.drop_programs(asked, 151)) == ["free", "replaced"]
+            assert await store.get_program("free") is None
+            assert [row.hash for row in await store.list_programs(151) if not row.wanted] == ["kept"]
+            assert await store.drop_programs(["fresh"], 201) == ["fresh"]
+
+        run(check)
+
     # Creating and reading
 
     @pytest.mark.acceptance("STO-01")

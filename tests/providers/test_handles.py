@@ -108,8 +108,12 @@ def test_bytes_within_a_payload_are_put_aside_too() -> None:
 
 
 def test_what_is_no_messagepack_stays_as_it_is() -> None:
-    payload = b"\xc4" * (MAX_INLINE_BYTES + 1)
-    assert pack(payload, IN_VALUE, Shelf().keep) == payload
+    for payload in (
+        b"\xc4" * (MAX_INLINE_BYTES + 1),
+        b"\xdb\x00\x10\x00\x00" + b"\xff" * (1 << 20),
+        b"\x91" * (1 << 20),
+    ):
+        assert pack(payload, IN_VALUE, Shelf().keep) == payload
 
 
 @settings(max_examples=30)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import time
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -19,6 +20,7 @@ __all__ = [
     "add_run_argument",
     "add_store_option",
     "add_variable_options",
+    "count_of",
     "durability",
     "duration",
     "moment",
@@ -88,6 +90,17 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     """Return the settings, with the flags that were given in front. Raises SettingsError."""
     names = ("store", "durability", "plain", "host_steps")
     return load_settings({name: getattr(arguments, name, None) for name in names})
+
+
+def count_of(what: str) -> Callable[[str], int]:
+    """Return what reads a number of such things."""
+
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdecimal() or len(text) > 9:
+            raise argparse.ArgumentTypeError(f"{text!r} is no number of {what}")
+        return int(text)
+
+    return read
 
 
 def duration(text: str) -> int:

@@ -1,8 +1,8 @@
 """Look after a store: make it, bring it up to date, see what it holds, clear out old runs, give room back.
 
 `purge` shows which runs would go, and with `--yes` takes them, with all that was stored for them: runs that have
-ended, never one that is not done or whose parent or children are not. Others go on working meanwhile. `compact` then
-gives the room back to the disk.
+ended, never one that is not done or whose parent or children are not. Programs that no run and no registration has go
+too. Others go on working meanwhile. `compact` then gives the room back to the disk.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import Any, Final
 
 from wfe_vm.durations import parse_duration
 
+from ..clearing import clear_programs
 from ..providers.contracts import FINISHED, PurgeFilter, Store, StoreSummary
 from ..settings import Settings
 from .exits import MISSING, SUCCEEDED, CommandError
-from .options import add_store_option, duration, settings_of
+from .options import add_store_option, count_of, duration, settings_of
 from .output import print_line, print_lines
 from .stores import file_of, is_absent, open_for_change, open_for_reading, run_loop
 from .texts import harmless, to_json, to_table
@@ -53,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     purge.add_argument("--workflow", metavar="W", default="", help="only runs of this workflow")
     purge.add_argument(
-        "--keep", metavar="N", type=_count, default=0, help="of each workflow the newest N stay (default: 0)"
+        "--keep", metavar="N", type=count_of("runs"), default=0, help="of each workflow the newest N stay (default: 0)"
     )
     purge.add_argument("--yes", action="store_true", help="do it; without this it only shows what would go")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -98,7 +99,7 @@ async def _purge(store: Store, arguments: argparse.Namespace) -> dict[str, Any]:
     gone: list[str] = []
     while batch := await store.purge(wanted, AT_ONCE):
         gone += batch
-    return {"purged": gone}
+    return {"purged": gone, "programs": await clear_programs(store, now)}
 
 
 def _summary(settings: Settings, summary: StoreSummary) -> dict[str, Any]:
@@ -118,7 +119,10 @@ def _lines(action: str, found: dict[str, Any]) -> list[str]:
             shown = [f"{row['id']}  {harmless(row['name'])}" for row in rows]
             return [*shown, f"{len(rows)} runs would go, with their children; add --yes to do it"]
         count = len(found["purged"])
-        return ["1 run is gone" if count == 1 else f"{count} runs are gone"]
+        lines = ["1 run is gone" if count == 1 else f"{count} runs are gone"]
+        if programs := len(found["programs"]):
+            lines.append("1 unused program is gone" if programs == 1 else f"{programs} unused programs are gone")
+        return lines
     if action == "compact":
         return [f"{found['store']}: {_size(found['bytes_before'])} before, {_size(found['bytes'])} now"]
     if action in ("init", "migrate"):
@@ -132,9 +136,3 @@ def _lines(action: str, found: dict[str, Any]) -> list[str]:
 
 def _size(count: int) -> str:
     return f"{count / (1 << 20):.1f} MiB"
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or len(text) > 9:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of runs")
-    return int(text)

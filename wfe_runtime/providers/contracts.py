@@ -29,6 +29,7 @@ __all__ = [
     "InboxPost",
     "InboxRow",
     "JournalRow",
+    "KeptProgram",
     "LogRow",
     "NewActivity",
     "NewEvent",
@@ -77,6 +78,15 @@ class ProgramRow(msgspec.Struct, frozen=True, gc=False):
     version: int
     program: bytes
     source_map: bytes
+
+
+class KeptProgram(msgspec.Struct, frozen=True, gc=False):
+    """A program as a store has it. ``wanted``: a run, a registration or a schedule names it, or it was put lately."""
+
+    hash: str
+    workflow: str
+    version: int
+    wanted: bool
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
@@ -454,8 +464,8 @@ class Store(Protocol):
 
     # Programs
 
-    async def put_programs(self, programs: Sequence[ProgramRow]) -> None:
-        """Keep programs; one that is there already (by hash) is left as it is."""
+    async def put_programs(self, programs: Sequence[ProgramRow], now: int = 0) -> None:
+        """Keep programs; one that is there already (by hash) is left as it is. ``now``, if not 0: when it was put."""
 
     async def get_program(self, hash: str) -> ProgramRow | None: ...
 
@@ -688,9 +698,15 @@ class Store(Protocol):
     async def purge(self, wanted: PurgeFilter, limit: int = 100) -> list[str]:
         """Clear out up to ``limit`` families of runs with all that is stored for them, in one transaction.
 
-        A family with a run that is unfinished, or that a host has, stays whole. Programs stay. Events older than
-        EVENTS_KEPT_MS go as well. Returns the ids of the runs that are gone.
+        A family with a run that is unfinished, or that a host has, stays whole. Programs stay (see ``drop_programs``).
+        Events older than EVENTS_KEPT_MS go as well. Returns the ids of the runs that are gone.
         """
+
+    async def list_programs(self, since: int) -> list[KeptProgram]:
+        """Return all programs, by workflow, version and hash; put lately is ``since`` then."""
+
+    async def drop_programs(self, hashes: Sequence[str], since: int) -> list[str]:
+        """Remove those of these programs that are not wanted, as in ``list_programs``. Returns their hashes."""
 
     async def compact(self) -> None:
         """Give unused room back to the disk, where there is one. Others may have to wait meanwhile."""

@@ -73,7 +73,7 @@ def pack(payload: bytes, shape: Shape, keep: Keep) -> bytes:
         return payload
     try:
         holder = [_decoder.decode(payload)]
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return payload  # not encoded by an engine, so there is nothing to be told apart in it
     for path in shape or ((),):
         _walk(holder, 0, path, keep)

@@ -28,6 +28,7 @@ from wfe_runtime.providers.contracts import (
     InboxPost,
     InboxRow,
     JournalRow,
+    KeptProgram,
     LogRow,
     NewActivity,
     NewEvent,
@@ -152,6 +153,7 @@ class MemoryStore:
         self._keys: dict[tuple[str, str], _Run] = {}
         self._last_names: dict[str, int] = {}
         self._programs: dict[str, ProgramRow] = {}
+        self._program_marks: dict[str, int] = {}  # when each was last put
         self._hosts: dict[str, tuple[Host, int]] = {}
         self._last_run = 0
         self._last_document = 0
@@ -175,10 +177,12 @@ class MemoryStore:
 
     # Programs
 
-    async def put_programs(self, programs: Sequence[ProgramRow]) -> None:
+    async def put_programs(self, programs: Sequence[ProgramRow], now: int = 0) -> None:
         check_texts("programs", programs)
         for program in programs:
             self._programs.setdefault(program.hash, program)
+            if now:
+                self._program_marks[program.hash] = max(now, self._program_marks.get(program.hash, 0))
 
     async def get_program(self, hash: str) -> ProgramRow | None:
         return self._programs.get(hash)
@@ -656,6 +660,26 @@ class MemoryStore:
         self._feed = [entry for entry in self._feed if entry[1].new.id in self._runs]
         self._board.drop_old(wanted.now - EVENTS_KEPT_MS)
         return [run.new.id for run in gone]
+
+    async def list_programs(self, since: int) -> list[KeptProgram]:
+        named = {run.new.program for run in self._runs.values()}
+        named |= {row.program for row in self._registrations.rows("", history=False)}
+        named |= {row.program for _, rows in self._schedules.values() for row in rows}
+        kept = [
+            KeptProgram(
+                row.hash, row.workflow, row.version, row.hash in named or self._program_marks.get(row.hash, -1) >= since
+            )
+            for row in self._programs.values()
+        ]
+        return sorted(kept, key=lambda row: (row.workflow, row.version, row.hash))
+
+    async def drop_programs(self, hashes: Sequence[str], since: int) -> list[str]:
+        asked = set(hashes)
+        gone = [row.hash for row in await self.list_programs(since) if row.hash in asked and not row.wanted]
+        for hash in gone:
+            del self._programs[hash]
+            self._program_marks.pop(hash, None)
+        return gone
 
     async def compact(self) -> None:
         pass  # what is gone takes no room

@@ -1,4 +1,4 @@
-"""What is written besides RunCommits: programs, new runs, posts, hosts and ownership, output.
+"""What is written besides RunCommits: new runs, posts, hosts and ownership, output.
 
 Each function is called inside the writer's transaction and returns what the store's method returns. The
 rule of ownership is in ``holding.py``.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wfe_runtime.errors import GroupFull, NameTaken
-from wfe_runtime.providers.contracts import Host, InboxPost, LogRow, NewRun, ProgramRow, RunRow
+from wfe_runtime.providers.contracts import Host, InboxPost, LogRow, NewRun, RunRow
 from wfe_runtime.providers.sqlite.commits import insert_posts
 from wfe_runtime.providers.sqlite.creation import RUN_COLUMNS, find_existing, insert_run, run_row
 from wfe_runtime.providers.sqlite.holding import is_held
@@ -22,28 +22,15 @@ __all__ = [
     "forget_host",
     "insert_logs",
     "keep_host",
-    "keep_programs",
     "release_run",
 ]
 
-PROGRAM = """
-INSERT INTO programs (hash, workflow, version, program, source_map) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (hash) DO NOTHING
-"""
 HOST = """
 INSERT INTO hosts (id, machine, pid, started, lease) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE
 SET machine = excluded.machine, pid = excluded.pid, started = excluded.started, lease = excluded.lease
 """
 LOG = "INSERT INTO logs (run, step, attempt, stream, time, text) VALUES (?, ?, ?, ?, ?, ?)"
 OWNED = "SELECT d.id FROM runs r JOIN run_details d USING (run) WHERE r.owner = ? AND r.owner <> ''"
-
-
-def keep_programs(session: Session, programs: Sequence[ProgramRow]) -> None:
-    """Store programs that are not there yet."""
-    session.executemany(
-        PROGRAM,
-        [(row.hash, row.workflow, row.version, row.program, row.source_map) for row in programs],
-    )
 
 
 def create_run(session: Session, new: NewRun, posts: Sequence[InboxPost]) -> RunRow | NameTaken | GroupFull:

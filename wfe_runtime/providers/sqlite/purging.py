@@ -3,7 +3,7 @@
 Called inside the writer's transaction, but for ``compact``, which has a connection of its own. The rules: a run
 goes with all that was stored for it, and only together with the whole family that it is of, once nobody in that
 family is unfinished or held by a host; numbers and names of runs are never given twice, so nothing else may turn
-up under those of a run that is gone. Programs stay: they are small, and other runs may have them pinned.
+up under those of a run that is gone. Programs are cleared out for themselves: other runs may have them pinned.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ from wfe_runtime.providers.contracts import (
     InboxRow,
     JournalRow,
     LogRow,
-    ProgramRow,
     RunFilter,
     RunRow,
     StoredState,
@@ -33,12 +32,10 @@ __all__ = [
     "read_inbox",
     "read_journal",
     "read_logs",
-    "read_program",
     "read_run",
 ]
 
 RUNS = f"SELECT {RUN_COLUMNS} FROM runs r JOIN run_details d USING (run)"
-PROGRAM = "SELECT hash, workflow, version, program, source_map FROM programs WHERE hash = ?"
 SNAPSHOT = "SELECT s.sequence, s.state FROM run_details d JOIN snapshots s USING (run) WHERE d.id = ?"
 DELTAS = """
 SELECT j.delta FROM run_details d JOIN journal j USING (run) WHERE d.id = ? AND j.sequence > ?
@@ -65,11 +62,6 @@ WITH RECURSIVE found (owner) AS (
 SELECT owner FROM found
 """
 CHUNK = 500  # parameters in a statement
-
-
-def read_program(connection: sqlite3.Connection, hash: str) -> ProgramRow | None:
-    row = connection.execute(PROGRAM, (hash,)).fetchone()
-    return None if row is None else ProgramRow(*row)
 
 
 def read_run(connection: sqlite3.Connection, id: str) -> RunRow | None:

@@ -28,6 +28,7 @@ MIGRATIONS = (
     "0005_library.sql",
     "0006_search.sql",
     "0007_blobs.sql",
+    "0008_program_marks.sql",
 )
 
 

@@ -23,6 +23,7 @@ from wfe_runtime.providers.contracts import (
     InboxPost,
     InboxRow,
     JournalRow,
+    KeptProgram,
     LogRow,
     NewActivity,
     NewEvent,
@@ -55,6 +56,7 @@ from wfe_runtime.providers.sqlite import (
     signals,
     transactions,
 )
+from wfe_runtime.providers.sqlite import programs as kept_programs
 from wfe_runtime.providers.sqlite.commits import check_commits, insert_posts
 from wfe_runtime.providers.sqlite.location import parse_url
 from wfe_runtime.providers.sqlite.lookout import Lookout
@@ -120,11 +122,11 @@ class SqliteStore:
 
     # Programs
 
-    async def put_programs(self, programs: Sequence[ProgramRow]) -> None:
-        await self._change(changes.keep_programs, programs, texts={"programs": programs})
+    async def put_programs(self, programs: Sequence[ProgramRow], now: int = 0) -> None:
+        await self._change(kept_programs.keep_programs, programs, now, texts={"programs": programs})
 
     async def get_program(self, hash: str) -> ProgramRow | None:
-        return await self._read(queries.read_program, hash)
+        return await self._read(kept_programs.read_program, hash)
 
     async def register(self, rows: Sequence[Registration], replace: bool = False) -> list[Registration]:
         change = registrations.add_registrations
@@ -304,6 +306,12 @@ class SqliteStore:
 
     async def purge(self, wanted: PurgeFilter, limit: int = 100) -> list[str]:
         return cast(list[str], await self._change(purging.purge_runs, wanted, limit))
+
+    async def list_programs(self, since: int) -> list[KeptProgram]:
+        return await self._read(kept_programs.list_programs, since)
+
+    async def drop_programs(self, hashes: Sequence[str], since: int) -> list[str]:
+        return cast(list[str], await self._change(kept_programs.drop_programs, hashes, since))
 
     async def compact(self) -> None:
         self._writing()

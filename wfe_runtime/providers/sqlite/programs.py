@@ -1,0 +1,62 @@
+"""Programs in the tables of SQLite: kept by their hashes, and cleared out once nothing names them.
+
+Each function returns what the store's method returns; those that write are called inside the writer's transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from wfe_runtime.providers.contracts import KeptProgram, ProgramRow
+from wfe_runtime.providers.sqlite.session import Session
+
+__all__ = ["drop_programs", "keep_programs", "list_programs", "read_program"]
+
+KEEP = """
+INSERT INTO programs (hash, workflow, version, program, source_map) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (hash) DO NOTHING
+"""
+MARK = """
+INSERT INTO program_marks (hash, time) VALUES (?, ?)
+ON CONFLICT (hash) DO UPDATE SET time = max(time, excluded.time)
+"""
+READ = "SELECT hash, workflow, version, program, source_map FROM programs WHERE hash = ?"
+# The registrations that count are those that no later row of their workflow and version has taken the place of.
+NAMED = """
+SELECT program FROM run_details UNION SELECT program FROM schedules UNION
+SELECT program FROM registrations r WHERE number =
+    (SELECT max(number) FROM registrations WHERE workflow = r.workflow AND version = r.version)
+"""
+LIST = f"""
+SELECT hash, workflow, version, hash IN ({NAMED}) OR EXISTS
+    (SELECT 1 FROM program_marks m WHERE m.hash = programs.hash AND m.time >= ?)
+FROM programs ORDER BY workflow, version, hash
+"""
+
+
+def keep_programs(session: Session, programs: Sequence[ProgramRow], now: int) -> None:
+    """Store programs that are not there yet."""
+    rows = [(row.hash, row.workflow, row.version, row.program, row.source_map) for row in programs]
+    session.executemany(KEEP, rows)
+    if now:
+        session.executemany(MARK, [(row.hash, now) for row in programs])
+
+
+def read_program(connection: sqlite3.Connection, hash: str) -> ProgramRow | None:
+    row = connection.execute(READ, (hash,)).fetchone()
+    return None if row is None else ProgramRow(*row)
+
+
+def list_programs(connection: sqlite3.Connection, since: int) -> list[KeptProgram]:
+    rows = connection.execute(LIST, (since,))
+    return [KeptProgram(hash, workflow, version, bool(wanted)) for hash, workflow, version, wanted in rows]
+
+
+def drop_programs(session: Session, hashes: Sequence[str], since: int) -> list[str]:
+    """Remove those of the programs that are still not wanted."""
+    asked = set(hashes)
+    gone = [row.hash for row in list_programs(session.connection, since) if row.hash in asked and not row.wanted]
+    for table in ("programs", "program_marks"):
+        session.executemany(f"DELETE FROM {table} WHERE hash = ?", [(hash,) for hash in gone])
+    return gone
