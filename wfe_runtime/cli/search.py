@@ -10,13 +10,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ..providers.contracts import Store
 from ..providers.searching import Hit, HitPage
 from ..searching import parse_query, update_index
 from .exits import SUCCEEDED
-from .options import add_store_option, moment, settings_of
-from .output import print_error, print_line, print_lines
-from .stores import is_absent, open_for_reading, run_loop
-from .texts import format_moment, harmless_lines, to_json, to_table
+from .listing import add_listing_options, print_listing, read_listing
+from .options import count_of, moment, settings_of
+from .output import print_error
+from .texts import format_moment, harmless_lines
 
 __all__ = ["add_arguments", "execute"]
 
@@ -31,45 +32,33 @@ SHOWN_WIDTH = 80
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("query", metavar="QUERY", nargs="+", help="what to look for; several words as one query")
-    parser.add_argument(
-        "--since", metavar="D", type=moment, default=0, help="only from this time on, as in 2h, or a date"
-    )
     parser.add_argument("--until", metavar="D", type=moment, default=0, help="only before this time")
-    parser.add_argument("--skip", metavar="N", type=_count, default=0, help="leave out the first N (default: 0)")
-    parser.add_argument("--limit", metavar="N", type=_count, default=20, help="at most so many (default: 20; 0: all)")
     parser.add_argument(
-        "-o",
-        "--output",
-        choices=("table", "json", "ids"),
-        default="table",
-        help="how they are printed (default: table); ids are those of the runs, each once",
+        "--skip", metavar="N", type=count_of("hits"), default=0, help="leave out the first N (default: 0)"
     )
-    add_store_option(parser)
+    forms = "how they are printed, ids being those of the runs, each once"
+    add_listing_options(parser, "hits", 20, "only from this time on, as in 2h, or a date", forms)
 
 
 def execute(arguments: argparse.Namespace) -> int:
     settings = settings_of(arguments)
     query = parse_query(" ".join(arguments.query), arguments.since, arguments.until)
-    pages = [HitPage(0, ())]
-    if not is_absent(settings.store):
 
-        async def work() -> int:
-            async with open_for_reading(settings) as store:
-                await update_index(store)
-                pages.append(await store.search(query, arguments.skip, arguments.limit))
-            return SUCCEEDED
+    async def read(store: Store) -> HitPage:
+        await update_index(store)
+        return await store.search(query, arguments.skip, arguments.limit)
 
-        run_loop(work())
-    page = pages[-1]
-    if arguments.output == "json":
-        print_line(to_json({"total": page.total, "hits": [_object(hit) for hit in page.hits]}))
-    elif arguments.output == "ids":
-        print_lines(dict.fromkeys(hit.run for hit in page.hits))
-    elif page.hits:
-        print_lines(to_table(("run", "status", "what", "step", "at", "text"), [_cells(hit) for hit in page.hits]))
+    page = read_listing(settings, read, HitPage(0, ()))
+    print_listing(
+        arguments.output,
+        {"total": page.total, "hits": [_object(hit) for hit in page.hits]},
+        dict.fromkeys(hit.run for hit in page.hits),
+        ("run", "status", "what", "step", "at", "text"),
+        [_cells(hit) for hit in page.hits],
+        "nothing found",
+    )
+    if page.hits and arguments.output == "table":
         print_error(f"{len(page.hits)} of {page.total}")
-    else:
-        print_error("nothing found")
     return SUCCEEDED
 
 
@@ -94,9 +83,3 @@ def _cells(hit: Hit) -> tuple[str, ...]:
     text = " ".join(harmless_lines(found.text))
     shown = text if len(text) <= SHOWN_WIDTH else f"{text[:SHOWN_WIDTH]}…"
     return hit.name, hit.status, found.stream or found.kind, found.step, format_moment(found.time), shown
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or len(text) > 9:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of hits")
-    return int(text)
