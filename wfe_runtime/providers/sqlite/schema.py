@@ -27,6 +27,7 @@ MIGRATIONS = (
     "0004_schedules.sql",
     "0005_library.sql",
     "0006_search.sql",
+    "0007_parked.sql",
 )
 
 
