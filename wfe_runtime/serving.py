@@ -76,7 +76,7 @@ async def register_schedules(engine: Engine, programs: Sequence[ProgramRow], has
 
 
 class Server:
-    """Serves a store with an engine that is open. ``lacking`` says of runs, by name, why this host leaves them."""
+    """Serves a store with an engine that is open."""
 
     def __init__(self, engine: Engine, lacks: Callable[[LoadedProgram], list[str]] | None = None) -> None:
         """``lacks`` says in words what this host lacks for a program, if not only the engine's word counts."""
@@ -86,8 +86,12 @@ class Server:
         self._taking = asyncio.Lock()
         self._announced = asyncio.Event()
         self._stirred = asyncio.Event()
-        self._lacking: dict[str, list[str]] = {}
-        self.lacking: dict[str, list[str]] = {}
+        self._lacking: dict[str, tuple[str, list[str]]] = {}  # by id: the run's name, and what for
+
+    @property
+    def lacking(self) -> dict[str, list[str]]:
+        """What this host lacks for the runs that it leaves to others, by their names."""
+        return dict(self._lacking.values())
 
     @property
     def at_work(self) -> bool:
@@ -119,7 +123,6 @@ class Server:
     def look_again(self) -> None:
         """Look again for all runs that were left: this host has something now that it lacked."""
         self._lacking.clear()
-        self.lacking.clear()
         self._announced.set()
 
     # Runs
@@ -142,15 +145,18 @@ class Server:
             self._announced.clear()
             taken = 0
             while True:
-                rows = await engine.store.list_orphans(engine.clock.now(), AT_ONCE + len(self._lacking), engine.host.id)
+                limit = AT_ONCE + len(self._lacking)
+                rows = await engine.store.list_orphans(engine.clock.now(), limit, engine.host.id)
                 fresh = [row for row in rows if row.id not in self._lacking and not engine.has(row.id)]
                 taken += await self._take_parked([row for row in fresh if row.parked])
                 for row in fresh:
                     taken += not row.parked and await self.take(row)
                 if not any(row.id not in self._lacking for row in fresh):
                     break
-            await self.parking.inherit()
-            return taken
+            if len(rows) < limit:  # of those that were left, others have some by now
+                left = {row.id for row in rows}
+                self._lacking = {run: lacks for run, lacks in self._lacking.items() if run in left}
+            return taken + await self.parking.inherit()
 
     async def _take_parked(self, rows: Sequence[RunRow]) -> int:
         """Take up runs that were parked, together; those that this host can't run are anybody's then."""
@@ -173,8 +179,7 @@ class Server:
             engine.check_open()
             lacks = [str(error)]
             engine.listener.troubled(f"run {row.name} can't be taken up: {error}")
-        self._lacking[row.id] = lacks
-        self.lacking[row.name] = lacks
+        self._lacking[row.id] = (row.name, lacks)
         if row.parked:
             await engine.store.release(row.id, engine.host.id)
         return False
