@@ -74,11 +74,12 @@ class Parking:
         self._stirred = asyncio.Event()
         self._sweep: asyncio.TimerHandle | None = None
         self._looking = True
+        self._letting_go = False
 
     @property
     def at_work(self) -> bool:
-        """Whether parked runs are about to be looked for, or are being taken up."""
-        return self._looking
+        """Whether runs are being let go of, or parked ones are about to be looked for, or being taken up."""
+        return self._looking or self._letting_go
 
     async def serve(self) -> None:
         """Let go of runs and take them up until cancelled. Raises StoreError."""
@@ -89,13 +90,16 @@ class Parking:
                 self._consider(active)
             while True:
                 self._stirred.clear()
+                self._letting_go = True
                 await self._let_go()
+                self._letting_go = False
                 if self._looking:
                     await self._take_due()
                     self._looking = self._stirred.is_set()
                 await self._stirred.wait()
         finally:
             engine.rested = engine.woken = None
+            self._letting_go = False
             engine.timers.set(PARKED_RUNS, 0)
             self._disarm()
             self._quiet.clear()

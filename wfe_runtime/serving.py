@@ -100,7 +100,7 @@ class Server:
 
     async def serve(self, schedules: bool = True) -> None:
         """Serve until cancelled, with or without schedules. Raises what stopped the engine, or the store's error."""
-        stop_watching = self._engine.store.watch(self._hear)
+        stop_watching = self._engine.store.watch(self._hear, advances=False)
         self._announced.set()
         duties: list[Coroutine[Any, Any, None]] = [self._take_up_forever(), self.parking.serve()]
         if schedules:
