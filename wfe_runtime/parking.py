@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice
 from typing import Final
 
 from wfe_vm.phases import WAIT_ANSWER, WAIT_CHILD, WAIT_EVENT, WAIT_FORK, WAIT_STEP, WAIT_TIMER, WAIT_UNDO
@@ -50,18 +51,17 @@ for _name, _meaning in {
     faults.declare(_name, _meaning)
 
 
-def only_waits(active: ActiveRun, due: int, now: int) -> bool:
-    """Say whether nothing of a run at hand is under way, nor will be soon; ``due`` is when it goes on by itself."""
+def only_waits(active: ActiveRun) -> bool:
+    """Say whether nothing of a run at hand is under way here, and its store has all that it waits for."""
     state, program = active.state, active.loaded.program
-    if active.is_busy or active.dropped or state.suspended or state.end is not None or not state.sequence:
+    for pointer in state.pointers.values():  # first, since most runs have a step under way
+        if pointer.wait not in _WAITS and (
+            pointer.wait != WAIT_STEP or program.steps[pointer.frames[-1].step].type != ACTIVITY
+        ):
+            return False
+    if active.is_busy or active.dropped or program.services:
         return False
-    if program.services or (due and due < now + SHORTEST_WAIT_MS):
-        return False
-    return all(
-        pointer.wait in _WAITS
-        or (pointer.wait == WAIT_STEP and program.steps[pointer.frames[-1].step].type == ACTIVITY)
-        for pointer in state.pointers.values()
-    )
+    return not state.suspended and state.end is None and state.sequence > 0
 
 
 class Parking:
@@ -130,8 +130,7 @@ class Parking:
 
     def _consider(self, active: ActiveRun) -> None:
         """Note that a run may stand still from now on."""
-        engine = self._engine
-        if only_waits(active, engine.due_of(active), engine.clock.now()):
+        if only_waits(active):
             self._quiet.pop(active.id, None)  # it is the last one now
             self._quiet[active.id] = (active, asyncio.get_running_loop().time())
             self._arm(QUIET_SECONDS)
@@ -156,12 +155,12 @@ class Parking:
         while self._quiet and next(iter(self._quiet.values()))[1] <= time() - QUIET_SECONDS:
             resting: list[Parked] = []
             now = engine.clock.now()
-            for run, (active, since) in list(self._quiet.items())[:AT_ONCE]:
+            for run, (active, since) in list(islice(self._quiet.items(), AT_ONCE)):
                 if since > time() - QUIET_SECONDS:
                     break
                 del self._quiet[run]
                 due = engine.due_of(active)
-                if only_waits(active, due, now):
+                if only_waits(active) and not 0 < due < now + SHORTEST_WAIT_MS:
                     resting.append(Parked(run, active.committed, active.row.fence, due))
             if resting:
                 await self._park(resting)

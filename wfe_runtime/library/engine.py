@@ -417,6 +417,9 @@ class _Open:
                 await self.server.serve(schedules=False)
             except WfeError as error:
                 self.core.listener.troubled(f"runs could not be taken up: {error}")
+            except Exception as error:
+                self.core.fail(WfeError("internal", f"the engine broke: {type(error).__name__}: {error}"))
+                raise
             try:
                 self.core.check_open()
             except WfeError:
