@@ -109,8 +109,11 @@ class Parking:
         self._looking = True
         self._stirred.set()
 
-    async def inherit(self) -> int:
-        """Take in what hosts that are gone have parked, however much that is. Returns how many runs that were."""
+    async def inherit(self, pressed: Callable[[], bool]) -> int:
+        """Take in what hosts that are gone have parked, until there is no more or something else presses.
+
+        Returns how many runs that were.
+        """
         engine = self._engine
         count = turns = 0
         if faults.armed is not None:
@@ -122,7 +125,7 @@ class Parking:
             await engine.hold_lease()  # an engine that had no run has not renewed it
             if got < AT_ONCE or turns % 16 == 1:
                 self.look()  # they come in the order of their due times
-            if got < AT_ONCE:
+            if got < AT_ONCE or pressed():
                 break
         return count
 

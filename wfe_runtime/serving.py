@@ -156,7 +156,8 @@ class Server:
             if len(rows) < limit:  # of those that were left, others have some by now
                 left = {row.id for row in rows}
                 self._lacking = {run: lacks for run, lacks in self._lacking.items() if run in left}
-            return taken + await self.parking.inherit()
+            # It may be much, and an event for one of them does not wait for all of it: it is announced.
+            return taken + await self.parking.inherit(self._announced.is_set)
 
     async def _take_parked(self, rows: Sequence[RunRow]) -> int:
         """Take up runs that were parked, together; those that this host can't run are anybody's then."""

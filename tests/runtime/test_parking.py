@@ -307,7 +307,12 @@ def test_an_engine_that_does_not_serve_lets_go_of_nothing_and_takes_nothing_that
 
 
 @pytest.mark.acceptance("ENG-02", "STO-06")
-def test_runs_that_a_host_has_let_go_of_outlive_it_and_each_goes_on_once(make_store: MakeStore) -> None:
+@pytest.mark.parametrize("at_once", [1, 500])
+def test_runs_that_a_host_has_let_go_of_outlive_it_and_each_goes_on_once(
+    make_store: MakeStore, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(parking, "AT_ONCE", at_once)
+
     async def main() -> None:
         clock, work = Clock(), Work()
         first = await open_engine(make_store(), work, clock)
