@@ -114,7 +114,7 @@ def load_program(row: ProgramRow) -> LoadedProgram:
         raise StoreError("damaged", f"{title} is not safe to run: {error.message}", DAMAGED_HINT) from error
     source_map = None
     if row.source_map:
-        with suppress(msgspec.DecodeError, UnicodeError, RecursionError):  # no run needs it: it only tells of lines
-            with collector_off():
-                source_map = _source_map_decoder.decode(row.source_map)
+        # No run needs it: it only tells of lines.
+        with collector_off(), suppress(msgspec.DecodeError, UnicodeError, RecursionError):
+            source_map = _source_map_decoder.decode(row.source_map)
     return LoadedProgram(row.hash, program, Machine(program), source_map)
