@@ -18,6 +18,7 @@ from collections.abc import Collection
 
 import msgspec
 
+from wfe_vm.collector import collector_off
 from wfe_vm.errors import InternalError
 from wfe_vm.program import Program, SourceMap, encode_program, hash_of
 from wfe_vm.verify import verify
@@ -26,7 +27,6 @@ from . import nodes
 from .check import check_workflow
 from .check_events import check_events
 from .children import Family
-from .collector import collector_off
 from .diagnostics.model import Diagnostic, Diagnostics, Label
 from .lower import lower_workflow
 from .resolve import resolve_workflow

@@ -41,9 +41,12 @@ class ActiveRun:
         self.committed = state.sequence
         self.in_flight = False
         self.dropped = False
+        self.errands = 0
+        """How many tasks beside the engine's own have this run at heart, and may have something to tell it."""
         self.finished: asyncio.Future[RunResult] = asyncio.get_running_loop().create_future()
         self.parked = asyncio.Event()
-        self.ended_at = 0
+        self.ended_at = row.ended
+        self.ends_here = False
         self.started_at = row.started
         self._snapshot_bytes = snapshot_bytes
         self._delta_bytes = delta_bytes
@@ -62,6 +65,11 @@ class ActiveRun:
     def dirty(self) -> bool:
         """Whether something waits to be committed."""
         return bool(self._journal or self._consumed or self._children or self._posts or self._release)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something of it is to be committed, is being committed, or may come of an errand."""
+        return self.dirty or self.in_flight or self.errands > 0
 
     def advance(self, event: Event, inbox: int = 0) -> list[Command]:
         """Take in an event, from the inbox if ``inbox`` is its row. Returns the commands it led to, now held back.
@@ -86,7 +94,8 @@ class ActiveRun:
         self._commands += advance.commands
         if delta.sequence == 1:
             self.started_at = delta.time
-        self.ended_at = delta.time if self.state.end is not None else 0
+        self.ends_here = self.state.end is not None
+        self.ended_at = delta.time if self.ends_here else 0
         return advance.commands
 
     def add_child(self, child: NewRun) -> None:

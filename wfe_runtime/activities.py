@@ -14,7 +14,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -51,21 +51,25 @@ class ActivityDesk:
         store: Store,
         clock: Clock,
         deliver: Callable[[ActiveRun, StepEnded], bool],
-        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        spawn: Callable[..., object],
     ) -> None:
-        """``deliver`` takes the end of an attempt and says whether it counts, ``spawn`` runs work beside the engine."""
+        """``deliver`` takes the end of an attempt and says whether it counts.
+
+        ``spawn`` runs work beside the engine, on behalf of a run if one is given.
+        """
         self._store = store
         self._clock = clock
         self._deliver = deliver
         self._spawn = spawn
         self._programs: dict[str, bool] = {}  # by hash: whether it has activities
         self._timers: dict[tuple[str, int], asyncio.TimerHandle] = {}
+        self._deadlines: dict[tuple[str, int], int] = {}
 
     def run(self, active: ActiveRun, command: RunStep) -> bool:
         """Offer a step, if it is an activity. Returns whether it is one."""
         if active.loaded.program.steps[command.step].type != ACTIVITY:
             return False
-        self._spawn(self._offer(active, command))
+        self._spawn(self._offer(active, command), active)
         return True
 
     def stop(self, active: ActiveRun, command: StopStep) -> bool:
@@ -89,12 +93,27 @@ class ActivityDesk:
         timer = self._timers.pop((run, activation), None)
         if timer is not None:
             timer.cancel()
+            del self._deadlines[run, activation]
+
+    def deadline(self, active: ActiveRun) -> int:
+        """Return when the first activity of a run reaches its limit of time, 0 where none has one."""
+        if not self._deadlines or not self._has_activities(active):
+            return 0
+        found = (self._deadlines.get((active.id, activation), 0) for activation, _ in active.under_way())
+        return min(filter(None, found), default=0)
+
+    def let_go(self, active: ActiveRun) -> None:
+        """Let go of the limits of time of a run's activities: whoever takes it up offers them again."""
+        if self._deadlines:
+            for activation, _ in active.under_way():
+                self.forget(active.id, activation)
 
     def close(self) -> None:
         """Let no limit of time be reached any more."""
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        self._deadlines.clear()
 
     def _has_activities(self, active: ActiveRun) -> bool:
         found = self._programs.get(active.loaded.hash)
@@ -125,6 +144,7 @@ class ActivityDesk:
             return
         left = max(offered.time + limit - self._clock.now(), 0)
         self.forget(active.id, command.activation)
+        self._deadlines[active.id, command.activation] = offered.time + limit
         self._timers[active.id, command.activation] = asyncio.get_running_loop().call_later(
             left / 1000, self._time_out, active, command, limit
         )

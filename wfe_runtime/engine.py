@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -29,7 +29,7 @@ from wfe_vm.events import Cancel, ChildEnded, Event, Resume, Retry, Started, Ste
 from wfe_vm.ids import make_id
 from wfe_vm.outcome import UNFINISHED_STATUSES, Failure
 from wfe_vm.program import Child
-from wfe_vm.state import Delta, State, decode_delta, restore
+from wfe_vm.state import Delta, State
 
 from . import faults
 from .active import ActiveRun
@@ -48,6 +48,7 @@ from .facts import facts_for
 from .groups import POSTED, GroupQueue, place_of
 from .inputs import check_inputs
 from .lifecycle import Listener, SilentListener
+from .loading import load_run_state
 from .logs import RunLog
 from .programs import LoadedProgram, ProgramCache
 from .providers.contracts import (
@@ -61,7 +62,6 @@ from .providers.contracts import (
     RunFilter,
     RunRow,
     Store,
-    StoredState,
 )
 from .providers.hosts import this_host
 from .requirements import lacks_of
@@ -73,11 +73,13 @@ from .shared_volumes import SharedVolumes
 from .signals import event_of, new_event, signal_of
 from .timers import Timers
 
-__all__ = ["Engine", "RunLost", "load_run_state"]
+__all__ = ["PARKED_RUNS", "Engine", "RunLost", "RunParked", "load_run_state"]
 
 LEASE_MS: Final = 10_000
 RENEW_SECONDS: Final = 3.0
 STEPS_PER_CORE: Final = 16
+PARKED_RUNS: Final = ""
+"""In the place of a run among the timers: the runs that were let go of."""
 OWN_TASKS: Final = 2
 """How many tasks an engine has that does nothing: it commits, and renews its lease."""
 
@@ -104,6 +106,13 @@ class RunLost(WfeError):
         super().__init__("lost", f"run {run} is being advanced by another host now", "follow it with: wfec inspect")
 
 
+class RunParked(RunLost):
+    """The run only waits, and the engine has let go of it; it is taken up again when it goes on."""
+
+    def __init__(self, run: str) -> None:
+        WfeError.__init__(self, "parked", f"run {run} only waits, and goes on by itself", "wait for it in the store")
+
+
 class Engine:
     """Advances runs on this host. An async context manager: entering opens the store, leaving parks what is at hand."""
 
@@ -124,6 +133,9 @@ class Engine:
         self.programs = ProgramCache(store)
         self.host = this_host()
         self.adopted: Callable[[RunRow], None] | None = None  # is told of each run that is taken in
+        self.rested: Callable[[ActiveRun], None] | None = None  # … of each that has nothing more to commit
+        self.has_parked = False  # it has let go of runs, which are its own as long as its lease is held
+        self.woken: Callable[[], None] | None = None  # is called when the time of PARKED_RUNS has come
         limit = step_limit or STEPS_PER_CORE * (os.cpu_count() or 1)
         self._secrets = Secrets()
         self._services = Services(lambda message: self.listener.troubled(message))
@@ -154,7 +166,7 @@ class Engine:
     async def __aenter__(self) -> Engine:
         await self.store.open()
         try:
-            await self._hold_lease()
+            await self.hold_lease()
         except BaseException:
             await self.store.close()
             raise
@@ -235,7 +247,7 @@ class Engine:
         is full and rejects it. One whose group has it wait is at hand, and begins when it has a slot.
         """
         self.check_open()
-        await self._hold_lease()
+        await self.hold_lease()
         if programs:
             await self.store.put_programs(programs, self.clock.now())
         loaded = await self.programs.load(hash)
@@ -289,14 +301,15 @@ class Engine:
             await self._end_abandoned(new.place.group, row.id)
         return row
 
-    async def take_over(self, run: str) -> RunRow:
+    async def take_over(self, run: str, family: bool = True) -> RunRow:
         """Make this host the one that advances a run, and go on with it where it stood, its children too.
 
-        A run that ended is taken as well, so that it can be reopened. Raises NotFound for an unknown
-        run, WfeError (``owned``) where a live host has it.
+        Without ``family`` those of a run that was parked are left: they are looked after as it was. A run that
+        ended is taken as well, so that it can be reopened. Raises NotFound for an unknown run, WfeError
+        (``owned``) where a live host has it.
         """
         self.check_open()
-        await self._hold_lease()
+        await self.hold_lease()
         async with self._adoption(run):
             active = self._active.get(run)
             if active is not None:
@@ -304,12 +317,16 @@ class Engine:
             active, starts = await self._claim(run)
         if active.state.suspended:
             await self.settled()  # what it was told has reached its children before one of them begins a step
-        for child in await self._children_to_take_over(active, starts):
+        if family or not active.row.parked:
+            active.errands += 1
             try:
-                await self.take_over(child)
-            except WfeError as error:
-                if error.code != "owned":
-                    raise
+                for child in await self._children_to_take_over(active, starts):
+                    with _unless_owned():
+                        await self.take_over(child)
+            finally:
+                self._errand_done(active)
+        elif self.rested is not None:
+            self.rested(active)
         if faults.armed is not None:
             faults.reach("engine.after_recovery")
         return active.row
@@ -370,11 +387,8 @@ class Engine:
         """Take over the runs of a group that have to give way to a new one, and that nobody has: they could not end."""
         for place in await self.store.list_places(group):
             if place.run != new and place.run not in self._active and await self.store.read_inbox([place.run]):
-                try:
+                with _unless_owned("not-found"):
                     await self.take_over(place.run)
-                except WfeError as error:
-                    if error.code not in ("owned", "not-found"):
-                        raise
 
     async def reopen(self, run: str, event: Retry) -> bool:
         """Reopen a finished run at hand; where its concurrency group is full, once it has a slot again.
@@ -538,6 +552,20 @@ class Engine:
         """Return the runs that are advanced here, as they were created or taken over."""
         return [active.row for active in self._active.values()]
 
+    def runs_at_hand(self) -> list[ActiveRun]:
+        """Return the runs that are advanced here. They must not be changed."""
+        return list(self._active.values())
+
+    def due_of(self, active: ActiveRun) -> int:
+        """Return when a run at hand goes on by itself, 0 if it doesn't: by a timer, or an activity's limit of time."""
+        return min(filter(None, (active.state.due(), self._desk.deadline(active))), default=0)
+
+    def let_go(self, run: str) -> None:
+        """Forget a run that only waits, all of which is durable. Whoever waits for its end is told RunParked."""
+        active = self._active[run]
+        self._desk.let_go(active)
+        self._forget(active, RunParked(active.row.name))
+
     def has(self, run: str) -> bool:
         """Say whether a run is advanced here."""
         return run in self._active
@@ -577,8 +605,8 @@ class Engine:
         if self._closing:
             raise WfeError("closed", "the engine is closed")
 
-    async def _hold_lease(self) -> None:
-        """Renew the lease unless that was done lately: an engine that has no run doesn't."""
+    async def hold_lease(self) -> None:
+        """Renew the lease unless that was done lately: an engine that has no run doesn't do it by itself."""
         now = self.clock.now()
         if not self._renewed <= now < self._renewed + int(RENEW_SECONDS * 1000):
             await self.store.join(self.host, LEASE_MS, now)
@@ -617,7 +645,7 @@ class Engine:
         event = decode_event(active.row.inputs)
         if isinstance(event, Started):
             if active.loaded.program.services and not event.services:
-                self._spawn(self._begin_with_services(active, event))
+                self._spawn(self._begin_with_services(active, event), active)
                 return
             event = Started(self.clock.now(), event.inputs, facts_for(active.loaded.program), event.services)
         self._deliver(active, event)
@@ -741,12 +769,12 @@ class Engine:
         if command.reopen:
             again = retry_of_child(now, active.row, command.child, cause)
             active.add_post(InboxPost(command.child, "event", encode_event(again)))
-            self._spawn(self._take_over_reopened(active, command))
+            self._spawn(self._take_over_reopened(active, command), active)
             return
         loaded = self.programs.get(child.program) or self._detached.program_of(child)
         if loaded is None:
             self._unbound.add(command.child)
-            self._spawn(self._bind_child(active, command, child))
+            self._spawn(self._bind_child(active, command, child), active)
         else:
             self._add_child(active, command, child, loaded)
 
@@ -787,11 +815,8 @@ class Engine:
         if row is None or row.status in ("succeeded", "terminated"):
             self._deliver(active, end_of_lost(command, row, self.clock.now()))
             return
-        try:
+        with _unless_owned():  # whoever has it reads its inbox
             await self.take_over(command.child)
-        except WfeError as error:
-            if error.code != "owned":  # whoever has it reads its inbox
-                raise
 
     def _carry_out(self, active: ActiveRun, command: Command) -> None:
         """Do what a run asked for; the advance that asked is durable."""
@@ -849,10 +874,10 @@ class Engine:
                     runs, self._inbox = [run for run in self._inbox if run in self._active], set()
                     await self._read_inbox(runs)
             except StoreError as error:
-                self._fail(error)
+                self.fail(error)
                 return
             except Exception as error:
-                self._fail(WfeError("internal", f"the engine broke: {type(error).__name__}: {error}"))
+                self.fail(WfeError("internal", f"the engine broke: {type(error).__name__}: {error}"))
                 raise
             if self._committer or self._inbox:
                 self._work.set()
@@ -868,7 +893,10 @@ class Engine:
         if active.state.suspended:
             active.parked.set()
         result = active.result()
-        if result is not None:
+        if result is None:
+            if self.rested is not None:
+                self.rested(active)
+        elif active.ends_here:  # else it is at hand to be reopened, and has only read its inbox
             self._active.pop(active.id, None)
             self._secrets.forget(active.id)
             self._services.end(active.id)
@@ -926,7 +954,7 @@ class Engine:
                 self._leave_to_others(active, error)
                 continue
             if isinstance(event, Retry) and self._needs_slot(active) and not self._queue.took_slot(active.id):
-                self._spawn(self._queue_posted(active))
+                self._spawn(self._queue_posted(active), active)
             elif active.id not in self._queue or isinstance(event, Cancel | Terminate):
                 self._deliver(active, event, post.id)
 
@@ -948,6 +976,10 @@ class Engine:
         self._deliver(active, event)
 
     def _timer_fired(self, run: str) -> None:
+        if run == PARKED_RUNS:
+            if self.woken is not None:
+                self.woken()
+            return
         if faults.armed is not None:
             faults.reach("engine.after_timer")
         active = self._active.get(run)
@@ -969,27 +1001,41 @@ class Engine:
     async def _renew_forever(self) -> None:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
-            if self._active:
+            if self._active or self.has_parked:
                 try:
                     self._renewed = 0
-                    await self._hold_lease()
+                    await self.hold_lease()
                 except StoreError as error:
                     self.listener.troubled(f"the lease could not be renewed: {error}")
 
-    def _spawn(self, work: Any) -> asyncio.Task[None]:
+    def _spawn(self, work: Any, active: ActiveRun | None = None) -> asyncio.Task[None]:
+        """Do work beside the engine's own, on behalf of a run if one is given."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.append(task)
+        if active is not None:
+            active.errands += 1
+            task.add_done_callback(lambda _: self._errand_done(active))
         task.add_done_callback(self._spawned_done)
         return task
+
+    def _errand_done(self, active: ActiveRun) -> None:
+        active.errands -= 1
+        if self.rested is not None:
+            self.rested(active)
 
     def _spawned_done(self, task: asyncio.Task[None]) -> None:
         if task in self._tasks:
             self._tasks.remove(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._fail(error if isinstance(error, WfeError) else WfeError("internal", f"the engine broke: {error!r}"))
+            self.fail(error if isinstance(error, WfeError) else WfeError("internal", f"the engine broke: {error!r}"))
 
     def _drop(self, active: ActiveRun, error: WfeError) -> None:
-        """Let go of a run that can't be advanced here any more."""
+        """Let go of a run that can't be advanced here any more, and stop its steps."""
+        self._forget(active, error)
+        self._spawn(self._dispatcher.abandon({active.id}))
+
+    def _forget(self, active: ActiveRun, error: WfeError) -> None:
+        """Have a run not at hand any more, and tell whoever waits for it why."""
         active.dropped = True
         if self._active.get(active.id) is active:
             del self._active[active.id]
@@ -999,7 +1045,6 @@ class Engine:
             self._secrets.forget(active.id)
             self._services.end(active.id)
         _break_off(active, error)
-        self._spawn(self._dispatcher.abandon({active.id}))
 
     def _leave_to_others(self, active: ActiveRun, error: MachineError) -> None:
         """Let go of a run that was told what this host can't read, as it is committed; a newer one may go on."""
@@ -1035,7 +1080,7 @@ class Engine:
             except (*UNFIT, StoreError):
                 await self.store.release(active.id, self.host.id)
 
-    def _fail(self, error: WfeError) -> None:
+    def fail(self, error: WfeError) -> None:
         """Stop for good: nothing can be made durable any more."""
         if self._failure is None:
             self._failure = error
@@ -1044,20 +1089,14 @@ class Engine:
             _break_off(active, self._failure)
 
 
-def load_run_state(stored: StoredState) -> tuple[State, int, int]:
-    """Return a run's state as the store has it, with the bytes of its snapshot and of the deltas after it.
-
-    Raises StoreError (``damaged``) for a state that can't be read, naming the run.
-    """
-    row = stored.run
+@contextlib.contextmanager
+def _unless_owned(*codes: str) -> Iterator[None]:
+    """Leave a run to the living host that has it, or for another of these reasons."""
     try:
-        state = State(row.id, row.name, row.program) if stored.snapshot is None else restore(stored.snapshot)
-        for data in stored.deltas:
-            state.apply(decode_delta(data))
-        state.bind()
-    except MachineError as error:
-        raise StoreError("damaged", f"the state of run {row.name} can't be loaded: {error.message}") from error
-    return state, len(stored.snapshot or b""), sum(map(len, stored.deltas))
+        yield
+    except WfeError as error:
+        if error.code not in ("owned", *codes):
+            raise
 
 
 def _break_off(active: ActiveRun, error: WfeError) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from wfe_vm.collector import collector_off
 from wfe_vm.errors import ProgramError
 from wfe_vm.machine import Machine
 from wfe_vm.program import Program, SourceMap, decode_program, hash_of
@@ -111,14 +112,16 @@ def load_program(row: ProgramRow) -> LoadedProgram:
     if hash_of(row.program) != row.hash:
         raise StoreError("damaged", f"{title} has been altered, and is not run", DAMAGED_HINT)
     try:
-        program = decode_program(row.program)
-        check(program)
+        with collector_off():
+            program = decode_program(row.program)
+            check(program)
     except ProgramError as error:
         if error.code in ("format", "isa"):
             raise MissingError(f"{title} is not for this host: {error.message}") from error
         raise StoreError("damaged", f"{title} is not safe to run: {error.message}", DAMAGED_HINT) from error
     source_map = None
     if row.source_map:
-        with suppress(msgspec.DecodeError, UnicodeError, RecursionError):  # no run needs it: it only tells of lines
+        # No run needs it: it only tells of lines.
+        with collector_off(), suppress(msgspec.DecodeError, UnicodeError, RecursionError):
             source_map = _source_map_decoder.decode(row.source_map)
     return LoadedProgram(row.hash, program, Machine(program), source_map)

@@ -1,9 +1,10 @@
 """Serving a store: a host takes up the runs that nobody has, and starts those whose schedule has come.
 
-This file owns when it looks. What a run does then is the engine's. The rules:
+This file owns when it looks. What a run does then is the engine's; letting go of those that only wait is
+``parking.py``'s. The rules:
 
 * A run that is announced is looked for at once; that a host died nobody announces, so orphans are looked
-  for by an index every ``SWEEP_SECONDS`` too.
+  for by an index every ``SWEEP_SECONDS`` too. Parked runs are taken up only when they are due or were called.
 * Of what this host can't run it keeps off: such a run stays for a host that can.
 * A schedule is fired by whoever moves its due time on in the store; the others see that it was.
 * The clock is looked at again every minute, so one that jumps is noticed; it never fires a time twice.
@@ -14,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 from wfe_vm.errors import MachineError
@@ -27,6 +28,7 @@ from .engine import Engine
 from .errors import GroupFull, StoreError, WfeError
 from .groups import place_of
 from .inputs import check_inputs
+from .parking import Parking
 from .programs import LoadedProgram
 from .providers.contracts import FINISHED, NewRun, ProgramRow, RunRow, ScheduleRow
 from .result import encode_event
@@ -35,6 +37,7 @@ from .schedules import first_due, what_is_due
 __all__ = ["Server", "register_schedules"]
 
 SWEEP_SECONDS: Final = 1.0
+AT_ONCE: Final = 100
 PAUSE_SECONDS: Final = 0.02
 LONGEST_SLEEP_SECONDS: Final = 60.0
 SHORTEST_SLEEP_SECONDS: Final = 0.001
@@ -73,19 +76,36 @@ async def register_schedules(engine: Engine, programs: Sequence[ProgramRow], has
 
 
 class Server:
-    """Serves a store with an engine that is open. ``lacking`` says of runs, by name, why this host leaves them."""
+    """Serves a store with an engine that is open."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, lacks: Callable[[LoadedProgram], list[str]] | None = None) -> None:
+        """``lacks`` says in words what this host lacks for a program, if not only the engine's word counts."""
         self._engine = engine
+        self._lacks = lacks or engine.missing
+        self.parking = Parking(engine, self._take_parked)
+        self._taking = asyncio.Lock()
         self._announced = asyncio.Event()
         self._stirred = asyncio.Event()
-        self._lacking: dict[str, list[str]] = {}
-        self.lacking: dict[str, list[str]] = {}
+        self._lacking: dict[str, tuple[str, list[str]]] = {}  # by id: the run's name, and what for
 
-    async def serve(self) -> None:
-        """Serve until cancelled. Raises what stopped the engine, or the store's error."""
-        stop_watching = self._engine.store.watch(self._hear)
-        tasks = [asyncio.create_task(self._take_up_forever()), asyncio.create_task(self._fire_forever())]
+    @property
+    def lacking(self) -> dict[str, list[str]]:
+        """What this host lacks for the runs that it leaves to others, by their names."""
+        return dict(self._lacking.values())
+
+    @property
+    def at_work(self) -> bool:
+        """Whether runs are about to be looked for, or are being taken up."""
+        return self._announced.is_set() or self._taking.locked() or self.parking.at_work
+
+    async def serve(self, schedules: bool = True) -> None:
+        """Serve until cancelled, with or without schedules. Raises what stopped the engine, or the store's error."""
+        stop_watching = self._engine.store.watch(self._hear, advances=False)
+        self._announced.set()
+        duties: list[Coroutine[Any, Any, None]] = [self._take_up_forever(), self.parking.serve()]
+        if schedules:
+            duties.append(self._fire_forever())
+        tasks = [asyncio.create_task(duty) for duty in duties]
         try:
             await asyncio.gather(*tasks)
         finally:
@@ -97,37 +117,60 @@ class Server:
     def _hear(self, runs: frozenset[str]) -> None:
         if not runs or any(run.startswith("schedule:") for run in runs):
             self._stirred.set()
-        if not runs or not runs <= {row.id for row in self._engine.at_hand()}:
+        if not runs or not all(map(self._engine.has, runs)):
             self._announced.set()
+
+    def look_again(self) -> None:
+        """Look again for all runs that were left: this host has something now that it lacked."""
+        self._lacking.clear()
+        self._announced.set()
 
     # Runs
 
     async def _take_up_forever(self) -> None:
         while True:
             self._engine.check_open()
-            self._announced.clear()
             await self.take_up()
             await asyncio.sleep(PAUSE_SECONDS)  # what other hosts commit is announced too, and may be much
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._announced.wait(), SWEEP_SECONDS - PAUSE_SECONDS)
 
     async def take_up(self) -> int:
-        """Take up what nobody has and this host can run. Returns how many runs that were."""
-        taken = 0
-        while True:
-            rows = await self._engine.store.list_orphans(self._engine.clock.now(), 100 + len(self._lacking))
-            fresh = [row for row in rows if row.id not in self._lacking]
-            for row in fresh:
-                taken += await self._take(row)
-            if not any(row.id not in self._lacking for row in fresh):
-                return taken
+        """Take up what nobody has, or has called, and this host can run. Returns how many runs that were.
 
-    async def _take(self, row: RunRow) -> bool:
+        What waits on behalf of a host that is gone waits on behalf of this one then.
+        """
+        engine = self._engine
+        async with self._taking:
+            self._announced.clear()
+            taken = 0
+            while True:
+                limit = AT_ONCE + len(self._lacking)
+                rows = await engine.store.list_orphans(engine.clock.now(), limit, engine.host.id)
+                fresh = [row for row in rows if row.id not in self._lacking and not engine.has(row.id)]
+                taken += await self._take_parked([row for row in fresh if row.parked])
+                for row in fresh:
+                    taken += not row.parked and await self.take(row)
+                if not any(row.id not in self._lacking for row in fresh):
+                    break
+            if len(rows) < limit:  # of those that were left, others have some by now
+                left = {row.id for row in rows}
+                self._lacking = {run: lacks for run, lacks in self._lacking.items() if run in left}
+            # It may be much, and an event for one of them does not wait for all of it: it is announced.
+            return taken + await self.parking.inherit(self._announced.is_set)
+
+    async def _take_parked(self, rows: Sequence[RunRow]) -> int:
+        """Take up runs that were parked, together; those that this host can't run are anybody's then."""
+        taken = await asyncio.gather(*(self.take(row) for row in rows))
+        return sum(taken)
+
+    async def take(self, row: RunRow) -> bool:
+        """Take up a run unless a living host has it, or something is lacking. Returns whether it was."""
         engine = self._engine
         try:
-            lacks = engine.missing(await engine.programs.load(row.program))
+            lacks = self._lacks(await engine.programs.load(row.program))
             if not lacks:
-                await engine.take_over(row.id)
+                await engine.take_over(row.id, family=False)
                 return True
         except (MachineError, WfeError) as error:
             if isinstance(error, StoreError) and error.code != "damaged":
@@ -137,8 +180,9 @@ class Server:
             engine.check_open()
             lacks = [str(error)]
             engine.listener.troubled(f"run {row.name} can't be taken up: {error}")
-        self._lacking[row.id] = lacks
-        self.lacking[row.name] = lacks
+        self._lacking[row.id] = (row.name, lacks)
+        if row.parked:
+            await engine.store.release(row.id, engine.host.id)
         return False
 
     # Schedules
@@ -186,7 +230,7 @@ class Server:
                 faults.reach("engine.after_fire")
             row = _moved(row, next_due)
             if created is not None and created.status not in FINISHED:
-                await self._take(created)
+                await self.take(created)
         return due.following
 
     def _new_run(self, row: ScheduleRow, loaded: LoadedProgram, time: int, now: int) -> NewRun:

@@ -13,7 +13,7 @@ from wfe_vm.commands import Publish, Subscribe, Unsubscribe
 from wfe_vm.errors import StateError
 from wfe_vm.events import EventArrived
 from wfe_vm.phases import PARKED, WAIT_ANSWER, WAIT_CHILD, WAIT_EVENT, WAIT_STEP, WAIT_TIMER
-from wfe_vm.program import Program
+from wfe_vm.program import ACTIVITY, Program
 from wfe_vm.state import State, Waiting
 from wfe_vm.values import check_plain
 
@@ -21,10 +21,16 @@ from .errors import InputError
 from .providers.contracts import NewEvent, Signal, Subscription, Unsubscription
 from .providers.deliveries import decode_delivery
 
-__all__ = ["OpenWait", "event_of", "goes_on_by_itself", "new_event", "open_waits", "signal_of", "works_on_a_host"]
-
-ACTIVITY: Final = "activity"
-"""The type of a step, and the kind of its wait: outside workers do it."""
+__all__ = [
+    "ACTIVITY",
+    "OpenWait",
+    "event_of",
+    "goes_on_by_itself",
+    "new_event",
+    "open_waits",
+    "signal_of",
+    "works_on_a_host",
+]
 
 LONGEST_NAME: Final = 1000
 """Characters of an event's name, key and id: they are looked up by an index."""

@@ -38,6 +38,10 @@ class Timers:
             self._due.pop(run, None)
         self._arm()
 
+    def due_of(self, run: str) -> int:
+        """Return when a run is to fire, 0 if it isn't."""
+        return self._due.get(run, 0)
+
     def next_due(self) -> int:
         """Return the earliest due time of all runs, 0 if there is none."""
         return min(self._due.values(), default=0)

@@ -28,7 +28,7 @@ from .library import FUNCTIONS_BY_NUMBER
 from .lifecycle import FORKS
 from .limits import MAX_INSTRUCTIONS, MAX_STATE_BYTES
 from .outcome import FAILURE_KINDS, Failure
-from .program import HOST_SLOT, INPUTS_SLOT, NO_PC, RUN_SLOT, Program, unpack_code
+from .program import ACTIVITY, HOST_SLOT, INPUTS_SLOT, NO_PC, RUN_SLOT, Program, unpack_code
 from .reopening import cut, fits
 from .signals import Signals
 from .state import Delta, Frame, Pointer, State, pointer_from
@@ -222,12 +222,13 @@ class Machine(Signals):
                 state.active -= 1
                 pc = pointer.pc
                 waited = pointer.wait
-                pointer.pc = self.steps[frame.step].entry
+                step = self.steps[frame.step]
+                pointer.pc = step.entry
                 pointer.wait = READY
                 suspended = state.suspended
-                if suspended and waited == WAIT_STEP:
+                if suspended and waited == WAIT_STEP and step.type != ACTIVITY:
                     continue  # it runs again with the resume
-                state.suspended = False  # a child goes on by itself, and is waited for all the while
+                state.suspended = False  # a child or a worker goes on by itself, and is waited for all the while
                 self._run(state, pointer)
                 state.suspended = suspended
                 pointer.pc = pc

@@ -26,6 +26,7 @@ from .errors import ProgramError
 from .isa import ISA_VERSION
 
 __all__ = [
+    "ACTIVITY",
     "FORMAT_VERSION",
     "Child",
     "Collect",
@@ -55,6 +56,9 @@ FORMAT_VERSION: Final = 1
 
 NO_PC: Final = -1
 """Where a step has no such code."""
+
+ACTIVITY: Final = "activity"
+"""The type of a step that workers outside do: no host that advances its run does any of it."""
 
 
 class Parameter(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -14,6 +14,7 @@ from wfe_runtime.providers.contracts import (
     InboxPost,
     LogRow,
     NewEvent,
+    Parked,
     Place,
     ProgramRow,
     RunFilter,
@@ -91,6 +92,7 @@ def commits(draw):
     )
 
 
+parked = st.builds(Parked, ids, small, small, times)
 schedules = st.builds(
     ScheduleRow,
     st.just("deploy"),
@@ -136,7 +138,9 @@ operations = st.one_of(
     call("release", ids, hosts),
     call("join", hosts.map(host), st.integers(0, 20), times),
     call("leave", hosts, times),
-    call("list_orphans", times, st.integers(0, 3)),
+    call("list_orphans", times, st.integers(0, 3), hosts),
+    call("park", hosts, st.lists(parked, max_size=3, unique_by=lambda one: one.run)),
+    call("inherit", hosts, times, st.integers(0, 3)),
     call("keep_schedules", st.just("deploy"), st.just(1), several_schedules),
     call("list_schedules"),
     call("fire_schedule", schedules, times, st.none() | runs),
@@ -150,8 +154,8 @@ operations = st.one_of(
     call("get_run", ids),
     call("find_runs", st.sampled_from(["a", "a1", "deploy", "mine", "", "é", "z"]), st.integers(0, 3)),
     call("list_runs", filters),
-    call("list_due", times, st.integers(0, 3)),
-    call("next_due", times),
+    call("list_due", hosts, times, st.integers(0, 3)),
+    call("next_due", hosts),
     call("load_state", ids),
     call("read_journal", ids, small, st.integers(0, 3)),
     call("read_inbox", st.lists(ids)),

@@ -11,7 +11,7 @@ import pytest
 from tests.providers.contract import advance, new
 from wfe_runtime.errors import StoreError
 from wfe_runtime.providers.contracts import InboxPost, LogRow
-from wfe_runtime.providers.sqlite import SqliteStore, queries, session, writer
+from wfe_runtime.providers.sqlite import SqliteStore, changes, parking, queries, session, writer
 
 
 @asynccontextmanager
@@ -205,7 +205,6 @@ def test_due_runs_and_unfinished_ones_are_found_by_an_index(tmp_path):
             await store.create_run(new("r1"))
         connection = sqlite3.connect(tmp_path / "wfe.db")
         for index, condition in (
-            ("runs_due", f"{queries.PARKED} AND r.due <= 5 AND r.owner NOT IN ('a') ORDER BY r.due, r.run"),
             ("runs_unfinished", "r.status IN ('running', 'pending') AND r.ended = 0"),
             ("run_details_root", "d.root = 'x'"),
             ("run_details_parent", "d.parent = 'x' AND d.parent <> ''"),
@@ -213,6 +212,31 @@ def test_due_runs_and_unfinished_ones_are_found_by_an_index(tmp_path):
             plan = connection.execute(f"EXPLAIN QUERY PLAN {queries.RUNS} WHERE {condition}").fetchall()
             assert any(f"INDEX {index}" in row[3] for row in plan), plan
             assert not any(row[3].startswith("SCAN") for row in plan), plan
+        connection.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.acceptance("STO-05")
+def test_parked_runs_are_found_by_their_index_and_not_looked_through_for_others(tmp_path):
+    async def main():
+        async with opened(tmp_path):
+            pass
+        connection = sqlite3.connect(tmp_path / "wfe.db")
+        for statement, parameters, expected in (
+            (parking.DUE, ("h", 5, 9), "runs_parked (owner=? AND due>? AND due<?)"),
+            (parking.NEXT, ("h",), "runs_parked (owner=? AND due>?)"),
+            (parking.SOONEST, ("h", 9), "runs_parked (owner=? AND due>?)"),
+            (parking.REST, ("h", 9), "runs_parked (owner=?)"),
+            (parking.OWNERS, (), "runs_parked"),
+            (queries.OWNERS, (), "runs_owner"),
+            (f"{queries.ORPHANS} ('a', 'b')", ("h",), "runs_called (owner=?)"),
+            (changes.DISOWN, ("h",), "runs_owner (owner=?)"),
+        ):
+            plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+            assert any(f"INDEX {expected}" in row[3] for row in plan), plan
+            tables = [row[3] for row in plan if row[3].startswith("SCAN ") and "INDEX" not in row[3]]
+            assert set(tables) <= {"SCAN found"}, plan
         connection.close()
 
     asyncio.run(main())

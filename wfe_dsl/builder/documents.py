@@ -8,8 +8,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection, Iterable
 
+from wfe_vm.collector import collector_off
+
 from .. import nodes
-from ..collector import collector_off
 from ..compiler import Compiled, compile_document
 from ..diagnostics.model import Diagnostic, Diagnostics
 from ..diagnostics.render_text import render_text

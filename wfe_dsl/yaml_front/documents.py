@@ -15,8 +15,9 @@ from typing import Final
 
 import msgspec
 
+from wfe_vm.collector import collector_off
+
 from .. import files, nodes
-from ..collector import collector_off
 from ..diagnostics.model import Diagnostics, Label
 from ..interpolation import Interpolator
 from ..source import MAX_SOURCE_BYTES, SourceError, SourceFile, Span

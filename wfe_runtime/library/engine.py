@@ -32,16 +32,15 @@ from ..providers import open_store
 from ..providers.contracts import FINISHED, Published, Registration, RunRow, Store
 from ..registry import Registry
 from ..result import RunResult
-from ..serving import register_schedules
+from ..serving import SWEEP_SECONDS, Server, register_schedules
 from .activities import Activities
 from .definitions import Definition, read_definitions
 from .ends import Ends
 from .events import BACKLOG, Subscription
-from .functions import Functions, named
+from .functions import Functions, lacking, named
 from .handles import RunHandle
 from .lookup import Moment, RunInfo, find_run, info_of, inputs_of, run_filter
 from .middleware import MiddlewareRegistry, RunCall, RunMiddleware, StepMiddleware, around_run
-from .recovery import Recovery, lacking
 from .transactions import TransactionalPython
 
 __all__ = ["Engine"]
@@ -83,7 +82,8 @@ class Engine:
 
         ``workflows`` are registered on entering, ``functions`` are what python steps may call by a name, and
         ``transactions`` those of them that write their own rows in the store's transactions. With
-        ``recover`` the store's unfinished runs that no living process advances are taken up on entering.
+        ``recover`` the store's unfinished runs that no living process advances are taken up, on entering and later
+        on, and runs that only wait take no memory.
         ``step_limit`` is how many steps run at once, 16 a core if it isn't given. ``who`` is what the history of
         registrations says of this program. Raises StoreError for a URL of no store.
         """
@@ -120,7 +120,7 @@ class Engine:
             await self.close()
             raise
         if self._recover:
-            opened.recover_soon()
+            opened.serve()
         return self
 
     async def __aexit__(
@@ -220,8 +220,7 @@ class Engine:
                 raise ValueError(f"another function is registered as {name}")
             if self._open is not None:
                 self._open.python.register_transaction(name, plain)
-                if self._recover:
-                    self._open.recover_soon()
+                self._open.server.look_again()
             self._transactions[name] = plain
         return function
 
@@ -231,8 +230,7 @@ class Engine:
             raise ValueError(f"another function is registered as {name}")
         if self._open is not None and not self._open.python.knows(name):
             self._open.python.register(name, function)
-            if self._recover:
-                self._open.recover_soon()
+            self._open.server.look_again()
 
     def around_steps(self, middleware: StepMiddleware) -> StepMiddleware:
         """Have an async function ``(context, call_next)`` called around each attempt of a step, inside those before."""
@@ -285,8 +283,8 @@ class Engine:
             folder=folder or os.getcwd(),
             durability=durability,
         )
-        if not opened.core.has(row.id) and row.status not in FINISHED:
-            await opened.recovery.take(row)  # the key's first run, which may have lost its process
+        if not opened.core.has(row.id) and row.status not in FINISHED and row.owner != opened.core.host.id:
+            await opened.server.take(row)  # the key's first run, which may have lost its process
         return RunHandle(self, row)
 
     async def run(
@@ -333,13 +331,18 @@ class Engine:
     async def recover(self) -> int:
         """Take up the store's unfinished runs that no living process advances. Returns how many that were.
 
-        What this host can't run is left, and listed by ``waiting_for``.
+        What this host can't run is left, and listed by ``waiting_for``. An engine that was told not to take up runs
+        does so from now on: of those that wait it would not hear otherwise.
         """
-        return await self._opened.recovery.take_up()
+        opened = self._opened
+        opened.server.look_again()
+        taken = await opened.server.take_up()
+        opened.serve()
+        return taken
 
     def waiting_for(self) -> dict[str, list[str]]:
         """Return, by the names of runs that were left to other hosts, what this one lacks for them."""
-        return dict(self._opened.recovery.waiting)
+        return self._opened.server.lacking
 
     # Signals
 
@@ -405,36 +408,47 @@ class _Open:
         )
         self.core.adopted = lambda row: None if row.status in FINISHED else engine.watch_run(row)
         self.registry = Registry(store, self.core.programs, clock, engine._who or self.core.host.id)
-        self.recovery = Recovery(self.core, self.python)
+        self.server = Server(self.core, lambda loaded: lacking(self.core, self.python, loaded))
         self.ends = Ends(self.core)
         self.activities = Activities(store, clock)
         self.subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._recovering: asyncio.Task[None] | None = None
-        self._again = False
+        self._watched: set[str] = set()
+        self._serving: asyncio.Task[None] | None = None
 
-    def recover_soon(self) -> None:
-        """Take up runs in the background; asked meanwhile, once more after that."""
-        self._again = True
-        if self._recovering is None or self._recovering.done():
-            self._recovering = self._spawn(self._take_up())
+    def serve(self) -> None:
+        """Take up runs in the background, from now on."""
+        if self._serving is not None:
+            return
+        self._serving = asyncio.get_running_loop().create_task(self._serve())
 
-    async def _take_up(self) -> None:
-        while self._again:
-            self._again = False
+    async def _serve(self) -> None:
+        while True:
             try:
-                await self.recovery.take_up()
+                await self.server.serve(schedules=False)
             except WfeError as error:
                 self.core.listener.troubled(f"runs could not be taken up: {error}")
+            except Exception as error:
+                self.core.fail(WfeError("internal", f"the engine broke: {type(error).__name__}: {error}"))
+                raise
+            try:
+                self.core.check_open()
+            except WfeError:
+                return  # whoever waits for a run is told by the engine
+            await asyncio.sleep(SWEEP_SECONDS)
 
     def watch_run(self, row: RunRow, middleware: Sequence[RunMiddleware]) -> None:
+        if row.id in self._watched:
+            return  # it was parked meanwhile, and its end is waited for all the same
+        self._watched.add(row.id)
         call = RunCall(row.id, row.name, row.workflow, row.version, inputs_of(row), row.parent, row.sequence > 0)
-
-        self._spawn(around_run(middleware, call, lambda: self.ends.wait(row.id), self.core.listener.troubled))
+        task = self._spawn(around_run(middleware, call, lambda: self.ends.wait(row.id), self.core.listener.troubled))
+        task.add_done_callback(lambda _: self._watched.discard(row.id))
 
     @property
     def is_recovering(self) -> bool:
-        return self._recovering is not None and not self._recovering.done()
+        """Whether runs are about to be taken up in the background."""
+        return self._serving is not None and not self._serving.done() and self.server.at_work
 
     async def close(self) -> None:
         await self.kill(core_engine.Engine.close)
@@ -445,9 +459,9 @@ class _Open:
         self.activities.close()
         for subscription in list(self.subscriptions):
             subscription.close()
-        if self._recovering is not None:
-            self._recovering.cancel()
-            await asyncio.gather(self._recovering, return_exceptions=True)
+        if self._serving is not None:
+            self._serving.cancel()
+            await asyncio.gather(self._serving, return_exceptions=True)
         await end(self.core)
         # All middleware around runs has its end now, or that there will be none here.
         if self._tasks:

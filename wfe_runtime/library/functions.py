@@ -7,7 +7,11 @@ from typing import Any
 
 from wfe_vm.program import Program
 
-__all__ = ["Functions", "named", "registered_calls"]
+from ..engine import Engine
+from ..executors.python import PythonExecutor
+from ..programs import LoadedProgram
+
+__all__ = ["Functions", "lacking", "named"]
 
 Functions = Mapping[str, Callable[..., Any]] | Iterable[Callable[..., Any]]
 """Functions by name, or functions whose own names, or those of their ``task`` decorator, are meant."""
@@ -23,7 +27,13 @@ def named(functions: Functions) -> dict[str, Callable[..., Any]]:
     return {name: _plain(function) for name, function in pairs}
 
 
-def registered_calls(program: Program) -> set[str]:
+def lacking(core: Engine, python: PythonExecutor, loaded: LoadedProgram) -> list[str]:
+    """Say in words what this host lacks to run a program."""
+    calls = sorted(name for name in _registered_calls(loaded.program) if not python.knows(name))
+    return [*core.missing(loaded), *(f"no Python function is registered as {name}" for name in calls)]
+
+
+def _registered_calls(program: Program) -> set[str]:
     """Return the registered names that the python steps of a program call, as far as they are written literally."""
     if not any(step.type == "python" for step in program.steps):
         return set()

@@ -72,7 +72,7 @@ class RunHandle:
         """Go on with a suspended run, or take over one whose process is gone. Returns whether that changes anything."""
         before = self._engine.core.has(self.id)
         changed = await self._ask(lambda now: Resume(now, self._why("resumed", reason)))
-        return changed or self._engine.core.has(self.id) != before
+        return changed or (self._engine.core.has(self.id) and not before)
 
     async def retry(
         self,

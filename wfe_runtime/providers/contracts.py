@@ -34,6 +34,7 @@ __all__ = [
     "NewActivity",
     "NewEvent",
     "NewRun",
+    "Parked",
     "Place",
     "PlaceRow",
     "ProgramRow",
@@ -218,6 +219,16 @@ class RunRow(msgspec.Struct, frozen=True, gc=False):
     root: str
     depth: int
     place: str = ""  # its state in its concurrency group, see PlaceRow; empty: it has no place in one
+    parked: int = 0  # 1: its owner has let go of it, since it only waits; 2: and it has been told something since
+
+
+class Parked(msgspec.Struct, frozen=True, gc=False):
+    """A run that its host is to let go of, as it is stored, and when it is due next (0: never)."""
+
+    run: str
+    sequence: int
+    fence: int
+    due: int
 
 
 class InboxPost(msgspec.Struct, frozen=True, gc=False):
@@ -509,16 +520,6 @@ class Store(Protocol):
 
     async def list_runs(self, filter: RunFilter) -> list[RunRow]: ...
 
-    async def list_due(self, now: int, limit: int = 100) -> list[RunRow]:
-        """Return runs whose due time has come and that nobody advances, the longest due first.
-
-        Unfinished, not suspended, and without an owner, or with one whose lease is over or who is dead
-        (as in ``claim``). Answered by an index, however many runs are parked.
-        """
-
-    async def next_due(self, now: int) -> int:
-        """Return the earliest due time among the runs that ``list_due`` will give one day; 0: none."""
-
     async def load_state(self, run: str) -> StoredState | None: ...
 
     async def read_journal(self, run: str, after: int = 0, limit: int = 1000) -> list[JournalRow]:
@@ -614,7 +615,8 @@ class Store(Protocol):
 
         Only if it has no owner, or this host is the owner, or the owner's lease is over, or the owner
         was a process of this machine that is dead. None where another holds it or no such run is
-        there. A finished run may be claimed too (to be reopened).
+        there. A finished run may be claimed too (to be reopened). One that was parked is not any more; the
+        row that is returned says that it was.
         """
 
     async def release(self, run: str, host: str) -> None:
@@ -636,12 +638,37 @@ class Store(Protocol):
         the host: it is given back if the host leaves, or is gone, before the run is reopened.
         """
 
+    # Parking
+    #
+    # A host lets go of runs that only wait for what is stored, and still owns them, by its lease: no other host
+    # takes them while it lives. A run that is told something (``post``, an event …) is called, in the same
+    # transaction. Whoever goes on with a parked run claims it first.
+
+    async def park(self, host: str, runs: Sequence[Parked]) -> list[bool]:
+        """Let go of runs that the host owns, unfinished, in one transaction. Says of each whether it is parked now.
+
+        Not parked is one that has advanced, was claimed since, or has something in its inbox.
+        """
+
+    async def list_due(self, host: str, until: int, limit: int = 100) -> list[RunRow]:
+        """Return the parked runs of a host that are due by ``until``, soonest first. Answered by an index."""
+
+    async def next_due(self, host: str) -> int:
+        """Return when the first of the parked runs of a host is due; 0: none will be. Answered by an index."""
+
+    async def inherit(self, host: str, now: int, limit: int = 500) -> int:
+        """Make a host the owner of parked runs that nobody living has, those that are due soonest first.
+
+        Returns how many these were, 0 if there are none any more.
+        """
+
     # Taking up
 
-    async def list_orphans(self, now: int, limit: int = 100) -> list[RunRow]:
+    async def list_orphans(self, now: int, limit: int = 100, host: str = "") -> list[RunRow]:
         """Return unfinished runs, not suspended, that nobody living has, the first created first.
 
-        Answered by an index, however many runs are parked.
+        Parked ones are not among them until they are called; those of ``host`` are then, too. Answered by an
+        index, however many runs are parked.
         """
 
     # Schedules

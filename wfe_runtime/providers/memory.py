@@ -33,6 +33,7 @@ from wfe_runtime.providers.contracts import (
     NewActivity,
     NewEvent,
     NewRun,
+    Parked,
     Place,
     PlaceRow,
     ProgramRow,
@@ -83,6 +84,7 @@ class _Run:
         "new",
         "order",
         "owner",
+        "parked",
         "place",
         "result",
         "sequence",
@@ -100,6 +102,7 @@ class _Run:
         self.sequence = 0
         self.owner = new.owner
         self.fence = 1 if new.owner else 0
+        self.parked = 0
         self.due = 0
         self.started = 0
         self.ended = 0
@@ -140,6 +143,7 @@ class _Run:
             root=new.root or new.id,
             depth=new.depth,
             place="" if self.place is None else self.place.state,
+            parked=self.parked,
         )
 
 
@@ -287,21 +291,6 @@ class MemoryStore:
         ]
         return found[: filter.limit or None]
 
-    async def list_due(self, now: int, limit: int = 100) -> list[RunRow]:
-        due = [run for run in self._parked(now) if run.due <= now]
-        due.sort(key=lambda run: (run.due, run.order))
-        return [run.row() for run in due[: limit or None]]
-
-    async def next_due(self, now: int) -> int:
-        return min((run.due for run in self._parked(now)), default=0)
-
-    def _parked(self, now: int) -> Iterable[_Run]:
-        return (
-            run
-            for run in self._runs.values()
-            if run.due > 0 and not run.ended and run.status != "suspended" and not self._held(run.owner, now)
-        )
-
     async def load_state(self, run: str) -> StoredState | None:
         found = self._runs.get(run)
         if found is None:
@@ -404,6 +393,7 @@ class MemoryStore:
             if run is not None:
                 self._last_post += 1
                 run.inbox[self._last_post] = InboxRow(self._last_post, post.run, post.kind, post.payload)
+                run.parked = 2 if run.parked else 0
                 told.add(post.run)
         return told
 
@@ -480,9 +470,9 @@ class MemoryStore:
         freed = {run.new.id: run for run in self._runs.values() if run.owner == host and host}
         for run in freed.values():
             run.owner = ""
-        touched = set(freed)
+        touched = {id for id, run in freed.items() if run.parked != 1}
         for run in freed.values():
-            if run.ended:  # its slot was leased, so that it could be reopened
+            if run.ended and run.parked != 1:  # its slot was leased, so that it could be reopened
                 self._groups.leave(run, now, touched)
         self._watchers.announce(touched)
 
@@ -490,12 +480,13 @@ class MemoryStore:
         found = self._runs.get(run)
         if found is None or (found.owner != host and self._held(found.owner, now)):
             return None
+        parked, found.parked = found.parked, 0
         found.owner = host
         found.fence += 1
         touched: set[str] = set()
         self._groups.claimed(found, now, touched)
         self._watchers.announce(touched)
-        return found.row()
+        return replace(found.row(), parked=parked)
 
     def _held(self, owner: str, now: int) -> bool:
         host, lease = self._hosts.get(owner, (None, 0))
@@ -505,6 +496,7 @@ class MemoryStore:
         found = self._runs.get(run)
         if found is not None and found.owner == host:
             found.owner = ""
+            found.parked = 0
             self._watchers.announce({run})
 
     # Concurrency groups
@@ -527,15 +519,51 @@ class MemoryStore:
         self._watchers.announce(touched)
         return "" if found.place is None else found.place.state
 
+    # Parking
+
+    async def park(self, host: str, runs: Sequence[Parked]) -> list[bool]:
+        return [self._park(host, parked) for parked in runs]
+
+    def _park(self, host: str, parked: Parked) -> bool:
+        run = self._runs.get(parked.run)
+        if run is None or run.ended or run.inbox or run.parked:
+            return False
+        if (run.owner, run.sequence, run.fence) != (host, parked.sequence, parked.fence):
+            return False
+        run.parked = 1
+        run.due = parked.due
+        return True
+
+    async def list_due(self, host: str, until: int, limit: int = 100) -> list[RunRow]:
+        due = [run for run in self._parked() if run.owner == host and 0 < run.due <= until]
+        due.sort(key=lambda run: (run.due, run.order))
+        return [run.row() for run in due[: limit or None]]
+
+    async def next_due(self, host: str) -> int:
+        return min((run.due for run in self._parked() if run.owner == host and run.due), default=0)
+
+    async def inherit(self, host: str, now: int, limit: int = 500) -> int:
+        heirless = [run for run in self._parked() if run.owner != host and not self._held(run.owner, now)]
+        heirless.sort(key=lambda run: (not run.due, run.due or run.owner, run.order))
+        for run in heirless[: limit or None]:
+            run.owner = host
+        return min(len(heirless), limit or len(heirless))
+
+    def _parked(self) -> Iterable[_Run]:
+        return (run for run in self._runs.values() if run.parked == 1)
+
     # Taking up
 
-    async def list_orphans(self, now: int, limit: int = 100) -> list[RunRow]:
-        found = [
-            run.row()
-            for run in self._runs.values()
-            if not run.ended and run.status != "suspended" and not self._held(run.owner, now)
-        ]
+    async def list_orphans(self, now: int, limit: int = 100, host: str = "") -> list[RunRow]:
+        found = [run.row() for run in self._runs.values() if self._is_orphan(run, now, host)]
         return found[: limit or None]
+
+    def _is_orphan(self, run: _Run, now: int, host: str) -> bool:
+        if run.ended or run.status == "suspended" or run.parked == 1:
+            return False
+        if host and run.owner == host:
+            return run.parked == 2
+        return not self._held(run.owner, now)
 
     # Schedules
 

@@ -271,6 +271,24 @@ def test_a_suspended_run_takes_the_answer_and_goes_on_when_it_is_resumed(store: 
     asyncio.run(main())
 
 
+@pytest.mark.acceptance("CTL-02")
+def test_a_suspended_run_takes_the_answer_though_its_engine_was_replaced(make_store: Callable[[], Store]) -> None:
+    async def main() -> None:
+        async with Engine(make_store(), workflows=[CHARGE]) as engine:
+            handle = await engine.start("charge", {"sum": 1})
+            found = await fetch(engine)
+            assert await handle.suspend()
+        async with Engine(make_store()) as engine:
+            await engine.core.take_over(handle.id)
+            await engine.activities.complete(found.token, {"receipt": 1})
+            await turns()
+            handle = await engine.handle(handle.id)
+            assert await handle.resume()
+            assert (await handle.result(30)).outputs == {"receipt": 1}
+
+    asyncio.run(main())
+
+
 def test_who_waits_for_work_is_let_go_when_its_time_is_over_or_the_engine_is_left(store: Store) -> None:
     async def main() -> None:
         async with Engine(store) as engine:

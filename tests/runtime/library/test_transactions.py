@@ -80,7 +80,7 @@ def test_a_result_that_the_step_can_not_give_undoes_the_rows(tmp_path: Path) -> 
     [
         *("COMMIT", "ROLLBACK", "BEGIN", "SAVEPOINT x", "RELEASE step", "PRAGMA user_version = 9"),
         *("DELETE FROM runs", "UPDATE runs SET fence = 9", "DROP TABLE inbox", "ALTER TABLE runs ADD COLUMN x"),
-        *("CREATE INDEX x ON runs (fence)", "DROP INDEX runs_due", "ATTACH ':memory:' AS x"),
+        *("CREATE INDEX x ON runs (fence)", "DROP INDEX runs_parked", "ATTACH ':memory:' AS x"),
         "CREATE TRIGGER x AFTER INSERT ON runs BEGIN SELECT 1; END",
     ],
 )

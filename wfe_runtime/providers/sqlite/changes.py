@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from wfe_runtime.errors import GroupFull, NameTaken
 from wfe_runtime.providers.contracts import Host, InboxPost, LogRow, NewRun, RunRow
 from wfe_runtime.providers.sqlite.commits import insert_posts
@@ -30,7 +32,10 @@ INSERT INTO hosts (id, machine, pid, started, lease) VALUES (?, ?, ?, ?, ?) ON C
 SET machine = excluded.machine, pid = excluded.pid, started = excluded.started, lease = excluded.lease
 """
 LOG = "INSERT INTO logs (run, step, attempt, stream, time, text) VALUES (?, ?, ?, ?, ?, ?)"
-OWNED = "SELECT d.id FROM runs r JOIN run_details d USING (run) WHERE r.owner = ? AND r.owner <> ''"
+OWNED = """
+SELECT d.id FROM runs r JOIN run_details d USING (run) WHERE r.owner = ? AND r.owner <> '' AND r.parked <> 1
+"""
+DISOWN = "UPDATE runs SET owner = '' WHERE owner = ? AND owner <> '' AND parked <> 1"
 
 
 def create_run(session: Session, new: NewRun, posts: Sequence[InboxPost]) -> RunRow | NameTaken | GroupFull:
@@ -49,11 +54,11 @@ def keep_host(session: Session, host: Host, lease: int) -> None:
 
 
 def forget_host(session: Session, host: str, now: int) -> None:
-    """Forget a host and what it owns; slots that it had for runs to be reopened go to others."""
+    """Forget a host and what it owns, but for parked runs; slots that it had for runs to be reopened go to others."""
     groups = give_back_leased(session, host)
     session.execute("DELETE FROM hosts WHERE id = ?", (host,))
     session.touched.update(id for (id,) in session.execute(OWNED, (host,)))
-    session.execute("UPDATE runs SET owner = '' WHERE owner = ? AND owner <> ''", (host,))
+    session.execute(DISOWN, (host,))
     for group in groups:
         grant_slots(session, group, now)
 
@@ -63,23 +68,23 @@ def claim_run(session: Session, id: str, host: str, now: int) -> RunRow | None:
     run = session.number_of(id)
     if run is None:
         return None
-    owner: str = session.execute("SELECT owner FROM runs WHERE run = ?", (run,)).fetchone()[0]
+    owner, parked = session.execute("SELECT owner, parked FROM runs WHERE run = ?", (run,)).fetchone()
     if owner not in ("", host) and is_held(session, owner, now):
         return None
-    session.execute("UPDATE runs SET owner = ?, fence = fence + 1 WHERE run = ?", (host, run))
+    session.execute("UPDATE runs SET owner = ?, fence = fence + 1, parked = 0 WHERE run = ?", (host, run))
     session.known.pop(id, None)
     claim_place(session, run, now)
     row = session.execute(
         f"SELECT {RUN_COLUMNS} FROM run_details d JOIN runs r USING (run) WHERE r.run = ?", (run,)
     ).fetchone()
-    return run_row(session.connection, row)
+    return replace(run_row(session.connection, row), parked=parked)
 
 
 def release_run(session: Session, id: str, host: str) -> None:
     """Take a run from a host if it owns it."""
     run = session.number_of(id)
     if run is not None:
-        freed = session.execute("UPDATE runs SET owner = '' WHERE run = ? AND owner = ?", (run, host))
+        freed = session.execute("UPDATE runs SET owner = '', parked = 0 WHERE run = ? AND owner = ?", (run, host))
         if freed.rowcount:
             session.touched.add(id)
 

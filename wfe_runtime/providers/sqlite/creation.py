@@ -21,7 +21,7 @@ RUN_COLUMNS = """
     d.id, d.name, d.workflow, d.version, d.program, r.status, r.sequence, r.fence, r.owner, d.created,
     r.started, r.ended, r.due, d.inputs, ifnull((SELECT result FROM results WHERE run = r.run), x''),
     d.key, d.folder, d.durability, d.parent, d.parent_activation, d.parent_attempt, d.root, d.depth,
-    ifnull((SELECT state FROM places WHERE run = r.run AND state <> 'ended'), '')
+    ifnull((SELECT state FROM places WHERE run = r.run AND state <> 'ended'), ''), r.parked
 """
 FIND = f"""
 SELECT {RUN_COLUMNS} FROM run_details d JOIN runs r USING (run)

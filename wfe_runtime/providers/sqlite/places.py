@@ -49,7 +49,7 @@ WHERE p.grouping = ? AND p.state = ? AND p.state <> 'ended' ORDER BY p.place
 """
 LEASED = """
 SELECT p.run, p.grouping FROM runs r JOIN places p USING (run)
-WHERE r.owner = ? AND r.owner <> '' AND r.ended > 0 AND p.state <> 'ended'
+WHERE r.owner = ? AND r.owner <> '' AND r.parked <> 1 AND r.ended > 0 AND p.state <> 'ended'
 """
 LIST = """
 SELECT p.grouping, d.id, d.name, p.state, p.room, p.on_full, p.since FROM places p JOIN run_details d USING (run)

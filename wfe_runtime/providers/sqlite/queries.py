@@ -23,11 +23,10 @@ from wfe_runtime.providers.sqlite.creation import RUN_COLUMNS, run_row
 __all__ = [
     "feed_position",
     "find_runs",
-    "list_due",
     "list_orphans",
     "list_runs",
+    "living_hosts",
     "load_state",
-    "next_due",
     "read_feed",
     "read_inbox",
     "read_journal",
@@ -50,16 +49,21 @@ SELECT j.entry, d.id, d.name, d.workflow, d.version, d.parent, d.root, j.sequenc
 FROM journal j JOIN run_details d USING (run) WHERE j.entry > ? ORDER BY j.entry LIMIT ?
 """
 PLACE = "SELECT j.entry FROM run_details d JOIN journal j USING (run) WHERE d.id = ? AND j.sequence = ?"
-# The conditions of the index runs_due, word for word, or it is not used.
-PARKED = "r.due > 0 AND r.ended = 0 AND r.status <> 'suspended'"
-# Each owner once, by as many steps in the index as there are owners.
+# Each owner once, by as many steps in the index as there are owners. The conditions are those of the index
+# runs_owner, word for word, or it is not used; the same below.
 OWNERS = """
 WITH RECURSIVE found (owner) AS (
-    SELECT min(owner) FROM runs WHERE owner <> ''
+    SELECT min(owner) FROM runs WHERE owner <> '' AND parked <> 1
     UNION ALL
-    SELECT (SELECT min(owner) FROM runs WHERE owner <> '' AND owner > found.owner) FROM found WHERE owner IS NOT NULL
+    SELECT (SELECT min(owner) FROM runs WHERE owner <> '' AND parked <> 1 AND owner > found.owner)
+    FROM found WHERE owner IS NOT NULL
 )
 SELECT owner FROM found
+"""
+ORPHANS = """
+SELECT run FROM runs WHERE owner = '' AND ended = 0 AND parked <> 1 UNION ALL
+SELECT run FROM runs WHERE owner = ? AND parked = 2 UNION ALL
+SELECT run FROM runs WHERE owner <> '' AND parked <> 1 AND ended = 0 AND owner IN
 """
 CHUNK = 500  # parameters in a statement
 
@@ -115,35 +119,14 @@ def list_runs(connection: sqlite3.Connection, filter: RunFilter) -> list[RunRow]
     return [run_row(connection, row) for row in rows]
 
 
-def list_due(connection: sqlite3.Connection, now: int, limit: int) -> list[RunRow]:
-    holders = _holders(connection, now)
-    rows = connection.execute(
-        f"{RUNS} WHERE {PARKED} AND r.due <= ? AND r.owner NOT IN ({', '.join('?' * len(holders))}) "
-        "ORDER BY r.due, r.run LIMIT ?",
-        (now, *holders, limit or -1),
-    )
-    return [run_row(connection, row) for row in rows]
-
-
-def next_due(connection: sqlite3.Connection, now: int) -> int:
-    holders = _holders(connection, now)
-    row = connection.execute(
-        f"SELECT r.due FROM runs r WHERE {PARKED} AND r.owner NOT IN ({', '.join('?' * len(holders))}) "
-        "ORDER BY r.due LIMIT 1",
-        holders,
-    ).fetchone()
-    return 0 if row is None else int(row[0])
-
-
-def list_orphans(connection: sqlite3.Connection, now: int, limit: int) -> list[RunRow]:
-    # Each part by an index of its own: runs without an owner, and those of hosts that are gone.
-    holders = set(_holders(connection, now))
+def list_orphans(connection: sqlite3.Connection, now: int, limit: int, host: str) -> list[RunRow]:
+    # Each part by an index of its own: runs without an owner, those that were called, and those of hosts that are gone.
+    holders = {*living_hosts(connection, now), host}
     gone = [owner for (owner,) in connection.execute(OWNERS) if owner is not None and owner not in holders]
     rows = connection.execute(
-        f"{RUNS} WHERE r.run IN (SELECT run FROM runs WHERE owner = '' AND ended = 0 UNION ALL "
-        f"SELECT run FROM runs WHERE owner <> '' AND owner IN ({', '.join('?' * len(gone))}) AND ended = 0) "
+        f"{RUNS} WHERE r.run IN ({ORPHANS} ({', '.join('?' * len(gone))})) "
         "AND r.status <> 'suspended' ORDER BY r.run LIMIT ?",
-        (*gone, limit or -1),
+        (host, *gone, limit or -1),
     )
     return [run_row(connection, row) for row in rows]
 
@@ -208,7 +191,7 @@ def read_logs(
     return [LogRow(*row) for row in rows]
 
 
-def _holders(connection: sqlite3.Connection, now: int) -> list[str]:
+def living_hosts(connection: sqlite3.Connection, now: int) -> list[str]:
     """Return the hosts whose runs nobody else may take."""
     rows = connection.execute("SELECT id, machine, pid, started FROM hosts WHERE lease > ?", (now,)).fetchall()
     return [row[0] for row in rows if not is_gone(Host(*row))]

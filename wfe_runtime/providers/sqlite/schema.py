@@ -29,6 +29,7 @@ MIGRATIONS = (
     "0006_search.sql",
     "0007_blobs.sql",
     "0008_program_marks.sql",
+    "0009_parked.sql",
 )
 
 

@@ -28,6 +28,7 @@ from wfe_runtime.providers.contracts import (
     NewActivity,
     NewEvent,
     NewRun,
+    Parked,
     PlaceRow,
     ProgramRow,
     Published,
@@ -47,6 +48,7 @@ from wfe_runtime.providers.searching import Document, HitPage, IndexMark, Search
 from wfe_runtime.providers.sqlite import (
     activities,
     changes,
+    parking,
     places,
     purging,
     queries,
@@ -69,6 +71,8 @@ from wfe_runtime.providers.watching import Callback, Watchers
 __all__ = ["SqliteStore"]
 
 Result = TypeVar("Result")
+
+DISOWNED_AT_ONCE = 2000  # parked runs of a host that leaves, in a transaction
 
 
 class SqliteStore:
@@ -152,12 +156,6 @@ class SqliteStore:
     async def list_runs(self, filter: RunFilter) -> list[RunRow]:
         return await self._read(queries.list_runs, filter)
 
-    async def list_due(self, now: int, limit: int = 100) -> list[RunRow]:
-        return await self._read(queries.list_due, now, limit)
-
-    async def next_due(self, now: int) -> int:
-        return await self._read(queries.next_due, now)
-
     async def load_state(self, run: str) -> StoredState | None:
         return await self._read(queries.load_state, run)
 
@@ -240,6 +238,8 @@ class SqliteStore:
         await self._change(changes.keep_host, host, now + lease_ms, texts={"host": (host,)})
 
     async def leave(self, host: str, now: int = 0) -> None:
+        while await self._change(parking.disown, host, DISOWNED_AT_ONCE):
+            pass  # some at a time: others wait for their turn to write
         await self._change(changes.forget_host, host, now)
 
     async def claim(self, run: str, host: str, now: int) -> RunRow | None:
@@ -256,10 +256,26 @@ class SqliteStore:
     async def reopen_place(self, run: str, host: str, now: int) -> str:
         return cast(str, await self._change(places.reopen_place, run, host, now))
 
+    # Parking
+
+    async def park(self, host: str, runs: Sequence[Parked]) -> list[bool]:
+        return cast(list[bool], await self._change(parking.park, host, runs))
+
+    async def list_due(self, host: str, until: int, limit: int = 100) -> list[RunRow]:
+        return await self._read(parking.list_due, host, until, limit)
+
+    async def next_due(self, host: str) -> int:
+        return await self._read(parking.next_due, host)
+
+    async def inherit(self, host: str, now: int, limit: int = 500) -> int:
+        if not await self._read(parking.find_heirless, now):
+            return 0  # nothing is written
+        return cast(int, await self._change(parking.inherit, host, now, limit))
+
     # Taking up
 
-    async def list_orphans(self, now: int, limit: int = 100) -> list[RunRow]:
-        return await self._read(queries.list_orphans, now, limit)
+    async def list_orphans(self, now: int, limit: int = 100, host: str = "") -> list[RunRow]:
+        return await self._read(queries.list_orphans, now, limit, host)
 
     # Schedules
 
