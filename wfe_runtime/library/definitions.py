@@ -156,11 +156,11 @@ def _compiled(
 
 def _filed(data: bytes, name: str) -> Definitions:
     try:
-        filed = read_program_file(data)
+        filed = [(one.program, one.source_map, one.data) for one in read_program_file(data)]
     except ProgramError as error:
         raise DefinitionError(f"{name}: {error}") from None
-    rows = [_row(one.program, one.source_map, one.data) for one in filed]
-    homes = [home_of(one.source_map) for one in filed]
+    rows = [_row(program, source_map, encoded) for program, source_map, encoded in filed]
+    homes = [home_of(source_map) for _, source_map, _ in filed]
     return Definitions(rows, {}, [row.hash for row, home in zip(rows, homes, strict=True) if home == homes[0]])
 
 
