@@ -202,8 +202,8 @@ class _Search:
         for depth, frame in enumerate(pointer.frames):
             if frame.step == number:
                 return depth
-        if self._serves(number):
-            return -1  # its hooked step settles again, and asks for the hook anew
+        if number not in self.beginnings or self._serves(number):
+            return -1  # nothing leads there, or its hooked step settles again, and asks for the hook anew
         parent = self.steps[number].parent
         goal = pointer.pc
         base = self._fork_of(pointer)
@@ -221,7 +221,8 @@ class _Search:
         """Say whether a step is one of a hook, or of a compensation, of the step it is written in."""
         above = self.steps[self.steps[number].parent]
         hooks = (above.on_success, above.on_failure, above.on_error, above.on_abort, above.ensure, above.compensation)
-        return any(hook != NO_PC and self._leads(hook, self.beginnings[number]) for hook in hooks)
+        begins = self.beginnings.get(number, NO_PC)
+        return begins != NO_PC and any(hook != NO_PC and self._leads(hook, begins) for hook in hooks)
 
     def _leads(self, pc: int, goal: int) -> bool:
         """Say whether the code goes from the exit of a step to a place of the same body, past whole steps only."""
