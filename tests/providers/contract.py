@@ -177,23 +177,24 @@ class StoreContract:
     @pytest.mark.acceptance("PRG-14", "STO-12")
     def test_programs_that_nothing_names_and_nobody_put_lately_are_dropped(self, run):
         async def check(store):
+            hour = 3_600_000  # a store may note to some minutes when a program was put
             names = ("by-run", "registered", "scheduled", "replaced", "fresh", "free", "kept")
-            await store.put_programs([ProgramRow(name, "w", 1, b"p", b"") for name in names], 100)
-            await store.put_programs([ProgramRow("fresh", "w", 1, b"p", b"")], 200)
-            await store.put_programs([ProgramRow("fresh", "w", 1, b"p", b"")], 150)
+            await store.put_programs([ProgramRow(name, "w", 1, b"p", b"") for name in names], hour)
+            await store.put_programs([ProgramRow("fresh", "w", 1, b"p", b"")], 2 * hour)
+            await store.put_programs([ProgramRow("fresh", "w", 1, b"p", b"")], hour * 3 // 2)
             await store.create_run(new("r1", program="by-run"))
             await store.register([registered(program="replaced"), registered(2, program="registered")])
             await store.keep_schedules("deploy", 1, [scheduled(program="scheduled")])
             await store.register([registered(program="by-run")], replace=True)
-            wanted = {row.hash: row.wanted for row in await store.list_programs(151)}
+            wanted = {row.hash: row.wanted for row in await store.list_programs(hour + 1)}
             assert wanted == dict.fromkeys(names, True) | {"replaced": False, "free": False, "kept": False}
-            assert all(row.wanted for row in await store.list_programs(100))
+            assert all(row.wanted for row in await store.list_programs(hour))
             asked = ["free", "replaced", "fresh", "registered", "none"]
-            assert await store.drop_programs(asked, 100) == []
-            assert sorted(await store.drop_programs(asked, 151)) == ["free", "replaced"]
+            assert await store.drop_programs(asked, hour) == []
+            assert sorted(await store.drop_programs(asked, hour + 1)) == ["free", "replaced"]
             assert await store.get_program("free") is None
-            assert [row.hash for row in await store.list_programs(151) if not row.wanted] == ["kept"]
-            assert await store.drop_programs(["fresh"], 201) == ["fresh"]
+            assert [row.hash for row in await store.list_programs(hour + 1) if not row.wanted] == ["kept"]
+            assert await store.drop_programs(["fresh"], 2 * hour + 1) == ["fresh"]
 
         run(check)
 

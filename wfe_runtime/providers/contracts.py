@@ -476,7 +476,10 @@ class Store(Protocol):
     # Programs
 
     async def put_programs(self, programs: Sequence[ProgramRow], now: int = 0) -> None:
-        """Keep programs; one that is there already (by hash) is left as it is. ``now``, if not 0: when it was put."""
+        """Keep programs; one that is there already (by hash) is left as it is. ``now``, if not 0: when it was put, of
+
+        which a store may remember no more than the last ten minutes.
+        """
 
     async def get_program(self, hash: str) -> ProgramRow | None: ...
 

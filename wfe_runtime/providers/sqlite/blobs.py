@@ -14,6 +14,8 @@ import hashlib
 import sqlite3
 from typing import Any
 
+import msgspec
+
 from wfe_runtime import faults
 from wfe_runtime.errors import StoreError
 from wfe_runtime.providers.contracts import RunCommit
@@ -66,7 +68,14 @@ def whole(connection: sqlite3.Connection, payload: bytes) -> bytes:
         content: bytes = row[0]
         return content
 
-    return unpack(payload, find)
+    try:
+        return unpack(payload, find)
+    except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:
+        raise StoreError(
+            "damaged",
+            f"the store is damaged: a value in it names large ones and can't be read: {error}",
+            "restore it from a copy",
+        ) from error
 
 
 def whole_row(connection: sqlite3.Connection, row: tuple[Any, ...], *places: int) -> tuple[Any, ...]:

@@ -13,13 +13,14 @@ from wfe_runtime.providers.sqlite.session import Session
 
 __all__ = ["drop_programs", "keep_programs", "list_programs", "read_program"]
 
+COARSE_MS = 10 * 60 * 1000  # a program that is put again so soon is not written for that
 KEEP = """
 INSERT INTO programs (hash, workflow, version, program, source_map) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (hash) DO NOTHING
 """
-MARK = """
+MARK = f"""
 INSERT INTO program_marks (hash, time) VALUES (?, ?)
-ON CONFLICT (hash) DO UPDATE SET time = max(time, excluded.time)
+ON CONFLICT (hash) DO UPDATE SET time = excluded.time WHERE excluded.time >= time + {COARSE_MS}
 """
 READ = "SELECT hash, workflow, version, program, source_map FROM programs WHERE hash = ?"
 # The registrations that count are those that no later row of their workflow and version has taken the place of.
