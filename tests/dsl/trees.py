@@ -176,6 +176,12 @@ def _table(keys: Any) -> st.SearchStrategy[Any]:
     )
 
 
+# `${{ [] }}` is the tree of `[]`, which names no program.
+commands = (texts_of_config | listed(texts_of_config)).filter(
+    lambda found: not isinstance(found, nodes.ListExpression) or bool(found.items)
+)
+
+
 def of_key(key: Key) -> st.SearchStrategy[Any]:
     """Return what a key of a configuration may hold."""
     match key.kind:
@@ -187,7 +193,7 @@ def of_key(key: Key) -> st.SearchStrategy[Any]:
             alone = computed.map(lambda found: nodes.Text(span=SPAN, parts=(found,)))
             return texts.map(literal) | mixed() | alone
         case "command":
-            return texts_of_config | listed(texts_of_config)
+            return commands
         case "texts":
             return listed(texts_of_config) | computed
         case "texts_or_all":
@@ -513,7 +519,7 @@ def defaults(draw: Any) -> nodes.Defaults:
         error_behavior=draw(st.none() | st.just(nodes.ErrorBehavior(span=SPAN, type="suspend"))),
         env=draw(st.none() | mapped(texts_of_config | st.just(literal(None)))),
         working_dir=draw(st.none() | texts_of_config),
-        shell=draw(st.none() | texts_of_config | listed(texts_of_config)),
+        shell=draw(st.none() | commands),
     )
 
 

@@ -225,7 +225,9 @@ def test_a_full_disk_refuses_commits_keeps_what_was_committed_and_recovers(small
             accepted = 0
             while True:
                 try:
-                    await store.commit([advance("r0", accepted, journal=((accepted + 1, 0, os.urandom(20000)),))])
+                    await store.commit(
+                        [advance("r0", accepted, journal=((accepted + 1, 0, b"\xc4" + os.urandom(20000)),))]
+                    )
                 except StoreError as error:
                     full = error
                     break

@@ -247,6 +247,7 @@ def test_a_blocking_function_leaves_the_loop_free_and_its_late_result_is_dropped
         step.cancel()
         with pytest.raises(asyncio.CancelledError):
             await step
+        await until(lambda: told)  # the thread has its turn when the host gives it one
         free.set()
         again = await executor.run(context({"call": "json:dumps"}, folder, type="python", inputs={"obj": 1}))
         assert again.outputs == {"result": "1"}
