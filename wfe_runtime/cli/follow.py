@@ -53,7 +53,7 @@ class Follower:
         self._settings = settings
         self._family = Family()
         self._row: RunRow | None = None
-        self._waiting: list[tuple[RunRow, Delta]] = []  # told before the run's own first line was printed
+        self._waiting: list[Callable[[], None]] = []  # to be shown once the run's own first line was printed
         self._begun = False  # that line has been printed
         self._known: set[tuple[str, int, int]] = set()  # attempts under way that were shown with it
         self._last: dict[tuple[str, int], Record] = {}
@@ -67,12 +67,14 @@ class Follower:
     def advanced(self, run: RunRow, delta: Delta) -> None:
         self._stirred.set()
         if not self._begun:
-            self._waiting.append((run, delta))
+            self._waiting.append(lambda: self.advanced(run, delta))
         elif self._family.has(run) and not self._over:
             self._show(run, delta)
 
     def printed(self, run: RunRow, step: str, attempt: int, stream: str, text: str) -> None:
-        if self._begun and self._family.has(run) and not self._over:
+        if not self._begun:
+            self._waiting.append(lambda: self.printed(run, step, attempt, stream, text))
+        elif self._family.has(run) and not self._over:
             self._view.output(run, self._family.prefix(run), step, attempt, stream, text, _now())
 
     def troubled(self, message: str) -> None:
@@ -140,9 +142,8 @@ class Follower:
         for run, record in under_way:
             self._known.add((run.id, record.activation, record.attempt))
             self._show_record(run, record)
-        for run, delta in self._waiting:
-            if self._family.has(run):
-                self._show(run, delta)
+        for show in self._waiting:
+            show()
         self._waiting.clear()
         ended = asyncio.ensure_future(engine.wait(row.id))
         ended.add_done_callback(lambda _: self._stirred.set())
