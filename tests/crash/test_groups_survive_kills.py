@@ -160,7 +160,7 @@ def test_slots_in_use_equal_their_holders_however_processes_are_killed(
     kill_at_random(launchers, tmp_path, kills=9, seed=1)
 
 
-KILLS = int(os.environ.get("WFE_TEST_KILLS", "40"))
+KILLS = int(os.environ.get("WFE_TEST_KILLS", "20"))
 """A thousand take a quarter of an hour."""
 
 
