@@ -59,7 +59,8 @@ def quoted(text: str) -> str:
 def block_lines(text: str) -> tuple[str, list[str]] | None:
     """Return the header of a literal block, and its lines without indentation; None where it can't be one.
 
-    A text of one line, or of nothing but white space, is none. The lines are to be indented by two.
+    A text of one line, of nothing but white space, or with empty lines at its end, is none. The lines are to be
+    indented by two.
     """
     body = text.rstrip("\n")
     if "\n" not in text or not body.strip() or _NEEDS_ESCAPE.search(text):
@@ -69,8 +70,9 @@ def block_lines(text: str) -> tuple[str, list[str]] | None:
     first = next(number for number, line in enumerate(lines) if line.strip(" "))
     # The parser would take what stands before the first letter for indentation.
     guide = "2" if any(line[:1] in (" ", "\t") for line in lines[: first + 1]) else ""
-    lines += [""] * (ends - 1)
-    return "|" + guide + ("-" if ends == 0 else "" if ends == 1 else "+"), lines
+    if ends > 1:
+        return None  # it would take the blank lines that stand before what follows for its own
+    return "|" + guide + ("-" if ends == 0 else ""), lines
 
 
 def _escaped(text: str) -> str:
