@@ -166,7 +166,7 @@ async def park(url: str, dues: Sequence[int], waiting: int = 0) -> list[str]:
             count = min(TOGETHER, waiting - first)
             await asyncio.gather(*(programs.start(engine, "waiter") for _ in range(count)))
             await engine.settled()
-        while engine.at_hand():  # noqa: ASYNC110
+        while engine.at_hand():  # noqa: ASYNC110 - what is let go of is not announced
             await asyncio.sleep(0.05)
         server.cancel()
         await asyncio.gather(server, return_exceptions=True)
@@ -195,7 +195,7 @@ async def idle(url: str, parked: int) -> dict[str, float]:
         result = await engine.wait(row.id)
         ready = time.perf_counter() - began
         check(result is not None and result.status == "succeeded", f"the first run ended so: {result}")
-        while server.at_work:  # noqa: ASYNC110
+        while server.at_work:  # noqa: ASYNC110 - a server has no word for it
             await asyncio.sleep(0.005)
         settled = time.perf_counter() - began
         check(engine.at_hand() == [], "a run was taken up that nobody has told anything")
@@ -229,7 +229,7 @@ async def timers(url: str, ids: Sequence[str], dues: Sequence[int]) -> dict[str,
     async with Engine(open_store(url), registry(), listener=watcher) as engine:
         serving = asyncio.ensure_future(Server(engine).serve(schedules=False))
         until = max(dues) / 1000 + 30
-        while len(watcher.ends) < len(ids) and time.time() < until:  # noqa: ASYNC110
+        while len(watcher.ends) < len(ids) and time.time() < until:  # noqa: ASYNC110 - looked at rarely, not to disturb
             await asyncio.sleep(0.5)
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)

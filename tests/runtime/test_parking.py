@@ -302,7 +302,7 @@ def test_an_engine_that_does_not_serve_lets_go_of_nothing_and_takes_nothing_that
                 assert other.has(own)
 
     if make_store() is make_store():
-        pytest.skip("one store in memory is opened once")
+        pytest.skip("a store in memory has one engine: nothing of it is shared between two")
     asyncio.run(main())
 
 
@@ -342,7 +342,7 @@ def test_runs_that_a_host_has_let_go_of_outlive_it_and_each_goes_on_once(
         assert {context.attempt for context in work.begun} == {1}
 
     if make_store() is make_store():
-        pytest.skip("one store in memory is opened once")
+        pytest.skip("a store in memory has one engine: nothing of it is shared between two")
     asyncio.run(main())
 
 
@@ -384,7 +384,7 @@ def test_a_parked_run_that_an_heir_can_not_run_is_left_to_one_that_can(make_stor
                 await ended(other, run)
 
     if make_store() is make_store():
-        pytest.skip("one store in memory is opened once")
+        pytest.skip("a store in memory has one engine: nothing of it is shared between two")
     asyncio.run(main())
 
 
