@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sqlite3
@@ -14,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import environment
-from wfe_runtime.providers import open_store
-from wfe_runtime.providers.contracts import RunFilter, RunRow
+from tests.crash.test_schedules_survive_kills import read_runs
+from wfe_runtime.providers.contracts import RunRow
 
 LETTING_GO = ["engine.before_park", "engine.after_park"]
 TAKING_UP = [
@@ -79,18 +78,6 @@ def wfec(folder: Path, *argv: str) -> None:
     )
 
 
-def rows_of(folder: Path) -> list[RunRow]:
-    async def read() -> list[RunRow]:
-        store = open_store(f"sqlite:///{folder / '.wfe/wfe.db'}")
-        await store.open()
-        try:
-            return await store.list_runs(RunFilter())
-        finally:
-            await store.close()
-
-    return asyncio.run(read())
-
-
 def are_let_go_of(rows: Sequence[RunRow]) -> bool:
     return all(row.parked == 1 or row.ended for row in rows)
 
@@ -101,7 +88,7 @@ def are_over(rows: Sequence[RunRow]) -> bool:
 
 def until_all(folder: Path, worker: Worker, hold: Callable[[Sequence[RunRow]], bool]) -> bool:
     """Wait until something holds for the runs. Returns False where the worker died before."""
-    while not hold(rows_of(folder)):
+    while not hold(read_runs(folder)):
         if worker.process.poll() is not None:
             return False
     return True
@@ -126,7 +113,7 @@ def test_a_worker_that_is_killed_loses_no_parked_run_and_runs_none_twice(
     assert until_all(tmp_path, workers[1], are_over)
     assert {worker.stop() for worker in workers} <= {0, -signal.SIGKILL}
     done = (tmp_path / "done.txt").read_text().splitlines()
-    assert {line.split()[0] for line in done} == {row.id for row in rows_of(tmp_path)}
+    assert {line.split()[0] for line in done} == {row.id for row in read_runs(tmp_path)}
     assert {line.split()[1] for line in done} == {"1"}
     connection = sqlite3.connect(tmp_path / ".wfe/wfe.db")
     assert connection.execute("SELECT count(*) FROM inbox").fetchone() == (0,)
