@@ -1518,6 +1518,8 @@ class StoreContract:
                 await store.fire_schedule(scheduled(), 60, new("b", place=place("reject")))
             assert await store.list_schedules() == [scheduled(due=60)]
 
+        run(check)
+
     # Registrations
 
     @pytest.mark.acceptance("PRG-12")
