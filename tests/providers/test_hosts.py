@@ -2,7 +2,7 @@ import os
 
 from msgspec.structs import replace
 
-from tests.providers.contract import start_process
+from tests.providers.contract.rows import start_process
 from wfe_runtime.providers.hosts import is_gone, this_host
 
 

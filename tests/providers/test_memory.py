@@ -2,7 +2,8 @@ import asyncio
 
 import pytest
 
-from tests.providers.contract import StoreContract, advance, new
+from tests.providers.contract import StoreContract
+from tests.providers.contract.rows import advance, new
 from wfe_runtime.errors import StoreError
 from wfe_runtime.providers import open_store
 from wfe_runtime.providers.memory import MemoryStore

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.providers.contract import advance, host, new
+from tests.providers.contract.rows import advance, host, new
 from wfe_runtime.errors import WfeError
 from wfe_runtime.providers.contracts import (
     FINISHED,

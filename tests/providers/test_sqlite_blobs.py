@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 
-from tests.providers.contract import advance, event, new, work
+from tests.providers.contract.rows import advance, event, new, work
 from wfe_runtime.providers.contracts import EVENTS_KEPT_MS, PUBLISHED, InboxPost, PurgeFilter, Subscription
 from wfe_runtime.providers.deliveries import decode_delivery
 from wfe_runtime.providers.sqlite import SqliteStore

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.providers.contract import new
+from tests.providers.contract.rows import new
 from wfe_runtime.errors import StoreError
 from wfe_runtime.providers.sqlite import SqliteStore
 

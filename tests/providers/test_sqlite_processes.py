@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.providers.contract import new
+from tests.providers.contract.rows import new
 from wfe_runtime.providers.contracts import InboxPost, RunFilter
 from wfe_runtime.providers.sqlite import SqliteStore, lookout, notify
 

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import pytest
 
-from tests.providers.contract import new
+from tests.providers.contract.rows import new
 from wfe_runtime.providers.sqlite import SqliteStore, schema
 
 OPEN = """

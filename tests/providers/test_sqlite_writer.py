@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.providers.contract import advance, new
+from tests.providers.contract.rows import advance, new
 from wfe_runtime.errors import StoreError
 from wfe_runtime.providers.contracts import InboxPost, LogRow
 from wfe_runtime.providers.sqlite import SqliteStore, changes, parking, queries, session, writer
