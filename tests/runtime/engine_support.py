@@ -14,28 +14,52 @@ from wfe_runtime.engine import Engine
 from wfe_runtime.executors import ExecutorRegistry
 from wfe_runtime.executors.contract import StepContext, StepResult
 from wfe_runtime.lifecycle import Listener
-from wfe_runtime.providers.contracts import ProgramRow, RunCommit, RunRow, Store
+from wfe_runtime.providers.contracts import ProgramRow, RunCommit, RunFilter, RunRow, Store
 from wfe_runtime.result import RunResult
+from wfe_runtime.serving import Server
 from wfe_vm.outcome import Failure
 
 __all__ = [
+    "CHAIN",
+    "ONE",
     "Clock",
     "GatedStore",
     "Held",
+    "MakeStore",
     "Work",
     "Workflows",
     "embedded",
+    "ends_well",
     "fails",
     "gives",
     "kill",
     "open_engine",
     "result_of",
     "row_of",
+    "serving",
+    "statuses",
     "turns",
     "until",
 ]
 
 Answer = StepResult | Awaitable[StepResult]
+
+MakeStore = Callable[[], Any]
+"""Gives a store, not opened, on the same content each time."""
+
+CHAIN = """
+workflow:
+  id: chain
+  version: 1
+  outputs: {last: string}
+  steps:
+    - {name: first, config: {run: make}}
+    - {name: second, config: {run: make}}
+    - {name: third, config: {run: make}, outputs: [{name: last, type: string}]}
+    - return: {last: outputs.last}
+"""
+
+ONE = "workflow: {id: one, version: 1, steps: [{name: only, config: {run: make}}]}"
 
 
 class Clock:
@@ -81,6 +105,10 @@ def gives(**outputs: Any) -> StepResult:
 def fails(message: str = "it said no", outcome: str = "failure") -> StepResult:
     kind = "exit" if outcome == "failure" else "executor"
     return StepResult(outcome, error=Failure(kind, message, exit_code=1 if outcome == "failure" else None))
+
+
+def ends_well(context: StepContext) -> StepResult:
+    return gives(last="end") if context.step == "third" else gives()
 
 
 class Work:
@@ -192,6 +220,18 @@ async def open_engine(store: Any, work: Work, clock: Clock) -> Engine:
     return await Engine(store, ExecutorRegistry([work]), clock=clock).__aenter__()
 
 
+@contextlib.asynccontextmanager
+async def serving(engine: Engine) -> AsyncIterator[Server]:
+    """A server at work on what an engine's store has."""
+    server = Server(engine)
+    task = asyncio.ensure_future(server.serve())
+    try:
+        yield server
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 async def kill(engine: Engine) -> None:
     """End the only engine as SIGKILL would, as far as one process can: nothing is written, let go of or left in order.
 
@@ -232,3 +272,11 @@ async def row_of(store: Any, run: str) -> RunRow:
     row: RunRow | None = await store.get_run(run)
     assert row is not None
     return row
+
+
+async def statuses(store: Any) -> dict[str, int]:
+    """Count the runs of a store by status."""
+    found: dict[str, int] = {}
+    for row in await store.list_runs(RunFilter()):
+        found[row.status] = found.get(row.status, 0) + 1
+    return found

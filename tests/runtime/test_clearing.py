@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.runtime.engine_support import Clock, Workflows, embedded, result_of
+from tests.runtime.engine_support import Clock, MakeStore, Workflows, embedded, result_of
 from wfe_runtime.clearing import GRACE_MS, clear_programs
-from wfe_runtime.providers import open_store
 from wfe_runtime.providers.contracts import PurgeFilter, Registration
 
-MakeStore = Callable[[], Any]
 FAMILY = """
 workflows:
   - {id: parent, version: 1, steps: [{name: call, type: workflow, config: {workflow: child}}]}
   - {id: child, version: 1, steps: [{name: work, config: {run: echo}}]}
 """
 ALONE = "workflow: {id: alone, version: 1, steps: [{name: work, config: {run: echo}}]}"
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
-    return lambda: open_store("memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/runs.db")
 
 
 async def kept(store: Any) -> set[str]:

@@ -8,8 +8,19 @@ from typing import Any, cast
 
 import pytest
 
-from tests.runtime.engine_support import Clock, Held, Work, Workflows, embedded, fails, gives, result_of, turns
-from tests.runtime.test_engine import ONE, make_store
+from tests.runtime.engine_support import (
+    ONE,
+    Clock,
+    Held,
+    MakeStore,
+    Work,
+    Workflows,
+    embedded,
+    fails,
+    gives,
+    result_of,
+    turns,
+)
 from wfe_runtime.engine import Engine
 from wfe_runtime.errors import WfeError
 from wfe_runtime.executors import ExecutorRegistry
@@ -20,10 +31,6 @@ from wfe_runtime.providers.memory import MemoryStore
 from wfe_runtime.result import RunResult
 from wfe_vm.events import Cancel, Terminate
 from wfe_vm.outcome import Failure
-
-__all__ = ["make_store"]
-
-MakeStore = Callable[[], Any]
 
 
 def fan(items: int, limit: int = 100_000) -> Workflows:

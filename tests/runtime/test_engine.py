@@ -5,25 +5,30 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.runtime.engine_support import (
+    CHAIN,
+    ONE,
     Clock,
     GatedStore,
     Held,
+    MakeStore,
     Work,
     Workflows,
     embedded,
+    ends_well,
     fails,
     gives,
     kill,
     open_engine,
     result_of,
     row_of,
+    statuses,
     turns,
     until,
 )
@@ -32,26 +37,9 @@ from wfe_runtime.errors import InputError, MissingError, NameTaken, NotFound, St
 from wfe_runtime.executors.contract import StepContext, StepResult
 from wfe_runtime.lifecycle import SilentListener
 from wfe_runtime.providers import open_store
-from wfe_runtime.providers.contracts import RunCommit, RunFilter
-from wfe_runtime.providers.memory import MemoryStore
+from wfe_runtime.providers.contracts import RunCommit
 from wfe_vm.events import Resume, Retry, Terminate
 from wfe_vm.state import decode_delta
-
-MakeStore = Callable[[], Any]
-
-CHAIN = """
-workflow:
-  id: chain
-  version: 1
-  outputs: {last: string}
-  steps:
-    - {name: first, config: {run: make}}
-    - {name: second, config: {run: make}}
-    - {name: third, config: {run: make}, outputs: [{name: last, type: string}]}
-    - return: {last: outputs.last}
-"""
-
-ONE = "workflow: {id: one, version: 1, steps: [{name: only, config: {run: make}}]}"
 
 FAN = """
 workflow:
@@ -70,19 +58,6 @@ workflow:
 """
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
-    """Return a function that gives a store, not opened, on the same content each time."""
-    if request.param == "memory":
-        store = MemoryStore()
-        return lambda: store
-    return lambda: open_store(f"sqlite:///{tmp_path}/runs.db")
-
-
-def ends_well(context: StepContext) -> StepResult:
-    return gives(last="end") if context.step == "third" else gives()
-
-
 class Told(SilentListener):
     """Remembers what hindered the engine."""
 
@@ -95,13 +70,6 @@ class Told(SilentListener):
 
 async def is_suspended(store: Any, run: str) -> bool:
     return (await row_of(store, run)).status == "suspended"
-
-
-async def statuses(store: Any) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for row in await store.list_runs(RunFilter()):
-        found[row.status] = found.get(row.status, 0) + 1
-    return found
 
 
 # What a run gives

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from tests.runtime.engine_support import (
     Clock,
     GatedStore,
     Held,
+    MakeStore,
     Work,
     Workflows,
     embedded,
@@ -22,9 +22,9 @@ from tests.runtime.engine_support import (
     open_engine,
     result_of,
     row_of,
+    statuses,
     until,
 )
-from tests.runtime.test_engine import make_store, statuses
 from wfe_runtime.children import MAX_DEPTH
 from wfe_runtime.engine import LEASE_MS, Engine
 from wfe_runtime.errors import WfeError
@@ -32,10 +32,6 @@ from wfe_runtime.executors.contract import StepContext, StepResult
 from wfe_runtime.providers.contracts import RunFilter, RunRow
 from wfe_vm.events import Cancel, Resume, Retry, Suspend, Terminate
 from wfe_vm.phases import WAIT_STEP
-
-__all__ = ["make_store"]
-
-MakeStore = Callable[[], Any]
 
 FAMILY = """
 workflows:

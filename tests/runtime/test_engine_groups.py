@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from tests.runtime.engine_support import (
     Clock,
     Held,
+    MakeStore,
     Work,
     Workflows,
     embedded,
@@ -26,11 +25,7 @@ from tests.runtime.engine_support import (
 )
 from wfe_runtime.engine import LEASE_MS
 from wfe_runtime.errors import GroupFull, InputError
-from wfe_runtime.providers import open_store
-from wfe_runtime.providers.memory import MemoryStore
 from wfe_vm.events import Cancel, Retry, Terminate
-
-MakeStore = Callable[[], Any]
 
 
 def grouped(on_full: str = "queue", limit: int = 1, id: str = "deploy") -> str:
@@ -60,16 +55,6 @@ workflows:
     steps:
       - {name: work, config: {run: echo}}
 """
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    return MemoryStore() if request.param == "memory" else open_store(f"sqlite:///{tmp_path}/runs.db")
-
-
-@pytest.fixture
-def make_store(tmp_path: Path) -> MakeStore:
-    return lambda: open_store(f"sqlite:///{tmp_path}/runs.db")
 
 
 async def begun(work: Work, run: str, step: str = "work") -> None:
@@ -264,17 +249,17 @@ def test_a_retried_run_queues_for_a_slot_again(store: Any) -> None:
 
 @pytest.mark.acceptance("CTL-16", "CTL-17")
 def test_of_two_hosts_one_has_the_only_slot_and_when_it_dies_its_run_keeps_it_for_who_takes_over(
-    make_store: MakeStore,
+    make_shared: MakeStore,
 ) -> None:
     async def main() -> None:
         clock, held = Clock(), Held()
         second_work = Work(lambda _: gives(done="second"))
         workflows = Workflows(grouped())
-        first = await open_engine(make_store(), Work(held), clock)
+        first = await open_engine(make_shared(), Work(held), clock)
         run = await workflows.start(first)
         await held.under_way(1)
         await kill(first)
-        async with embedded(make_store(), second_work, clock=clock) as engine:
+        async with embedded(make_shared(), second_work, clock=clock) as engine:
             waits = await workflows.start(engine)
             await turns(200)
             assert second_work.begun == []
@@ -289,14 +274,14 @@ def test_of_two_hosts_one_has_the_only_slot_and_when_it_dies_its_run_keeps_it_fo
 
 @pytest.mark.acceptance("CTL-17")
 def test_a_slot_that_one_host_gives_back_wakes_the_run_that_another_host_has_in_the_queue(
-    make_store: MakeStore,
+    make_shared: MakeStore,
 ) -> None:
     async def main() -> None:
         held = Held()
         workflows = Workflows(grouped())
         async with (
-            embedded(make_store(), held) as first,
-            embedded(make_store(), lambda _: gives(done="")) as second,
+            embedded(make_shared(), held) as first,
+            embedded(make_shared(), lambda _: gives(done="")) as second,
         ):
             run = await workflows.start(first)
             waits = await workflows.start(second)
@@ -310,15 +295,15 @@ def test_a_slot_that_one_host_gives_back_wakes_the_run_that_another_host_has_in_
 
 @pytest.mark.acceptance("CTL-16")
 def test_a_host_that_leaves_takes_its_queued_runs_out_of_the_way_and_they_go_on_when_taken_over(
-    make_store: MakeStore,
+    make_shared: MakeStore,
 ) -> None:
     async def main() -> None:
         held = Held()
         workflows = Workflows(grouped())
-        async with embedded(make_store(), held) as first:
+        async with embedded(make_shared(), held) as first:
             run = await workflows.start(first)
             await held.under_way(1)
-            async with embedded(make_store(), held) as second:
+            async with embedded(make_shared(), held) as second:
                 left = await workflows.start(second)
             last = await workflows.start(first)
             held.let_go(result=gives(done=""))
@@ -336,13 +321,13 @@ def test_a_host_that_leaves_takes_its_queued_runs_out_of_the_way_and_they_go_on_
 
 
 @pytest.mark.acceptance("CTL-15")
-def test_a_run_in_the_queue_that_nobody_has_is_ended_by_the_one_that_replaces_it(make_store: MakeStore) -> None:
+def test_a_run_in_the_queue_that_nobody_has_is_ended_by_the_one_that_replaces_it(make_shared: MakeStore) -> None:
     async def main() -> None:
         held = Held()
         workflows = Workflows(grouped("replace"))
-        async with embedded(make_store(), held) as first:
+        async with embedded(make_shared(), held) as first:
             await workflows.start(first)
-            async with embedded(make_store(), held) as second:
+            async with embedded(make_shared(), held) as second:
                 left = await workflows.start(second)
             await workflows.start(first)
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from tests.runtime.engine_support import (
+    CHAIN,
+    ONE,
     Clock,
     Held,
+    MakeStore,
     Work,
     Workflows,
     embedded,
+    ends_well,
     gives,
     kill,
     open_engine,
@@ -23,20 +25,10 @@ from tests.runtime.engine_support import (
     row_of,
     turns,
 )
-from tests.runtime.test_engine import CHAIN, ONE, ends_well
 from wfe_runtime import engine as engine_module
 from wfe_runtime.engine import LEASE_MS
 from wfe_runtime.errors import NotFound, StoreError, WfeError
-from wfe_runtime.providers import open_store
 from wfe_vm.events import Cancel
-
-MakeStore = Callable[[], Any]
-
-
-@pytest.fixture
-def make_store(tmp_path: Path) -> MakeStore:
-    """Return a function that gives a store of its own, not opened, on the same file each time."""
-    return lambda: open_store(f"sqlite:///{tmp_path}/runs.db")
 
 
 async def refused(engine: Any, run: str) -> None:
@@ -46,15 +38,15 @@ async def refused(engine: Any, run: str) -> None:
 
 
 @pytest.mark.acceptance("ENG-04", "STO-06")
-def test_a_run_is_its_hosts_while_the_lease_holds_and_anyones_after(make_store: MakeStore) -> None:
+def test_a_run_is_its_hosts_while_the_lease_holds_and_anyones_after(make_shared: MakeStore) -> None:
     async def main() -> None:
         clock, held = Clock(), Held()
         work = Work(held)
-        first = await open_engine(make_store(), work, clock)
+        first = await open_engine(make_shared(), work, clock)
         run = await Workflows(CHAIN).start(first)
         await held.under_way(1)
         await kill(first)
-        async with embedded(make_store(), ends_well, clock=clock) as second:
+        async with embedded(make_shared(), ends_well, clock=clock) as second:
             await refused(second, run)
             clock.time += LEASE_MS - 1
             await refused(second, run)
@@ -69,11 +61,11 @@ def test_a_run_is_its_hosts_while_the_lease_holds_and_anyones_after(make_store: 
 
 
 @pytest.mark.acceptance("ENG-15")
-def test_a_host_that_leaves_in_order_hands_its_runs_on_at_once(make_store: MakeStore) -> None:
+def test_a_host_that_leaves_in_order_hands_its_runs_on_at_once(make_shared: MakeStore) -> None:
     async def main() -> None:
         clock, held = Clock(), Held()
-        async with embedded(make_store(), ends_well, clock=clock) as second:
-            async with embedded(make_store(), held, clock=clock) as first:
+        async with embedded(make_shared(), ends_well, clock=clock) as second:
+            async with embedded(make_shared(), held, clock=clock) as first:
                 run = await Workflows(CHAIN).start(first)
                 await held.under_way(1)
                 await refused(second, run)
@@ -85,13 +77,15 @@ def test_a_host_that_leaves_in_order_hands_its_runs_on_at_once(make_store: MakeS
 
 
 @pytest.mark.acceptance("ENG-03")
-def test_a_host_that_stalled_past_its_lease_loses_its_commit_and_not_the_runs_data(make_store: MakeStore) -> None:
+def test_a_host_that_stalled_past_its_lease_loses_its_commit_and_not_the_runs_data(
+    make_shared: MakeStore,
+) -> None:
     async def main() -> None:
         clock, held = Clock(), Held()
         stalled = Work(held)
         async with (
-            embedded(make_store(), stalled, clock=clock) as first,
-            embedded(make_store(), ends_well, clock=clock) as second,
+            embedded(make_shared(), stalled, clock=clock) as first,
+            embedded(make_shared(), ends_well, clock=clock) as second,
         ):
             run = await Workflows(CHAIN).start(first)
             await held.under_way(1)
@@ -112,12 +106,12 @@ def test_a_host_that_stalled_past_its_lease_loses_its_commit_and_not_the_runs_da
     asyncio.run(main())
 
 
-def test_an_engine_that_was_idle_past_its_lease_renews_it_before_it_takes_a_run(make_store: MakeStore) -> None:
+def test_an_engine_that_was_idle_past_its_lease_renews_it_before_it_takes_a_run(make_shared: MakeStore) -> None:
     async def main() -> None:
         clock, held = Clock(), Held()
         async with (
-            embedded(make_store(), held, clock=clock) as first,
-            embedded(make_store(), held, clock=clock) as second,
+            embedded(make_shared(), held, clock=clock) as first,
+            embedded(make_shared(), held, clock=clock) as second,
         ):
             clock.time += 100 * LEASE_MS
             run = await Workflows(ONE).start(first)
@@ -130,12 +124,12 @@ def test_an_engine_that_was_idle_past_its_lease_renews_it_before_it_takes_a_run(
 
 
 @pytest.mark.acceptance("ENG-13")
-def test_the_lease_is_renewed_while_a_step_takes_long(make_store: MakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lease_is_renewed_while_a_step_takes_long(make_shared: MakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         clock, held = Clock(), Held()
         async with (
-            embedded(make_store(), held, clock=clock) as first,
-            embedded(make_store(), held, clock=clock) as second,
+            embedded(make_shared(), held, clock=clock) as first,
+            embedded(make_shared(), held, clock=clock) as second,
         ):
             run = await Workflows(ONE).start(first)
             await held.under_way(1)
@@ -163,10 +157,10 @@ def test_the_lease_is_renewed_while_a_step_takes_long(make_store: MakeStore, mon
     asyncio.run(main())
 
 
-def test_a_post_from_another_process_reaches_the_engine_that_has_the_run(make_store: MakeStore) -> None:
+def test_a_post_from_another_process_reaches_the_engine_that_has_the_run(make_shared: MakeStore) -> None:
     async def main() -> None:
         held = Held()
-        async with embedded(make_store(), held) as first, embedded(make_store(), held) as second:
+        async with embedded(make_shared(), held) as first, embedded(make_shared(), held) as second:
             run = await Workflows(ONE).start(first)
             await held.under_way(1)
             await second.post(run, Cancel(second.clock.now(), "enough", 0))
@@ -177,16 +171,18 @@ def test_a_post_from_another_process_reaches_the_engine_that_has_the_run(make_st
 
 
 @pytest.mark.acceptance("ENG-05")
-def test_what_a_run_was_told_while_nobody_had_it_comes_before_its_steps_are_run_again(make_store: MakeStore) -> None:
+def test_what_a_run_was_told_while_nobody_had_it_comes_before_its_steps_are_run_again(
+    make_shared: MakeStore,
+) -> None:
     async def main() -> None:
         clock, held = Clock(), Held()
-        first = await open_engine(make_store(), Work(held), clock)
+        first = await open_engine(make_shared(), Work(held), clock)
         run = await Workflows(CHAIN).start(first)
         await held.under_way(1)
         await kill(first)
         clock.time += LEASE_MS
         work = Work(lambda _: gives())
-        async with embedded(make_store(), work, clock=clock) as second:
+        async with embedded(make_shared(), work, clock=clock) as second:
             await second.post(run, Cancel(clock.time, "enough", 0))
             await second.take_over(run)
             assert (await result_of(second, run)).status == "aborted"
@@ -196,14 +192,14 @@ def test_what_a_run_was_told_while_nobody_had_it_comes_before_its_steps_are_run_
 
 
 def test_a_run_whose_state_is_damaged_is_named_and_left_to_whoever_can_read_it(
-    make_store: MakeStore, monkeypatch: pytest.MonkeyPatch
+    make_shared: MakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def main() -> None:
         held = Held()
-        async with embedded(make_store(), held) as first:
+        async with embedded(make_shared(), held) as first:
             run = await Workflows(CHAIN).start(first)
             await held.under_way(1)
-        async with embedded(make_store(), ends_well) as second:
+        async with embedded(make_shared(), ends_well) as second:
             load = second.store.load_state
 
             async def damaged(id: str) -> Any:

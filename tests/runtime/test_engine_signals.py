@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.runtime.engine_support import Clock, GatedStore, Workflows, embedded, result_of, row_of, turns
+from tests.runtime.engine_support import Clock, GatedStore, MakeStore, Workflows, embedded, result_of, row_of, turns
 from wfe_runtime.errors import InputError, NotFound, WfeError
 from wfe_runtime.providers import open_store
 from wfe_runtime.providers.contracts import NewEvent
@@ -33,16 +32,6 @@ workflow:
     - {name: ask, approve: {title: Ship it?, options: [go, never], reject: [never]}}
     - set: {got: '[steps.ask.output.option, steps.ask.output.by]'}
 """)
-
-MakeStore = Callable[[], Any]
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
-    if request.param == "sqlite":
-        return lambda: open_store(f"sqlite:///{tmp_path}/runs.db")
-    store = open_store("memory:")
-    return lambda: store
 
 
 @pytest.mark.acceptance("EVT-01", "EVT-06", "EVT-07")

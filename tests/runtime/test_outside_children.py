@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +11,7 @@ from tests.runtime.engine_support import (
     Clock,
     GatedStore,
     Held,
+    MakeStore,
     Work,
     Workflows,
     embedded,
@@ -22,15 +21,9 @@ from tests.runtime.engine_support import (
     row_of,
     until,
 )
-from tests.runtime.test_engine import make_store
 from wfe_runtime.engine import LEASE_MS, Engine
-from wfe_runtime.providers import open_store
 from wfe_runtime.providers.contracts import Registration, RunFilter
 from wfe_vm.events import Cancel
-
-__all__ = ["make_store"]
-
-MakeStore = Callable[[], Any]
 
 PARENT = """
 workflow:
@@ -216,13 +209,10 @@ def test_a_parent_that_is_cancelled_while_its_childs_program_is_looked_for_start
 
 
 @pytest.mark.acceptance("SUB-11")
-def test_a_child_is_advanced_by_one_host_while_its_parent_is_with_another(tmp_path: Path) -> None:
-    def make_store() -> Any:
-        return open_store(f"sqlite:///{tmp_path}/runs.db")
-
+def test_a_child_is_advanced_by_one_host_while_its_parent_is_with_another(make_shared: MakeStore) -> None:
     async def main() -> None:
         clock, held = Clock(), Held()
-        first = await open_engine(make_store(), Work(held), clock)
+        first = await open_engine(make_shared(), Work(held), clock)
         await register(first.store, child(1))
         run = await Workflows(PARENT).start(first)
         await held.under_way(1)
@@ -232,8 +222,8 @@ def test_a_child_is_advanced_by_one_host_while_its_parent_is_with_another(tmp_pa
         clock.time += LEASE_MS
         work, none = Work(), Work()
         async with (
-            embedded(make_store(), work, clock=clock) as other,
-            embedded(make_store(), none, clock=clock) as parents,
+            embedded(make_shared(), work, clock=clock) as other,
+            embedded(make_shared(), none, clock=clock) as parents,
         ):
             await other.take_over(below.id)
             await parents.take_over(run)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from tests.runtime.engine_support import (
     Clock,
     Held,
+    MakeStore,
     Work,
     Workflows,
     embedded,
@@ -21,20 +21,18 @@ from tests.runtime.engine_support import (
     kill,
     open_engine,
     row_of,
+    serving,
     turns,
     until,
 )
-from tests.runtime.test_serving import serving
 from wfe_runtime import parking, timers
 from wfe_runtime.approvals import Answer
 from wfe_runtime.engine import LEASE_MS, Engine, RunParked
 from wfe_runtime.errors import WfeError
-from wfe_runtime.providers import open_store
 from wfe_runtime.providers.contracts import RunFilter
 from wfe_runtime.serving import Server
 from wfe_vm.events import Cancel, Resume
 
-MakeStore = Callable[[], Any]
 HOUR = 3_600_000
 
 NAP = Workflows("""
@@ -83,14 +81,6 @@ workflow:
   steps:
     - {name: charge, type: activity, timeout: 1h, config: {activity: charge-card}}
 """)
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
-    if request.param == "sqlite":
-        return lambda: open_store(f"sqlite:///{tmp_path}/runs.db")
-    store = open_store("memory:")
-    return lambda: store
 
 
 @pytest.fixture(autouse=True)

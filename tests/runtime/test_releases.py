@@ -10,8 +10,19 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from tests.runtime.engine_support import Clock, Held, Workflows, embedded, result_of, row_of, turns, until
-from tests.runtime.test_engine import CHAIN, ONE, make_store
+from tests.runtime.engine_support import (
+    CHAIN,
+    ONE,
+    Clock,
+    Held,
+    MakeStore,
+    Workflows,
+    embedded,
+    result_of,
+    row_of,
+    turns,
+    until,
+)
 from wfe_runtime import engine as engine_module
 from wfe_runtime.engine import LEASE_MS
 from wfe_runtime.errors import MissingError, StoreError
@@ -21,10 +32,6 @@ from wfe_runtime.serving import Server
 from wfe_vm.events import Cancel, Event
 from wfe_vm.isa import ISA_VERSION
 from wfe_vm.program import encode_program, hash_of
-
-__all__ = ["make_store"]
-
-MakeStore = Callable[[], Any]
 
 FROM_THE_FUTURE = msgspec.msgpack.encode({"type": "rewind", "time": 1})
 """An event of a kind that this release does not know."""

@@ -8,16 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.runtime.engine_support import Work, Workflows, embedded, fails, gives, result_of, row_of
-from tests.runtime.test_engine import make_store
+from tests.runtime.engine_support import MakeStore, Work, Workflows, embedded, fails, gives, result_of, row_of
 from wfe_runtime.engine import Engine
 from wfe_runtime.errors import InputError, NotFound, WfeError
 from wfe_runtime.executors.contract import StepContext, StepResult
 from wfe_runtime.providers.contracts import RunFilter
-
-__all__ = ["make_store"]
-
-MakeStore = Callable[[], Any]
 
 CHAIN = """
 workflow:

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from tests.runtime.engine_support import Work, Workflows, embedded, fails, gives, result_of
-from tests.runtime.test_engine import make_store
+from tests.runtime.engine_support import MakeStore, Work, Workflows, embedded, fails, gives, result_of
 from wfe_runtime.executors.contract import StepContext, StepResult
 from wfe_runtime.providers.contracts import PurgeFilter
 from wfe_runtime.providers.searching import HitPage, Phrase
 from wfe_runtime.searching import parse_query, update_index
-
-__all__ = ["make_store"]
-
-MakeStore = Callable[[], Any]
 
 TWO = """
 workflows:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +11,7 @@ import pytest
 from tests.runtime.engine_support import (
     Clock,
     Held,
+    MakeStore,
     Work,
     Workflows,
     embedded,
@@ -20,15 +19,14 @@ from tests.runtime.engine_support import (
     kill,
     open_engine,
     row_of,
+    serving,
     until,
 )
 from wfe_runtime.engine import LEASE_MS, Engine
 from wfe_runtime.lifecycle import SilentListener
-from wfe_runtime.providers import open_store
 from wfe_runtime.providers.contracts import RunFilter
 from wfe_runtime.serving import Server, register_schedules
 
-MakeStore = Callable[[], Any]
 PLAIN = "workflow: {id: w, version: 1, steps: [{name: work, config: {run: echo}}]}"
 HOURLY = """
 workflow:
@@ -51,22 +49,6 @@ class Complaints(SilentListener):
         self.said.append(message)
 
 
-@pytest.fixture
-def make_store(tmp_path: Path) -> MakeStore:
-    return lambda: open_store(f"sqlite:///{tmp_path}/runs.db")
-
-
-@contextlib.asynccontextmanager
-async def serving(engine: Engine) -> AsyncIterator[Server]:
-    server = Server(engine)
-    task = asyncio.ensure_future(server.serve())
-    try:
-        yield server
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
 async def ended(store: Any, count: int) -> None:
     async def holds() -> bool:
         return len(await store.list_runs(RunFilter(statuses=("succeeded",)))) == count
@@ -80,9 +62,9 @@ async def register(engine: Engine, missed: str = "once", text: str = HOURLY) -> 
 
 
 @pytest.mark.acceptance("ENG-07")
-def test_a_run_that_was_started_for_whoever_serves_is_taken_up_at_once(make_store: MakeStore) -> None:
+def test_a_run_that_was_started_for_whoever_serves_is_taken_up_at_once(make_shared: MakeStore) -> None:
     async def main() -> None:
-        async with embedded(make_store()) as starter, embedded(make_store()) as engine, serving(engine):
+        async with embedded(make_shared()) as starter, embedded(make_shared()) as engine, serving(engine):
             run = await Workflows(PLAIN).start(starter, here=False)
             assert starter.at_hand() == []
             await ended(engine.store, 1)
@@ -92,14 +74,14 @@ def test_a_run_that_was_started_for_whoever_serves_is_taken_up_at_once(make_stor
 
 
 @pytest.mark.acceptance("ENG-02", "ENG-08")
-def test_the_runs_of_a_host_that_died_are_taken_up_when_its_lease_is_over(make_store: MakeStore) -> None:
+def test_the_runs_of_a_host_that_died_are_taken_up_when_its_lease_is_over(make_shared: MakeStore) -> None:
     async def main() -> None:
         clock, held = Clock(), Held()
-        first = await open_engine(make_store(), Work(held), clock)
+        first = await open_engine(make_shared(), Work(held), clock)
         await Workflows(PLAIN).start(first)
         await held.under_way(1)
         await kill(first)
-        async with embedded(make_store(), clock=clock) as engine:
+        async with embedded(make_shared(), clock=clock) as engine:
             server = Server(engine)
             assert await server.take_up() == 0
             clock.time += LEASE_MS
@@ -110,11 +92,11 @@ def test_the_runs_of_a_host_that_died_are_taken_up_when_its_lease_is_over(make_s
 
 
 @pytest.mark.acceptance("ENG-15")
-def test_the_runs_of_a_host_that_leaves_are_taken_up_by_another_that_serves(make_store: MakeStore) -> None:
+def test_the_runs_of_a_host_that_leaves_are_taken_up_by_another_that_serves(make_shared: MakeStore) -> None:
     async def main() -> None:
         held = Held()
-        async with embedded(make_store(), lambda _: gives()) as engine, serving(engine):
-            async with embedded(make_store(), held) as first:
+        async with embedded(make_shared(), lambda _: gives()) as engine, serving(engine):
+            async with embedded(make_shared(), held) as first:
                 await Workflows(PLAIN).start(first)
                 await held.under_way(1)
             await ended(engine.store, 1)
@@ -123,12 +105,12 @@ def test_the_runs_of_a_host_that_leaves_are_taken_up_by_another_that_serves(make
 
 
 @pytest.mark.acceptance("ENG-16")
-def test_a_run_that_this_host_lacks_something_for_stays_for_one_that_has_it(make_store: MakeStore) -> None:
+def test_a_run_that_this_host_lacks_something_for_stays_for_one_that_has_it(make_shared: MakeStore) -> None:
     async def main() -> None:
         text = "workflow: {id: w, version: 1, steps: [{name: work, type: git-repo, config: {run: echo}}]}"
         able = Work()
         able.types = ("shell", "git-repo")
-        async with embedded(make_store()) as engine, serving(engine) as server:
+        async with embedded(make_shared()) as engine, serving(engine) as server:
             run = await Workflows(text).start(engine, here=False)
 
             async def is_left() -> bool:
@@ -137,18 +119,18 @@ def test_a_run_that_this_host_lacks_something_for_stays_for_one_that_has_it(make
             await until(is_left)
             assert server.lacking == {"w-1": ["no executor for steps of type git-repo (step work)"]}
             assert (await row_of(engine.store, run)).owner == ""
-            async with embedded(make_store(), able) as other, serving(other):
+            async with embedded(make_shared(), able) as other, serving(other):
                 await ended(engine.store, 1)
 
     asyncio.run(main())
 
 
 @pytest.mark.acceptance("EVT-13")
-def test_of_three_hosts_one_starts_the_run_of_a_schedule_that_comes(make_store: MakeStore) -> None:
+def test_of_three_hosts_one_starts_the_run_of_a_schedule_that_comes(make_shared: MakeStore) -> None:
     async def main() -> None:
         clock = Clock()
         async with contextlib.AsyncExitStack() as stack:
-            engines = [await stack.enter_async_context(embedded(make_store(), clock=clock)) for _ in range(3)]
+            engines = [await stack.enter_async_context(embedded(make_shared(), clock=clock)) for _ in range(3)]
             await register(engines[0])
             servers = [Server(engine) for engine in engines]
             await asyncio.gather(*(server.fire_due() for server in servers))
@@ -167,15 +149,15 @@ def test_of_three_hosts_one_starts_the_run_of_a_schedule_that_comes(make_store: 
 @pytest.mark.acceptance("EVT-13")
 @pytest.mark.parametrize(("missed", "count"), [("once", 1), ("skip", 0), ("all", 5)])
 def test_what_came_while_nobody_served_is_made_up_for_by_the_declared_rule(
-    make_store: MakeStore, missed: str, count: int
+    make_shared: MakeStore, missed: str, count: int
 ) -> None:
     async def main() -> None:
         clock = Clock()
         complaints = Complaints()
-        async with embedded(make_store(), clock=clock) as engine:
+        async with embedded(make_shared(), clock=clock) as engine:
             await register(engine, missed)
         clock.time += 5 * HOUR + HOUR // 10
-        async with embedded(make_store(), clock=clock, listener=complaints) as engine:
+        async with embedded(make_shared(), clock=clock, listener=complaints) as engine:
             await register(engine, missed)
             server = Server(engine)
             await server.fire_due()
@@ -191,10 +173,10 @@ def test_what_came_while_nobody_served_is_made_up_for_by_the_declared_rule(
 
 
 @pytest.mark.acceptance("EVT-14", "ENG-19")
-def test_a_clock_that_jumps_back_fires_nothing_twice(make_store: MakeStore) -> None:
+def test_a_clock_that_jumps_back_fires_nothing_twice(make_shared: MakeStore) -> None:
     async def main() -> None:
         clock = Clock()
-        async with embedded(make_store(), clock=clock) as engine:
+        async with embedded(make_shared(), clock=clock) as engine:
             await register(engine)
             server = Server(engine)
             clock.time += HOUR
@@ -211,25 +193,25 @@ def test_a_clock_that_jumps_back_fires_nothing_twice(make_store: MakeStore) -> N
     asyncio.run(main())
 
 
-def test_a_schedule_that_another_process_registers_is_heard_of(make_store: MakeStore) -> None:
+def test_a_schedule_that_another_process_registers_is_heard_of(make_shared: MakeStore) -> None:
     async def main() -> None:
         clock = Clock()
-        async with embedded(make_store(), clock=clock) as engine, serving(engine):
-            async with embedded(make_store(), clock=clock) as other:
+        async with embedded(make_shared(), clock=clock) as engine, serving(engine):
+            async with embedded(make_shared(), clock=clock) as other:
                 await register(other)
             clock.time += HOUR
-            async with embedded(make_store(), clock=clock) as other:
+            async with embedded(make_shared(), clock=clock) as other:
                 await register(other, text=HOURLY.replace("version: 1", "version: 2"))
             await ended(engine.store, 1)
 
     asyncio.run(main())
 
 
-def test_a_scheduled_run_whose_group_rejects_it_is_not_there_and_said(make_store: MakeStore) -> None:
+def test_a_scheduled_run_whose_group_rejects_it_is_not_there_and_said(make_shared: MakeStore) -> None:
     async def main() -> None:
         clock, held, complaints = Clock(), Held(), Complaints()
         text = HOURLY.replace("  schedule:", "  concurrency: {group: g, on_full: reject}\n  schedule:")
-        async with embedded(make_store(), held, clock=clock, listener=complaints) as engine:
+        async with embedded(make_shared(), held, clock=clock, listener=complaints) as engine:
             await register(engine, text=text)
             server = Server(engine)
             for _ in range(2):

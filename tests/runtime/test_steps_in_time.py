@@ -5,14 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.runtime.engine_support import Clock, Held, Work, Workflows, embedded, gives, result_of, row_of, turns
-from tests.runtime.test_engine import make_store
+from tests.runtime.engine_support import (
+    Clock,
+    Held,
+    MakeStore,
+    Work,
+    Workflows,
+    embedded,
+    gives,
+    result_of,
+    row_of,
+    turns,
+)
 from wfe_runtime import timers
 from wfe_runtime.engine import Engine
 from wfe_runtime.executors import ExecutorRegistry
@@ -21,9 +30,6 @@ from wfe_runtime.executors.shell import ShellExecutor
 from wfe_vm.events import Cancel
 from wfe_vm.state import Record, decode_delta
 
-__all__ = ["make_store"]
-
-MakeStore = Callable[[], Any]
 HOUR = 3_600_000
 
 

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from tests.runtime.engine_support import Clock, Work, Workflows, embedded, fails, gives, result_of, row_of, until
-from tests.runtime.test_engine import make_store, statuses
+from tests.runtime.engine_support import (
+    Clock,
+    MakeStore,
+    Work,
+    Workflows,
+    embedded,
+    fails,
+    gives,
+    result_of,
+    row_of,
+    statuses,
+    until,
+)
 from wfe_runtime import timers
 from wfe_runtime.executors.contract import StepContext, StepResult
 from wfe_runtime.timers import Timers
 from wfe_vm.events import Cancel, Resume
 
-__all__ = ["make_store"]
-
-MakeStore = Callable[[], Any]
 HOUR = 3_600_000
 
 NAP = """
