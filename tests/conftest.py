@@ -20,7 +20,7 @@ from hypothesis import settings
 
 from wfe_runtime.executors.deno_home import find_deno
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "tests.runtime.container_support"]
 
 SETUP = Path(__file__).resolve().parent.parent / "setup.py"
 SERVICES = {

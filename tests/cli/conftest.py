@@ -41,6 +41,7 @@ class Result:
 
 
 Wfec = Callable[..., Result]
+Start = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def spawn(folder: Path, *argv: str, **options: Any) -> subprocess.Popen[str]:
 
 
 @pytest.fixture
-def processes(folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def processes(folder: Path) -> Iterator[Start]:
     """Start commands as processes of their own; what is left of them at the end is killed."""
     started: list[subprocess.Popen[str]] = []
 
@@ -113,6 +114,11 @@ def read_until(process: subprocess.Popen[str], wanted: Callable[[dict[str, Any]]
         if wanted(lines[-1]):
             return lines
     raise AssertionError(f"the stream ended after {lines}, and stderr says {process.communicate()[1]}")
+
+
+def read_output(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
+    """Read lines of a JSON stream up to the first that a step printed."""
+    return read_until(process, lambda line: line["type"] == "step.output")
 
 
 def finish(process: subprocess.Popen[str]) -> Result:

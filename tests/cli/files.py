@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["CHAIN", "FAMILY", "FLAKY", "GREETING", "SLOW", "write"]
+__all__ = ["CHAIN", "FAMILY", "FLAKY", "GREETING", "SLOW", "under_way", "write"]
 
 GREETING = """
 workflow:
@@ -90,3 +90,8 @@ def write(folder: Path, text: str, name: str = "file.yaml") -> str:
     """Write a workflow file, and return its name."""
     (folder / name).write_text(text)
     return name
+
+
+def under_way(line: dict[str, object]) -> bool:
+    """Whether a line of a JSON stream says that the long step of SLOW is running."""
+    return line["type"] == "step.output" and line["text"] == "waiting\n"

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.runtime.container_support import Docker, docker
+from tests.runtime.container_support import Docker
 
-from .conftest import ROOT, Wfec, environment, finish, read_until, steps_of
+from .conftest import ROOT, Start, Wfec, finish, read_output, steps_of
 from .files import write
 
-__all__ = ["docker"]
-
 EXAMPLE = ROOT / "examples" / "containers.yaml"
-Start = Callable[..., "subprocess.Popen[str]"]
-
 GREETS = """
 workflow:
   id: greets
@@ -66,8 +59,8 @@ def test_a_container_of_a_killed_process_is_gone_after_the_rerun(
     docker: Docker, folder: Path, wfec: Wfec, processes: Start
 ) -> None:
     path = write(folder, LONG.replace("IMAGE", docker.image))
-    first = processes("run", path, "--json", env=environment(DOCKER_HOST=os.environ["DOCKER_HOST"]))
-    lines = read_until(first, lambda line: line["type"] == "step.output")
+    first = processes("run", path, "--json")
+    lines = read_output(first)
     run = lines[0]["run"]
     assert len(docker.containers(f"wfe.run={run}")) == 1
     first.send_signal(signal.SIGKILL)

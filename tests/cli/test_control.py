@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from .conftest import Wfec, finish, read_until, steps_of
-from .files import CHAIN, FAMILY, FLAKY, GREETING, SLOW, write
-
-Start = Callable[..., "subprocess.Popen[str]"]
+from .conftest import Start, Wfec, finish, read_until, steps_of
+from .files import CHAIN, FAMILY, FLAKY, GREETING, SLOW, under_way, write
 
 HOOKS = """
 workflow:
@@ -23,10 +19,6 @@ workflow:
       config: {run: 'echo waiting; sleep 600'}
       ensure: {name: always, config: {run: echo ensured >> ran.txt}}
 """
-
-
-def under_way(line: dict[str, object]) -> bool:
-    return line["type"] == "step.output" and line["text"] == "waiting\n"
 
 
 def status(wfec: Wfec, run: str) -> str:

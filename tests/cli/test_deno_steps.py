@@ -11,7 +11,7 @@ from tests.runtime.shell_support import is_alive, run_on, until
 from wfe_runtime import facts
 from wfe_runtime.executors import deno as deno_module
 
-from .conftest import Wfec, read_until, spawn
+from .conftest import Wfec, read_output, spawn
 from .files import write
 
 pytestmark = pytest.mark.usefixtures("deno_program")
@@ -115,7 +115,7 @@ def test_an_engine_that_is_killed_leaves_no_deno_behind(folder: Path, script: st
     write(folder, name="one.yaml", text=one_step(f"log(Deno.pid); {script}"))
     engine = spawn(folder, "run", "one.yaml", "--json")
     try:
-        line = read_until(engine, lambda line: line["type"] == "step.output")[-1]
+        line = read_output(engine)[-1]
         process = int(line["text"].split()[0])
         assert is_alive(process)
     finally:

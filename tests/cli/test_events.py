@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import getpass
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from .conftest import Wfec, finish, read_until
+from .conftest import Start, Wfec, finish, read_until
 from .files import write
-
-Start = Callable[..., "subprocess.Popen[str]"]
 
 WAITING = """
 workflow:

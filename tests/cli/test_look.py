@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from .conftest import Wfec, finish, read_until
-from .files import CHAIN, FAMILY, FLAKY, GREETING, SLOW, write
-
-Start = Callable[..., "subprocess.Popen[str]"]
-
-
-def under_way(line: dict[str, object]) -> bool:
-    return line["type"] == "step.output" and line["text"] == "waiting\n"
+from .conftest import Start, Wfec, finish, read_until
+from .files import CHAIN, FAMILY, FLAKY, GREETING, SLOW, under_way, write
 
 
 @pytest.mark.acceptance("CLI-13")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from wfe_runtime.cli import config
 from wfe_runtime.cli.main import VERBS, run, verb_parser
 
-from .conftest import ROOT, Wfec, environment
+from .conftest import ROOT, Start, Wfec, environment
 from .files import GREETING, write
 
 HEAVY = ("asyncio", "lark", "yaml", "rich", "sqlite3", "wfe_dsl", "wfe_runtime.engine")
@@ -130,9 +129,7 @@ def test_a_command_without_standard_streams_still_works(folder: Path) -> None:
 
 
 @pytest.mark.acceptance("CLI-22")
-def test_an_encoding_that_lacks_a_character_gets_it_written_out(
-    folder: Path, processes: Callable[..., subprocess.Popen[str]]
-) -> None:
+def test_an_encoding_that_lacks_a_character_gets_it_written_out(folder: Path, processes: Start) -> None:
     write(folder, GREETING)
     process = processes("run", "file.yaml", "-i", "name=Zoë", env=environment(PYTHONIOENCODING="ascii", PYTHONUTF8="1"))
     out, err = process.communicate(timeout=60)

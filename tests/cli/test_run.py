@@ -5,14 +5,12 @@ from __future__ import annotations
 import io
 import json
 import stat
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import Result, Wfec, finish, steps_of
+from .conftest import Result, Start, Wfec, finish, steps_of
 from .files import CHAIN, FAMILY, FLAKY, GREETING, write
 
 
@@ -374,9 +372,7 @@ def test_a_store_in_memory_leaves_nothing_on_disk(folder: Path, wfec: Wfec) -> N
 
 
 @pytest.mark.acceptance("CLI-07")
-def test_two_runs_at_once_on_one_store_both_end(
-    folder: Path, wfec: Wfec, processes: Callable[..., subprocess.Popen[str]]
-) -> None:
+def test_two_runs_at_once_on_one_store_both_end(folder: Path, wfec: Wfec, processes: Start) -> None:
     write(folder, CHAIN)
     both = [processes("run", "file.yaml", "--json") for _ in range(2)]
     results: list[Result] = [finish(process) for process in both]
@@ -513,7 +509,7 @@ workflow:
     assert not (folder / "pwned").exists()
 
 
-def test_the_stream_is_utf8_whatever_the_locale(folder: Path, processes: Callable[..., subprocess.Popen[str]]) -> None:
+def test_the_stream_is_utf8_whatever_the_locale(folder: Path, processes: Start) -> None:
     from .conftest import environment
 
     write(folder, GREETING)

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.runtime.container_support import Docker, docker
+from tests.runtime.container_support import Docker
 
-from .conftest import Wfec, environment, finish, read_until, steps_of
+from .conftest import Start, Wfec, finish, read_output, steps_of
 from .files import write
-
-__all__ = ["docker"]
-
-Start = Callable[..., "subprocess.Popen[str]"]
 
 THREE = """
 workflow:
@@ -106,8 +99,8 @@ def test_services_with_each_kind_of_probe_are_ready_before_the_first_task_and_go
 @pytest.mark.acceptance("CON-07")
 def test_services_of_a_cancelled_run_are_removed(docker: Docker, folder: Path, wfec: Wfec, processes: Start) -> None:
     path = write(folder, WAITING.replace("IMAGE", docker.image))
-    command = processes("run", path, "--json", env=environment(DOCKER_HOST=os.environ["DOCKER_HOST"]))
-    run = read_until(command, lambda line: line["type"] == "step.output")[0]["run"]
+    command = processes("run", path, "--json")
+    run = read_output(command)[0]["run"]
     assert len(docker.containers(f"wfe.run={run}")) == 1
     assert wfec("cancel", run).code == 0
     assert finish(command).code == 1
@@ -119,8 +112,8 @@ def test_services_of_a_killed_process_are_replaced_when_its_run_goes_on(
     docker: Docker, folder: Path, wfec: Wfec, processes: Start
 ) -> None:
     path = write(folder, WAITING.replace("IMAGE", docker.image))
-    first = processes("run", path, "--json", env=environment(DOCKER_HOST=os.environ["DOCKER_HOST"]))
-    run = read_until(first, lambda line: line["type"] == "step.output")[0]["run"]
+    first = processes("run", path, "--json")
+    run = read_output(first)[0]["run"]
     first.send_signal(signal.SIGKILL)
     finish(first)
     assert len(docker.containers(f"wfe.run={run}")) == 1
@@ -133,8 +126,8 @@ def test_services_of_a_killed_process_are_replaced_when_its_run_goes_on(
 @pytest.mark.acceptance("CON-07")
 def test_an_interrupted_run_leaves_no_service(docker: Docker, folder: Path, wfec: Wfec, processes: Start) -> None:
     path = write(folder, WAITING.replace("IMAGE", docker.image))
-    command = processes("run", path, "--json", env=environment(DOCKER_HOST=os.environ["DOCKER_HOST"]))
-    run = read_until(command, lambda line: line["type"] == "step.output")[0]["run"]
+    command = processes("run", path, "--json")
+    run = read_output(command)[0]["run"]
     command.send_signal(signal.SIGINT)
     assert finish(command).code == 130
     assert docker.containers(f"wfe.run={run}") == []

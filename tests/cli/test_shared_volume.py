@@ -5,22 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.runtime.container_support import Docker, docker
+from tests.runtime.container_support import Docker
 from wfe_runtime.executors.container_cli import OWNER_LABEL, RUN_LABEL
 from wfe_runtime.executors.shared_volume import volume_name
 from wfe_runtime.providers.hosts import this_host
 
-from .conftest import Wfec, environment, finish, read_until, steps_of
+from .conftest import Start, Wfec, finish, read_output, steps_of
 from .files import write
-
-__all__ = ["docker"]
-
-Start = Callable[..., "subprocess.Popen[str]"]
 
 SHARING = """
 workflow:
@@ -112,8 +107,8 @@ def test_a_run_whose_process_was_killed_finds_its_volume_again(
     docker: Docker, folder: Path, wfec: Wfec, processes: Start
 ) -> None:
     path = write(folder, WAITING.replace("IMAGE", docker.image))
-    first = processes("run", path, "--json", env=environment(DOCKER_HOST=os.environ["DOCKER_HOST"]))
-    run = read_until(first, lambda line: line["type"] == "step.output")[0]["run"]
+    first = processes("run", path, "--json")
+    run = read_output(first)[0]["run"]
     first.send_signal(signal.SIGKILL)
     finish(first)
     # Whoever else ends a run here leaves it alone.
@@ -130,8 +125,8 @@ def test_an_interrupted_run_keeps_it_until_it_is_ended(
     docker: Docker, folder: Path, wfec: Wfec, processes: Start, verb: str
 ) -> None:
     path = write(folder, WAITING.replace("IMAGE", docker.image))
-    command = processes("run", path, "--json", env=environment(DOCKER_HOST=os.environ["DOCKER_HOST"]))
-    run = read_until(command, lambda line: line["type"] == "step.output")[0]["run"]
+    command = processes("run", path, "--json")
+    run = read_output(command)[0]["run"]
     command.send_signal(signal.SIGINT)
     assert finish(command).code == 130
     assert docker.volumes(f"{RUN_LABEL}={run}") == [volume_name(run)]
@@ -150,9 +145,8 @@ workflow:
   steps:
     - {{name: work, type: container, config: {{image: {docker.image}, run: 'echo begun; sleep 600'}}}}
 """
-    environ = environment(DOCKER_HOST=os.environ["DOCKER_HOST"])
-    command = processes("run", write(folder, text), "--json", env=environ)
-    run = read_until(command, lambda line: line["type"] == "step.output")[0]["run"]
+    command = processes("run", write(folder, text), "--json")
+    run = read_output(command)[0]["run"]
     assert wfec("terminate", run).code == 0
     assert finish(command).code == 1
     assert docker.volumes(f"{RUN_LABEL}={run}") == docker.containers(f"{RUN_LABEL}={run}") == []

@@ -7,20 +7,12 @@ import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from .conftest import Wfec, finish, read_until, steps_of
-from .files import CHAIN, FAMILY, SLOW, write
-
-Start = Callable[..., "subprocess.Popen[str]"]
-
-
-def under_way(line: dict[str, object]) -> bool:
-    """Whether a line says that the slow step is running."""
-    return line["type"] == "step.output" and line["text"] == "waiting\n"
+from .conftest import Start, Wfec, finish, read_output, read_until, steps_of
+from .files import CHAIN, FAMILY, SLOW, under_way, write
 
 
 @pytest.mark.acceptance("CLI-01", "CLI-05")
@@ -71,7 +63,7 @@ def test_a_second_signal_ends_the_command_at_once_and_the_run_goes_on_later(
 def test_nothing_of_a_step_is_left_when_the_command_was_interrupted(folder: Path, processes: Start) -> None:
     text = "workflow: {id: w, version: 1, steps: [{name: s, config: {run: 'echo $$; sleep 600'}}]}"
     process = processes("run", write(folder, text), "--json")
-    lines = read_until(process, lambda line: line["type"] == "step.output")
+    lines = read_output(process)
     process.send_signal(signal.SIGINT)
     assert finish(process).code == 130
     with pytest.raises(ProcessLookupError):

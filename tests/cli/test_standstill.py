@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,10 +11,8 @@ import pytest
 from wfe_runtime.providers import open_store
 from wfe_runtime.providers.contracts import Host
 
-from .conftest import Wfec, environment, finish, steps_of
+from .conftest import Start, Wfec, environment, finish, steps_of
 from .files import CHAIN, FAMILY, write
-
-Start = Callable[..., "subprocess.Popen[str]"]
 
 STORE = "sqlite:///.wfe/wfe.db"
 

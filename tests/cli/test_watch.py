@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import Wfec, finish, read_until
+from .conftest import Start, Wfec, finish, read_output
 from .files import CHAIN, FAMILY, FLAKY, SLOW, write
 
-Start = Callable[..., "subprocess.Popen[str]"]
 IGNORED = ("time", "duration_ms", "resumed")
 
 
@@ -38,9 +35,9 @@ def test_a_watch_that_joins_late_shows_the_past_and_then_what_comes_to_the_end(
     folder: Path, processes: Start, wfec: Wfec
 ) -> None:
     owner = processes("run", write(folder, SLOW), "--json", "--name", "long")
-    before = read_until(owner, lambda line: line["type"] == "step.output")
+    before = read_output(owner)
     watching = processes("watch", "long", "--json")
-    seen = read_until(watching, lambda line: line["type"] == "step.output")
+    seen = read_output(watching)
     (folder / "go").touch()
     ran, watched = finish(owner), finish(watching)
     assert (ran.code, watched.code) == (0, 0)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.runtime.container_support import Docker, docker
+from tests.runtime.container_support import Docker
 from tests.runtime.shell_support import MemoryLog, context, output, until
 from wfe_runtime.executors.container import ContainerExecutor
 from wfe_runtime.executors.container_options import (
@@ -27,8 +27,6 @@ from wfe_runtime.executors.container_options import (
 from wfe_runtime.executors.contract import StepContext, StepResult
 from wfe_runtime.executors.problems import TaskProblem
 from wfe_runtime.masking import Masker
-
-__all__ = ["docker"]
 
 HARD = "a b  'c' \"d\" $HOME `id` \\ é\nline"
 

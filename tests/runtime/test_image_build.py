@@ -11,12 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.runtime.container_support import Docker, docker
+from tests.runtime.container_support import Docker
 from tests.runtime.shell_support import MemoryLog, context
 from wfe_runtime.executors.contract import StepResult
 from wfe_runtime.executors.image_build import ImageBuildExecutor
-
-__all__ = ["docker"]
 
 FAKE = """#!/bin/sh
 case "$1" in network) echo bridge; exit 0;; esac
