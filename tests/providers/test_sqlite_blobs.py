@@ -7,15 +7,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
 
 from tests.providers.contract.rows import advance, event, new, work
+from tests.providers.opening import opened_file
 from wfe_runtime.providers.contracts import EVENTS_KEPT_MS, PUBLISHED, InboxPost, PurgeFilter, Subscription
 from wfe_runtime.providers.deliveries import decode_delivery
-from wfe_runtime.providers.sqlite import SqliteStore
 from wfe_vm.limits import MAX_INLINE_BYTES
 
 LARGE = "x" * (1 << 20)
@@ -24,7 +23,9 @@ HASH = hashlib.sha256(LARGE.encode()).digest()
 
 CRASH = """
 import asyncio, sys
-from tests.providers.test_sqlite_blobs import PAYLOAD, SqliteStore, advance, new
+from tests.providers.contract.rows import advance, new
+from tests.providers.test_sqlite_blobs import PAYLOAD
+from wfe_runtime.providers.sqlite import SqliteStore
 
 async def main():
     store = SqliteStore(sys.argv[1])
@@ -35,16 +36,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-@asynccontextmanager
-async def opened(path):
-    store = SqliteStore(f"sqlite:///{path}/wfe.db")
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
 
 
 def contents(path):
@@ -65,7 +56,7 @@ def test_a_value_of_any_size_comes_back_identical_wherever_it_was_kept(tmp_path,
     payload = msgspec.msgpack.encode({"log": "x" * size})
 
     async def main():
-        async with opened(tmp_path) as store:
+        async with opened_file(tmp_path / "wfe.db") as store:
             row = await store.create_run(new("r1", inputs=payload, key="k"), [InboxPost("r1", "event", payload)])
             assert row.inputs == payload
             assert (await store.create_run(new("r2", key="k"))).inputs == payload
@@ -79,7 +70,7 @@ def test_a_value_of_any_size_comes_back_identical_wherever_it_was_kept(tmp_path,
             assert offered.inputs == payload
             fetched = await store.fetch_activity("charge", "w", "token", 1, 1000)
             assert fetched.inputs == payload
-        async with opened(tmp_path) as store:
+        async with opened_file(tmp_path / "wfe.db") as store:
             assert (await store.get_run("r1")).inputs == (await store.get_run("c1")).inputs == payload
             assert [row.inputs for row in await store.find_runs("r")] == [payload]
             state = await store.load_state("r1")
@@ -100,7 +91,7 @@ def test_a_value_of_any_size_comes_back_identical_wherever_it_was_kept(tmp_path,
 @pytest.mark.acceptance("STO-10")
 def test_equal_content_is_stored_once_over_runs_and_events(tmp_path):
     async def main():
-        async with opened(tmp_path) as store:
+        async with opened_file(tmp_path / "wfe.db") as store:
             await store.create_run(new("r1", inputs=PAYLOAD))
             await store.create_run(new("r2", inputs=PAYLOAD))
             assert await store.commit([ended("r1", result=PAYLOAD), ended("r2", result=PAYLOAD)]) == [True, True]
@@ -114,7 +105,7 @@ def test_equal_content_is_stored_once_over_runs_and_events(tmp_path):
 @pytest.mark.acceptance("STO-10", "STO-12")
 def test_a_purge_takes_what_no_run_and_no_event_names_any_more_and_nothing_else(tmp_path):
     async def main():
-        async with opened(tmp_path) as store:
+        async with opened_file(tmp_path / "wfe.db") as store:
             await store.create_run(new("r1", inputs=PAYLOAD))
             await store.create_run(new("r2", inputs=PAYLOAD))
             other = msgspec.msgpack.encode(["only of the first", LARGE + "y"])
@@ -145,7 +136,7 @@ def test_a_crash_leaves_a_content_with_what_names_it_or_neither(tmp_path, point)
     assert (killed.returncode, killed.stdout) == (-signal.SIGKILL, "created\n")
 
     async def main():
-        async with opened(tmp_path) as store:
+        async with opened_file(tmp_path / "wfe.db") as store:
             row = await store.get_run("r1")
             assert (row.result, contents(tmp_path)) in (((b"", []), (PAYLOAD, [HASH])))
             assert bool(row.result) == point.startswith("sqlite.after_commit")
@@ -157,7 +148,7 @@ def test_a_crash_leaves_a_content_with_what_names_it_or_neither(tmp_path, point)
 @pytest.mark.parametrize("way", ["purge", "compact"])
 def test_what_was_left_without_a_name_is_swept(tmp_path, way):
     async def main():
-        async with opened(tmp_path) as store:
+        async with opened_file(tmp_path / "wfe.db") as store:
             await store.create_run(new("r1", inputs=PAYLOAD))
             connection = sqlite3.connect(f"{tmp_path}/wfe.db")
             with connection:
@@ -171,7 +162,7 @@ def test_what_was_left_without_a_name_is_swept(tmp_path, way):
 
 def test_a_content_that_is_missing_is_told_of_by_its_hash(tmp_path):
     async def main():
-        async with opened(tmp_path) as store:
+        async with opened_file(tmp_path / "wfe.db") as store:
             await store.create_run(new("r1", inputs=PAYLOAD))
             connection = sqlite3.connect(f"{tmp_path}/wfe.db")
             with connection:

@@ -5,31 +5,20 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from contextlib import asynccontextmanager
 
 import pytest
 
 from tests.providers.contract.rows import advance, new
+from tests.providers.opening import opened_file
 from wfe_runtime import faults
 from wfe_runtime.errors import StoreError
 from wfe_runtime.providers.contracts import InboxPost, LogRow, NewEvent
-from wfe_runtime.providers.sqlite import SqliteStore
 from wfe_runtime.providers.sqlite.schema import APPLICATION, MIGRATIONS
-
-
-@asynccontextmanager
-async def opened(path, options=""):
-    store = SqliteStore(f"sqlite:///{path}{options}")
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
 
 
 async def refusal(path, options=""):
     with pytest.raises(StoreError) as caught:
-        async with opened(path, options):
+        async with opened_file(path, options):
             pass
     assert str(path) in caught.value.message
     assert caught.value.hint
@@ -37,7 +26,7 @@ async def refusal(path, options=""):
 
 
 async def fill(path, runs=3):
-    async with opened(path) as store:
+    async with opened_file(path) as store:
         for n in range(runs):
             await store.create_run(new(f"r{n}"))
             await store.commit([advance(f"r{n}", 0, journal=((1, 1, b"x" * 3000),))])
@@ -96,7 +85,7 @@ def test_a_damaged_page_is_met_as_an_error_in_reading_and_in_writing_and_never_r
         content[(page - 1) * 4096 : page * 4096] = b"\xff" * 4096
         before = bytes(content)
         path.write_bytes(before)
-        async with opened(path) as store:
+        async with opened_file(path) as store:
             with pytest.raises(StoreError) as reading:
                 await store.load_state("r0")
             with pytest.raises(StoreError) as writing:
@@ -117,7 +106,7 @@ def test_a_file_cut_in_half_is_damaged(tmp_path):
         os.truncate(path, path.stat().st_size // 2)
 
         async def read_all():
-            async with opened(path) as store:
+            async with opened_file(path) as store:
                 for n in range(50):
                     await store.load_state(f"r{n}")
 
@@ -206,7 +195,7 @@ def test_a_read_only_file_system_is_refused_and_a_store_that_becomes_it_recovers
         error = await refusal(path)
         assert error.code == "read-only"
         remount("rw")
-        async with opened(path) as store:
+        async with opened_file(path) as store:
             assert await store.commit([advance("r0", 1)]) == [True]
         check_integrity(path)
 
@@ -219,7 +208,7 @@ def test_a_full_disk_refuses_commits_keeps_what_was_committed_and_recovers(small
     ballast = small_disk / "ballast"
 
     async def main():
-        async with opened(path) as store:
+        async with opened_file(path) as store:
             await store.create_run(new("r0"))
             ballast.write_bytes(b"\0" * 400_000)
             accepted = 0
@@ -280,7 +269,7 @@ def test_a_write_that_fails_at_any_point_changes_nothing_and_succeeds_afterwards
     async def main():
         await fill(path)
         failed = 0
-        async with opened(path) as store:
+        async with opened_file(path) as store:
             before = await content(store)
             for point in faults.points():
                 if not point.startswith("sqlite.") or point in ("sqlite.after_commit", "sqlite.after_announce"):
@@ -302,7 +291,7 @@ def test_a_write_that_fails_at_any_point_changes_nothing_and_succeeds_afterwards
             await WRITES[write](store)
             after = await content(store)
             assert after != before
-        async with opened(path) as store:
+        async with opened_file(path) as store:
             assert await content(store) == after
         check_integrity(path)
 
@@ -313,7 +302,7 @@ def test_a_fault_of_the_disk_in_a_group_is_told_to_each_of_it_and_hurts_no_later
     async def main():
         path = tmp_path / "wfe.db"
         await fill(path)
-        async with opened(path) as store:
+        async with opened_file(path) as store:
             faults.arm("sqlite.before_commit:1:eio")
             answers = await asyncio.gather(
                 *(store.commit([advance(f"r{n}", 1)]) for n in range(3)), return_exceptions=True
@@ -336,7 +325,7 @@ def test_a_lock_held_by_another_program_is_waited_for_and_then_named(tmp_path):
     async def main():
         await fill(path)
         other = sqlite3.connect(path, isolation_level=None)
-        async with opened(path, "?timeout=100ms") as store:
+        async with opened_file(path, "?timeout=100ms") as store:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(StoreError) as caught:
                 await store.commit([advance("r0", 1)])
@@ -362,7 +351,7 @@ def test_a_store_that_another_program_holds_for_itself_can_not_be_opened_until_i
         assert (error.code, error.transient) == ("locked", True)
         other.execute("ROLLBACK")
         other.close()
-        async with opened(path) as store:
+        async with opened_file(path) as store:
             assert await store.get_run("r0") is not None
 
     asyncio.run(main())

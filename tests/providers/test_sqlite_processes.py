@@ -6,13 +6,13 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from contextlib import asynccontextmanager
 
 import pytest
 
 from tests.providers.contract.rows import new
+from tests.providers.opening import opened_file
 from wfe_runtime.providers.contracts import InboxPost, RunFilter
-from wfe_runtime.providers.sqlite import SqliteStore, lookout, notify
+from wfe_runtime.providers.sqlite import lookout, notify
 
 BUSY = """
 import asyncio, sys
@@ -35,16 +35,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-@asynccontextmanager
-async def opened(path):
-    store = SqliteStore(f"sqlite:///{path}")
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
 
 
 class Listener:
@@ -87,7 +77,7 @@ def test_eight_processes_write_and_read_one_file_and_nobody_sees_a_lock(tmp_path
         assert (process.returncode, problem) == (0, "")
 
     async def main():
-        async with opened(path) as store:
+        async with opened_file(path) as store:
             rows = await store.list_runs(RunFilter())
             assert {row.name for row in rows} == {f"w-{n}" for n in range(1, 41)}
             assert {row.sequence for row in rows} == {10}
@@ -104,7 +94,7 @@ def test_a_commit_of_another_process_is_heard_of_by_its_runs(tmp_path, monkeypat
     script = BUSY.replace("range(5)", "range(1)").replace("range(10)", "range(1)")
 
     async def main():
-        async with opened(tmp_path / "wfe.db") as store:
+        async with opened_file(tmp_path / "wfe.db") as store:
             listener = Listener(store)
             await store.create_run(new("mine"))
             process = await asyncio.create_subprocess_exec(
@@ -122,7 +112,7 @@ def test_stores_hear_of_each_other_however_long_the_path_is(tmp_path, monkeypatc
     path = tmp_path / ("x" * length) / "wfe.db"
 
     async def main():
-        async with opened(path) as first, opened(path) as second, opened(path) as third:
+        async with opened_file(path) as first, opened_file(path) as second, opened_file(path) as third:
             listeners = [Listener(store) for store in (first, second, third)]
             await acquainted(first, second, third)
             await first.create_run(new("r1"))
@@ -141,7 +131,7 @@ def test_many_runs_or_a_message_that_can_not_be_read_mean_look_at_everything(tmp
     path = tmp_path / "wfe.db"
 
     async def main():
-        async with opened(path) as first, opened(path) as second:
+        async with opened_file(path) as first, opened_file(path) as second:
             await second.create_run(new("parent"))
             listener = Listener(first)
             await first.create_run(new("r1"))
@@ -170,7 +160,7 @@ def test_the_socket_of_a_process_that_was_killed_is_removed_by_the_next_that_mee
         left_behind.bind(f"{folder}/1-dead")
 
     async def main():
-        async with opened(path) as store:
+        async with opened_file(path) as store:
             await store.create_run(new("r1"))
             await store.create_run(new("r2"))
             assert "1-dead" not in os.listdir(folder)
@@ -185,7 +175,7 @@ def test_without_sockets_a_store_works_and_finds_foreign_commits_by_itself(tmp_p
     (tmp_path / "wfe.db-wake").write_text("in the way of the folder")
 
     async def main():
-        async with opened(path) as first, opened(path) as second:
+        async with opened_file(path) as first, opened_file(path) as second:
             listener = Listener(first)
             await second.create_run(new("r1"))
             await listener.until(lambda runs: not runs)
@@ -200,7 +190,7 @@ def test_a_commit_that_nobody_told_of_is_found(tmp_path, monkeypatch):
     path = tmp_path / "wfe.db"
 
     async def main():
-        async with opened(path) as store:
+        async with opened_file(path) as store:
             await store.create_run(new("r1"))
             listener = Listener(store)
             other = sqlite3.connect(path)

@@ -9,19 +9,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.providers.contract.rows import advance, new
+from tests.providers.opening import opened_file
 from wfe_runtime.errors import StoreError
 from wfe_runtime.providers.contracts import InboxPost, LogRow
-from wfe_runtime.providers.sqlite import SqliteStore, changes, parking, queries, session, writer
-
-
-@asynccontextmanager
-async def opened(path):
-    store = SqliteStore(f"sqlite:///{path}/wfe.db")
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
+from wfe_runtime.providers.sqlite import changes, parking, queries, session, writer
 
 
 @asynccontextmanager
@@ -43,7 +34,7 @@ async def trace(store, statements):
 
 def test_what_comes_while_a_commit_is_under_way_forms_the_next(tmp_path):
     async def main():
-        async with opened(tmp_path) as store:
+        async with opened_file(tmp_path / "wfe.db") as store:
             await asyncio.gather(*(store.create_run(new(f"r{n}")) for n in range(100)))
             statements = []
             await trace(store, statements)
@@ -60,7 +51,7 @@ def test_what_comes_while_a_commit_is_under_way_forms_the_next(tmp_path):
 
 def test_a_request_that_can_not_be_served_is_refused_alone(tmp_path):
     async def main():
-        async with opened(tmp_path) as store:
+        async with opened_file(tmp_path / "wfe.db") as store:
             for n in range(5):
                 await store.create_run(new(f"r{n}"))
             async with held(store):
@@ -87,7 +78,7 @@ def test_a_request_that_can_not_be_served_is_refused_alone(tmp_path):
 
 def test_a_commit_waits_for_one_batch_of_output_at_most(tmp_path):
     async def main():
-        async with opened(tmp_path) as store:
+        async with opened_file(tmp_path / "wfe.db") as store:
             await store.create_run(new("r1"))
             order = []
             rows = [LogRow("r1", "s", 1, "stdout", 0, "x")] * writer.LOG_BATCH
@@ -109,7 +100,7 @@ def test_a_commit_waits_for_one_batch_of_output_at_most(tmp_path):
 
 def test_all_that_was_asked_is_written_before_a_store_closes(tmp_path):
     async def main():
-        async with opened(tmp_path) as store:
+        async with opened_file(tmp_path / "wfe.db") as store:
             await store.create_run(new("r1"))
             async with held(store):
                 asked = [
@@ -121,7 +112,7 @@ def test_all_that_was_asked_is_written_before_a_store_closes(tmp_path):
                 await asyncio.sleep(0)
             await closing
             assert await asyncio.gather(*asked) == [None, [True]]
-        async with opened(tmp_path) as store:
+        async with opened_file(tmp_path / "wfe.db") as store:
             assert (await store.get_run("r1")).sequence == 1
             assert len(await store.read_logs("r1")) == 1
 
@@ -130,7 +121,7 @@ def test_all_that_was_asked_is_written_before_a_store_closes(tmp_path):
 
 def test_a_caller_that_gives_up_waiting_hinders_nobody(tmp_path):
     async def main():
-        async with opened(tmp_path) as store:
+        async with opened_file(tmp_path / "wfe.db") as store:
             await store.create_run(new("r1"))
             async with held(store):
                 asked = asyncio.ensure_future(store.commit([advance("r1", 0)]))
@@ -143,7 +134,7 @@ def test_a_caller_that_gives_up_waiting_hinders_nobody(tmp_path):
 
 def test_only_commits_of_relaxed_runs_alone_do_not_wait_for_the_disk(tmp_path):
     async def main():
-        async with opened(tmp_path) as store:
+        async with opened_file(tmp_path / "wfe.db") as store:
             await store.create_run(new("loose", durability="relaxed"))
             await store.create_run(new("strict"))
 
@@ -166,7 +157,7 @@ def test_only_commits_of_relaxed_runs_alone_do_not_wait_for_the_disk(tmp_path):
 
 def test_an_advance_that_changes_neither_status_nor_due_time_touches_no_indexed_column(tmp_path):
     async def main():
-        async with opened(tmp_path) as store:
+        async with opened_file(tmp_path / "wfe.db") as store:
             await store.create_run(new("r1"))
             await store.commit([advance("r1", 0, status="waiting", due=50, started=5)])
             statements = []
@@ -186,7 +177,7 @@ def test_more_runs_than_are_remembered_are_committed_all_the_same(tmp_path, monk
     monkeypatch.setattr(session, "REMEMBERED", 3)
 
     async def main():
-        async with opened(tmp_path) as store:
+        async with opened_file(tmp_path / "wfe.db") as store:
             for n in range(10):
                 await store.create_run(new(f"r{n}"))
             for sequence in range(3):
@@ -201,7 +192,7 @@ def test_more_runs_than_are_remembered_are_committed_all_the_same(tmp_path, monk
 @pytest.mark.acceptance("STO-05")
 def test_due_runs_and_unfinished_ones_are_found_by_an_index(tmp_path):
     async def main():
-        async with opened(tmp_path) as store:
+        async with opened_file(tmp_path / "wfe.db") as store:
             await store.create_run(new("r1"))
         connection = sqlite3.connect(tmp_path / "wfe.db")
         for index, condition in (
@@ -220,7 +211,7 @@ def test_due_runs_and_unfinished_ones_are_found_by_an_index(tmp_path):
 @pytest.mark.acceptance("STO-05")
 def test_parked_runs_are_found_by_their_index_and_not_looked_through_for_others(tmp_path):
     async def main():
-        async with opened(tmp_path):
+        async with opened_file(tmp_path / "wfe.db"):
             pass
         connection = sqlite3.connect(tmp_path / "wfe.db")
         for statement, parameters, expected in (
@@ -251,7 +242,7 @@ def test_a_reader_that_makes_the_log_grow_is_reported_when_it_doubles_and_writin
     caplog.set_level(logging.WARNING, "wfe.store")
 
     async def main():
-        async with opened(tmp_path) as store:
+        async with opened_file(tmp_path / "wfe.db") as store:
             await store.create_run(new("r1"))
             other = sqlite3.connect(tmp_path / "wfe.db", isolation_level=None)
             other.execute("BEGIN")

@@ -18,8 +18,8 @@ A clause asks for the fixture ``run`` and gives it a check of one open store, or
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
@@ -34,6 +34,7 @@ from tests.providers.contract.parking import ParkingClauses
 from tests.providers.contract.programs import ProgramClauses
 from tests.providers.contract.reading import ReadingClauses
 from tests.providers.contract.upkeep import UpkeepClauses
+from tests.providers.opening import opened
 from wfe_runtime.providers.contracts import Store
 
 __all__ = ["StoreContract"]
@@ -61,17 +62,7 @@ class StoreContract(
     @pytest.fixture
     def opened(self, make: Callable[[], Store]) -> Callable[[], AbstractAsyncContextManager[Store]]:
         """A store, opened for as long as the context lasts."""
-
-        @asynccontextmanager
-        async def open_one() -> AsyncIterator[Store]:
-            store = make()
-            await store.open()
-            try:
-                yield store
-            finally:
-                await store.close()
-
-        return open_one
+        return lambda: opened(make())
 
     @pytest.fixture
     def run(
