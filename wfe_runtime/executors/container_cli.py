@@ -182,7 +182,11 @@ class ContainerCli:
 
     async def inspect(self, container: str) -> dict[str, Any] | None:
         """Return all that is known of a container; None if there is none of that name."""
-        result = await self.call(("inspect", "--type=container", container))
+        return await self.described("inspect", "--type=container", container)
+
+    async def described(self, *command: str) -> dict[str, Any] | None:
+        """Return the first object that a command of the engine describes; None if it knows of none."""
+        result = await self.call(command)
         if result.code != 0:
             return None
         try:

@@ -20,8 +20,6 @@ import posixpath
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-import msgspec
-
 from wfe_vm.program import SharedVolume
 
 from .container_cli import OWNER_LABEL, RUN_LABEL, ContainerCli, is_abandoned
@@ -133,11 +131,4 @@ async def _exists(cli: ContainerCli, name: str) -> bool:
 
 
 async def _inspect(cli: ContainerCli, name: str) -> dict[str, Any] | None:
-    result = await cli.call(("volume", "inspect", name))
-    if result.code != 0:
-        return None
-    try:
-        found = msgspec.json.decode(result.stdout, type=list[dict[str, Any]])
-    except msgspec.DecodeError:
-        return None
-    return found[0] if found else None
+    return await cli.described("volume", "inspect", name)
