@@ -20,16 +20,22 @@ from ..yaml_front.step_types import Key
 from .words import RESERVED
 
 __all__ = [
+    "ANY",
+    "INDENT",
     "Lines",
+    "append",
     "entry_lines",
+    "escaped",
     "expression",
     "field",
     "inline",
     "key_name",
     "name",
+    "plain",
     "raw_block",
     "string",
     "text_or_expression",
+    "type_name",
 ]
 
 Lines = list[str]
@@ -39,6 +45,7 @@ INDENT: Final = "  "
 PLAIN_NAME: Final = re.compile(r"[^\W\d]\w*(?:-\w+)*")
 UNPRINTABLE: Final = re.compile(f"{FORBIDDEN.pattern}|[\x7f\x85\u2028\u2029]")
 DATA_KEY: Final = re.compile(r"\w+(?:-(?=[^\W_])\w+)*")
+PLAIN_TYPE: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_<>{}:,? ")
 STAND_IN: Final = "\u02d1"
 LISTS: Final = ("texts", "texts_or_all", "command")
 SCRIPT: Final = Key("script")
@@ -280,3 +287,17 @@ def plain(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(plain, value))}]"
     return json.dumps(value)
+
+
+def type_name(type: nodes.TypeText) -> str:
+    """Return a type; one that could not be read again as it stands, in quotes."""
+    plain_enough = type.text and PLAIN_TYPE.issuperset(type.text) and type.text == " ".join(type.text.split())
+    one_word = " " not in type.text or type.text.startswith("{") or "<" in type.text
+    return type.text if plain_enough and one_word else string(escaped(type.text))
+
+
+def append(lines: Lines, word: str, value: Lines) -> None:
+    """Put a word and its value behind the last line."""
+    first, *rest = value
+    lines[-1] += f" {word} {first}" if word else f" {first}"
+    lines.extend(rest)
