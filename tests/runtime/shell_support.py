@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import uvloop
 
 from wfe_runtime.executors.contract import StepContext, StepResult
@@ -16,6 +17,9 @@ from wfe_runtime.executors.shell import ShellExecutor
 from wfe_vm.program import Output
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+both_loops = pytest.mark.parametrize("loop", list(LOOPS))
+"""A test of both event loops, where a loop matters."""
 
 
 class MemoryLog:

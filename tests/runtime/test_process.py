@@ -19,7 +19,7 @@ from wfe_runtime.executors.descendants import find_descendants, last_process_id,
 from wfe_runtime.executors.launch import TAG_NAME, Launcher
 from wfe_runtime.executors.process import RunningProcess
 
-from .shell_support import is_alive, open_descriptors, run_on, until
+from .shell_support import both_loops, is_alive, open_descriptors, run_on, until
 
 ENVIRONMENT = {"PATH": os.environb[b"PATH"]}
 
@@ -47,7 +47,7 @@ def start(
     return launcher.start(["sh", "-c", script], ENVIRONMENT, str(folder), on_output)
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@both_loops
 def test_an_ended_process_has_an_exit_code_or_a_signal(tmp_path: Path, loop: str) -> None:
     async def body(launcher: Launcher) -> None:
         for script, expected in (("exit 0", (0, None)), ("exit 255", (255, None)), ("kill -9 $$", (None, 9))):
@@ -70,7 +70,7 @@ def test_a_status_that_another_has_taken_is_unknown_and_not_success(tmp_path: Pa
     with_launcher("asyncio", body)
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@both_loops
 def test_reading_stops_while_the_receiver_wants_no_more_and_goes_on_after(tmp_path: Path, loop: str) -> None:
     taken: list[bytes] = []
 
