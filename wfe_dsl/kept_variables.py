@@ -62,18 +62,18 @@ class Marks:
             value = getattr(expression, field)
             if isinstance(value, str):
                 self._check(value)
-            elif isinstance(value, nodes.Node):
-                changed[field] = self._restore(value)  # type: ignore[arg-type]
+            elif isinstance(value, nodes.Expression):
+                changed[field] = self._restore(value)
             elif isinstance(value, tuple):
                 changed[field] = tuple(self._restore_item(item) for item in value)
         return msgspec.structs.replace(expression, **changed)
 
-    def _restore_item(self, item: object) -> object:
+    def _restore_item(self, item: nodes.Expression | tuple[str, Span, nodes.Expression]) -> object:
         if isinstance(item, tuple):
             name, span, value = item
             self._check(name)
             return name, span, self._restore(value)
-        return self._restore(item)  # type: ignore[arg-type]
+        return self._restore(item)
 
     def _check(self, name: str) -> None:
         if self.prefix in name:

@@ -205,8 +205,8 @@ def _readable(expression: nodes.Expression, as_text: bool) -> nodes.Expression:
     changes: dict[str, Any] = {}
     for name in expression.__struct_fields__:
         value = getattr(expression, name)
-        if isinstance(value, nodes.Node):
-            changes[name] = _readable(value, False)  # type: ignore[arg-type]
+        if isinstance(value, nodes.Expression):
+            changes[name] = _readable(value, False)
         elif isinstance(value, tuple) and name in ("items", "arguments"):
             changes[name] = tuple(_readable(item, False) for item in value)
         elif isinstance(value, tuple) and name == "entries":

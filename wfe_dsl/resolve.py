@@ -277,8 +277,8 @@ def by_value(cases: tuple[nodes.Case, ...]) -> list[nodes.Case]:
 
     def key(case: nodes.Case) -> tuple[int, float, str]:
         value = case.value.value
-        if type(value) in (int, float):
-            return 0, float(value), ""  # type: ignore[arg-type]
+        if type(value) is int or type(value) is float:
+            return 0, float(value), ""
         return (1, 0.0, value) if isinstance(value, str) else (2, 0.0, str(value))
 
     return sorted(cases, key=key)

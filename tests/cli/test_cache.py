@@ -78,7 +78,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def noted(path: str, *arguments: object) -> object:
         done.append(path)
-        return compile_file(path, *arguments)  # type: ignore[arg-type]
+        return compile_file(path, *arguments)
 
     monkeypatch.setattr(wfe_dsl.compiler, "compile_file", noted)
     return done
@@ -215,7 +215,7 @@ def test_a_damaged_entry_is_ignored_and_written_anew(
     text_of(wfec, "file.yaml")
     [entry] = entries(kept)
     whole = entry.read_bytes()
-    entry.write_bytes(damage(whole))  # type: ignore[operator]
+    entry.write_bytes(damage(whole))
     assert text_of(wfec, "file.yaml") == "Hello, world"
     assert entry.read_bytes() == whole
     assert text_of(wfec, "file.yaml") == "Hello, world"

@@ -127,13 +127,13 @@ class Launcher:
 def serve() -> None:
     """Be the process that forks."""
     # All that a command imports late, so that no fork does it again.
-    import uvloop  # noqa: F401
+    import uvloop  # noqa: F401 - imported before the fork
 
     import wfe_runtime.cli.main
     import wfe_runtime.cli.resume
     import wfe_runtime.cli.run
     import wfe_runtime.executors.shell
-    import wfe_runtime.providers.sqlite  # noqa: F401
+    import wfe_runtime.providers.sqlite  # noqa: F401 - likewise
 
     _end_with_parent()
     for line in sys.stdin:

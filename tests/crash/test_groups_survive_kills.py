@@ -14,7 +14,7 @@ import pytest
 
 from tests.crash.launcher import Command, Launcher, Outcome
 from wfe_runtime import (
-    engine,  # noqa: F401  declares its points
+    engine,  # noqa: F401 - declares its points
     faults,
 )
 from wfe_runtime.providers import open_store

@@ -35,7 +35,7 @@ from tests.crash.pipelines import (
     steps_left,
 )
 from wfe_runtime import (
-    engine,  # noqa: F401  declares its points
+    engine,  # noqa: F401 - declares its points
     faults,
 )
 

@@ -320,7 +320,7 @@ def test_defaults_serve_tasks_alone_and_give_way_to_their_own_keys() -> None:
     rows = {row.name: row for row in program.program.steps}
     assert (rows["plain"].timeout_ms, rows["own"].timeout_ms, rows["hook"].timeout_ms) == (300_000, 1000, 300_000)
     assert (rows["block"].timeout_ms, rows["sleep-1"].timeout_ms, rows["block"].retry) == (0, 0, None)
-    assert [rows[name].retry.attempts for name in ("plain", "own", "hook")] == [4, 2, 4]  # type: ignore[union-attr]
+    assert [rows[name].retry.attempts for name in ("plain", "own", "hook")] == [4, 2, 4]
     assert [rows[name].exhausted for name in ("plain", "own", "block")] == ["suspend", "terminate", "fail"]
     ended = run(program)
     assert ended.tasks["plain"].config == {

@@ -22,7 +22,7 @@ def at(text: str, word: str, **fields: object) -> Diagnostic:
     start = source.text.index(word)
     span = source.span_at(start, start + len(word))
     given = {"code": "WFE0101", "message": "a message", "span": span, "help": "a help", **fields}
-    return Diagnostic(**given)  # type: ignore[arg-type]
+    return Diagnostic(**given)
 
 
 def rows(diagnostic: Diagnostic) -> tuple[str, str]:

@@ -141,7 +141,7 @@ def test_a_string_has_escapes_and_expressions() -> None:
     assert isinstance(escaped, nodes.Literal)
     assert escaped.value == 'a\tbA"c"'
     assert nodes.structure(config_of('step b = shell "go ${{ inputs.x }}"')) == nodes.structure(
-        workflow_of(wrap("- name: b\n  config: {run: 'go ${{ inputs.x }}'}")).steps[0].body.config.entries[0][2]  # type: ignore[union-attr]
+        workflow_of(wrap("- name: b\n  config: {run: 'go ${{ inputs.x }}'}")).steps[0].body.config.entries[0][2]
     )
 
 

@@ -42,7 +42,7 @@ def only_scalar_with_mark(text: str) -> Scalar:
     assert diagnostics.found == []
     value = root.get("a")
     while not isinstance(value, Scalar):
-        value = value.items[0] if hasattr(value, "items") else next(iter(value.entries.values())).value  # type: ignore[union-attr]
+        value = value.items[0] if hasattr(value, "items") else next(iter(value.entries.values())).value
     return value
 
 

@@ -229,7 +229,7 @@ def test_a_byte_order_mark_and_crlf_change_nothing() -> None:
     plain_step = read_ok(text).workflows[0].steps[0]
     other = read_ok("\ufeff" + text.replace("\n", "\r\n")).workflows[0].steps[0]
     assert place(other.span) == place(plain_step.span)
-    assert other.body.config.entries[0][2].value == plain_step.body.config.entries[0][2].value == "one\ntwo\n"  # type: ignore[union-attr]
+    assert other.body.config.entries[0][2].value == plain_step.body.config.entries[0][2].value == "one\ntwo\n"
 
 
 @pytest.mark.acceptance("YML-09")

@@ -57,7 +57,7 @@ def fitting(value: Any) -> Any:
 def arithmetic(name: str, left: Any, right: Any) -> Any:
     for kind in (str, list):
         if name == "ADD" and isinstance(left, kind) and isinstance(right, kind):
-            return left + right  # type: ignore[operator]
+            return left + right
     if not is_number(left) or not is_number(right):
         raise refused(left, right)
     if name == "ADD":

@@ -257,7 +257,7 @@ async def turns(count: int = 50) -> None:
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
     """Wait until something holds in the store that nobody tells of."""
     async with asyncio.timeout(30):
-        while not await holds():  # noqa: ASYNC110
+        while not await holds():  # noqa: ASYNC110 - what is waited for is in the store
             await asyncio.sleep(0.001)
 
 

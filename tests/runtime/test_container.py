@@ -115,7 +115,7 @@ def test_user_memory_and_cpu_reach_the_engine(docker: Docker, tmp_path: Path) ->
     async def main() -> dict[str, str]:
         async with containers(tmp_path, grace_s=0) as executor:
             task = asyncio.ensure_future(executor.run(given))
-            await until(lambda: "8\n" in given.log.text("stdout"))  # type: ignore[attr-defined]
+            await until(lambda: "8\n" in given.log.text("stdout"))
             [name] = docker.containers(f"wfe.run={given.run}")
             limits = docker.call(
                 "inspect",
@@ -126,7 +126,7 @@ def test_user_memory_and_cpu_reach_the_engine(docker: Docker, tmp_path: Path) ->
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            return {"limits": limits, "printed": given.log.text("stdout")}  # type: ignore[attr-defined]
+            return {"limits": limits, "printed": given.log.text("stdout")}
 
     assert asyncio.run(main()) == {"limits": "67108864 67108864 500000000\n", "printed": "7\n8\n"}
     assert docker.containers(f"wfe.run={given.run}") == []
@@ -155,7 +155,7 @@ def test_no_value_is_in_the_arguments_of_a_process(docker: Docker, tmp_path: Pat
     async def main() -> list[str]:
         async with containers(tmp_path, grace_s=0) as executor:
             task = asyncio.ensure_future(executor.run(given))
-            await until(lambda: "begun" in given.log.text("stdout"))  # type: ignore[attr-defined]
+            await until(lambda: "begun" in given.log.text("stdout"))
             seen = command_lines()
             task.cancel()
             await asyncio.wait([task])

@@ -140,7 +140,7 @@ class Place:
 
 
 def test_hints_of_many_kinds_are_held_to(folder: Path) -> None:
-    def take(place: Place, own: Unknown) -> str:  # type: ignore[name-defined]  # noqa: F821
+    def take(place: Place, own: Unknown) -> str:  # noqa: F821 - a hint that names nothing
         return f"{place.host} {own}"
 
     def strict(place: Place, mode: Literal["fast", "slow"], maybe: int | None = None) -> str:

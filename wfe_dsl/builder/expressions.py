@@ -87,10 +87,10 @@ class Expression:
 
     # Comparisons
 
-    def __eq__(self, other: object) -> Expression:  # type: ignore[override]
+    def __eq__(self, other: object) -> Expression:  # type: ignore[override] # it is compared when a run evaluates it
         return _binary("==", self, other)
 
-    def __ne__(self, other: object) -> Expression:  # type: ignore[override]
+    def __ne__(self, other: object) -> Expression:  # type: ignore[override] # as `==`
         return _binary("!=", self, other)
 
     def __lt__(self, other: Operand) -> Expression:
@@ -187,7 +187,7 @@ class Expression:
 
     # What Python would want a value for.
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment] # what Python does itself where only `__eq__` is written
 
     def __bool__(self) -> NoReturn:
         raise TypeError(f"{_NO_VALUE}branch with `if_`, and join conditions by `&`, `|` and `~`")
@@ -331,8 +331,10 @@ def _binary(operator: str, left: object, right: object) -> Expression:
 
 def _unary(operator: str, operand: Expression) -> Expression:
     node = operand._node
-    if operator == "-" and isinstance(node, nodes.Literal) and type(node.value) in (int, float):
-        return Expression(nodes.Literal(span=caller().span, value=-node.value), operand._problems)  # type: ignore[operator]
+    if operator == "-" and isinstance(node, nodes.Literal):
+        value = node.value
+        if type(value) is int or type(value) is float:
+            return Expression(nodes.Literal(span=caller().span, value=-value), operand._problems)
     return Expression(nodes.Unary(span=caller().span, operator=operator, operand=node), operand._problems)
 
 

@@ -23,7 +23,7 @@ class _Root(Expression):
         object.__setattr__(self, "_problems", ())
 
     @property
-    def _node(self) -> nodes.Expression:  # type: ignore[override]
+    def _node(self) -> nodes.Expression:  # type: ignore[override] # made anew for each place
         return nodes.Name(span=caller().span, name=self._name)
 
 

@@ -21,6 +21,7 @@ from .layout import Item, Plain, Series, Table, Value
 from .step_types import Key
 
 __all__ = [
+    "Entries",
     "item",
     "lines_of",
     "written_config",
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 Entries = tuple[tuple[str, Span, nodes.Expression], ...]
+"""Of a map from names to expressions: name, its place, value."""
 
 _TEXT: Final = Key("text")
 
@@ -65,7 +67,8 @@ def written_literal(value: Any, node: nodes.Node) -> Value:
         return Series([Item(written_literal(inner, node)) for inner in value], flow=True)
     if isinstance(value, dict):
         return Table([Item(written_literal(inner, node), name) for name, inner in value.items()], flow=True)
-    return value  # type: ignore[no-any-return]
+    scalar: Value = value
+    return scalar
 
 
 def written_value(expression: nodes.Expression) -> Value:

@@ -20,6 +20,7 @@ from .print_conditions import has_data_key, written_condition, written_path
 from .print_kinds import written_kind
 from .print_surroundings import written_surroundings
 from .print_values import (
+    Entries,
     item,
     lines_of,
     written_config,
@@ -166,10 +167,10 @@ def _step(step: nodes.Step) -> Table:
     return Table(items)
 
 
-def _inputs(inputs: tuple[tuple[str, object, nodes.Expression], ...]) -> Value:
+def _inputs(inputs: Entries) -> Value:
     """Return the inputs of a task: a map or, where a data key is in them, the older list of places."""
     if not any(has_data_key(value) for _, _, value in inputs):
-        return written_entries(inputs)  # type: ignore[arg-type]
+        return written_entries(inputs)
     listed: list[Item] = []
     for name, _, value in inputs:
         path = written_path(value)

@@ -292,7 +292,7 @@ class Engine:
         workflow: str,
         inputs: Mapping[str, Any] | None = None,
         *,
-        timeout: float | None = None,  # noqa: ASYNC109
+        timeout: float | None = None,  # noqa: ASYNC109 - as in `result`
         **options: Any,
     ) -> RunResult:
         """Start a run as ``start`` does, with the same options, and wait for its end as ``RunHandle.result`` does."""

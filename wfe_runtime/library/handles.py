@@ -47,7 +47,10 @@ class RunHandle:
         """Return all that is known of the run as a whole."""
         return info_of(await self._row())
 
-    async def result(self, timeout: float | timedelta | None = None) -> RunResult:  # noqa: ASYNC109
+    async def result(
+        self,
+        timeout: float | timedelta | None = None,  # noqa: ASYNC109 - its end has an error of its own
+    ) -> RunResult:
         """Wait for the end of the run, wherever it is advanced, and return it: a success, a failure or any other.
 
         Raises NotCompleted after ``timeout`` (seconds), which leaves the run as it is; StoreError where the store

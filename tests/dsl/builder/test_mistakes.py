@@ -30,7 +30,7 @@ def misspelt_key(wf: Workflow) -> None:
     wf.shell(
         "a",
         "make",
-        whem="true",  # type: ignore[call-arg]
+        whem="true",
     )  # here: whem=
 
 
@@ -189,7 +189,7 @@ def test_an_expression_has_no_value_for_python() -> None:
     wf = Workflow("demo", 1)
     for ask in (bool, iter, len, lambda one: "x" in one, lambda one: one(), lambda one: f"{one:>3}"):
         with pytest.raises(TypeError):
-            ask(wf.inputs.n)  # type: ignore[operator]
+            ask(wf.inputs.n)
     with pytest.raises(AttributeError):
         wf.inputs.n = 3
     with pytest.raises(TypeError):

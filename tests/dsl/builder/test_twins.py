@@ -364,7 +364,7 @@ def small_ones(wf: Workflow) -> None:
     "- {name: b, config: {run: make}, when: {field: inputs.note, is_null: true}}"
 )
 def structured_conditions(wf: Workflow) -> None:
-    known = (data("n") != None) & (data("n") > 3)  # noqa: E711
+    known = (data("n") != None) & (data("n") > 3)  # noqa: E711 - `is not` can not be overloaded
     wf.shell("a", "make", when=known & (data("note") == template("v", wf.inputs.name)))
     wf.shell("b", "make", when={"field": "inputs.note", "is_null": True})
 

@@ -55,7 +55,7 @@ async def fetch(engine: Engine, kind: str = "charge-card", worker: str = "w", le
 
 async def refused(work: object, why: str) -> None:
     with pytest.raises(WfeError, match=why) as caught:
-        await work  # type: ignore[misc]
+        await work
     assert caught.value.code == "token"
 
 

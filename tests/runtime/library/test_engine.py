@@ -474,7 +474,7 @@ workflow:
             assert named == ["count", "owner", "ownr", "size", "tags[1]"]
             for wrong in ([], ["count"], "count"):
                 with pytest.raises(InputError, match="have to be a map"):
-                    await engine.start("picky", wrong)  # type: ignore[arg-type] # what is wrong here is the type
+                    await engine.start("picky", wrong)
             assert await engine.query() == []
 
     asyncio.run(main())

@@ -25,7 +25,7 @@ def test_the_first_middleware_is_the_outermost_and_sees_each_attempt(store: Stor
             raise RuntimeError("once")
         return n
 
-    def named(name: str):  # type: ignore[no-untyped-def]
+    def named(name: str):
         async def middleware(context: StepContext, call_next: StepNext) -> StepResult:
             seen.append(f"{name} before {context.step} {context.attempt}")
             result = await call_next(context)
@@ -66,7 +66,7 @@ def test_broken_middleware_around_a_step_is_that_steps_error(store: Store, retur
     async def bad(context: StepContext, call_next: StepNext) -> StepResult:
         if returns:
             raise LookupError("broken")
-        return returns  # type: ignore[return-value]
+        return returns
 
     async def main() -> None:
         async with Engine(store, functions=[double], workflows=[DOUBLE], step_middleware=[bad]) as engine:

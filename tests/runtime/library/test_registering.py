@@ -97,7 +97,7 @@ def test_mistakes_are_an_error_with_all_diagnostics(store: Store, tmp_path: Path
             with pytest.raises(DefinitionError, match="has no suffix"):
                 await engine.register(tmp_path)
             with pytest.raises(TypeError, match="int can't be registered"):
-                await engine.register(5)  # type: ignore[arg-type]
+                await engine.register(5)
             assert await engine.registered() == []
 
     asyncio.run(main())
