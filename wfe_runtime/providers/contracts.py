@@ -718,7 +718,7 @@ class Store(Protocol):
         """
 
     async def search(self, query: SearchQuery, skip: int = 0, take: int = 0) -> HitPage:
-        """Return what is found in the index, the latest first; ``take`` 0: all."""
+        """Return what is found in the index, the latest first, of one time the last taken in; ``take`` 0: all."""
 
     # Upkeep
 

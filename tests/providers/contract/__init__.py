@@ -9,8 +9,8 @@ is known here. A provider that breaks a clause fails by the clause's name. Each 
     how a run is told something
 ``ownership``, ``parking``, ``groups``
     who goes on with a run, and when
-``activities``, ``programs``, ``upkeep``
-    work for others, what runs are made of, and what is cleared out
+``activities``, ``programs``, ``searching``, ``upkeep``
+    work for others, what runs are made of, what is found of them, and what is cleared out
 
 A clause asks for the fixture ``run`` and gives it a check of one open store, or for ``opened`` where it needs several.
 """
@@ -33,6 +33,7 @@ from tests.providers.contract.ownership import OwnershipClauses
 from tests.providers.contract.parking import ParkingClauses
 from tests.providers.contract.programs import ProgramClauses
 from tests.providers.contract.reading import ReadingClauses
+from tests.providers.contract.searching import SearchClauses
 from tests.providers.contract.upkeep import UpkeepClauses
 from tests.providers.opening import opened
 from wfe_runtime.providers.contracts import Store
@@ -51,6 +52,7 @@ class StoreContract(
     GroupClauses,
     ActivityClauses,
     ProgramClauses,
+    SearchClauses,
     UpkeepClauses,
 ):
     """Subclass it as ``TestX``; ``make`` returns a store, not opened, on the same content each time."""
