@@ -30,10 +30,10 @@ from wfe_dsl.text_front.words import (
     NO_KEYS,
     OPERATOR_WORDS,
     RESERVED,
+    SETTINGS,
     STEP_WORDS,
     WORKFLOW_WORDS,
 )
-from wfe_dsl.text_front.workflows import SETTINGS
 from wfe_dsl.variables import Variables
 from wfe_dsl.yaml_front import load_yaml_text
 

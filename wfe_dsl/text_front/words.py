@@ -52,13 +52,8 @@ STEP_WORDS: Final = (
 )
 """What begins a step."""
 
-WORKFLOW_WORDS: Final = (
-    "input",
-    "output",
-    "description",
-    "defaults",
+SETTINGS: Final = (
     "timeout",
-    "error_behavior",
     "durability",
     "requires",
     "concurrency",
@@ -66,9 +61,10 @@ WORKFLOW_WORDS: Final = (
     "shared_volume",
     "secrets",
     "schedule",
-    "on",
-    "ensure",
 )
+"""Keys of a workflow with a value after them."""
+
+WORKFLOW_WORDS: Final = ("input", "output", "description", "defaults", "error_behavior", *SETTINGS, "on", "ensure")
 """What else a workflow holds."""
 
 HOOK_WORDS: Final = {hook.removeprefix("on_"): hook for hook in HOOKS if hook.startswith("on_")}

@@ -21,23 +21,12 @@ from .slips import OTHER_WORDS
 from .steps import STEP_EXAMPLE, read_step, read_steps
 from .tokens import Token
 from .values import Entries, add_entry, literal, name, string, text, type_text, value
-from .words import MODIFIERS, STEP_WORDS, WORKFLOW_WORDS
+from .words import MODIFIERS, SETTINGS, STEP_WORDS, WORKFLOW_WORDS
 
 __all__ = ["ReadText", "read_text"]
 
 HEADER_EXAMPLE: Final = 'as in workflow deploy version 1 "Build and deploy" { … }'
 DECLARATION_EXAMPLE: Final = 'as in input region: string = "eu" in ["eu", "us"]'
-SETTINGS: Final = (
-    "timeout",
-    "durability",
-    "requires",
-    "concurrency",
-    "services",
-    "shared_volume",
-    "secrets",
-    "schedule",
-)
-"""Keys of a workflow with a value after them."""
 
 
 class ReadText(msgspec.Struct):
