@@ -37,7 +37,7 @@ from .problems import TaskProblem
 from .python_call import CallContext, failure_of, find_function, missing_module, outputs_of, prepare_call
 from .shell import STDOUT_BYTES, ShellExecutor
 
-__all__ = ["PythonExecutor"]
+__all__ = ["PythonExecutor", "call_context"]
 
 THREADS: Final = 64
 """Functions in threads at once, on one host."""
@@ -104,16 +104,7 @@ class PythonExecutor:
     async def _run_here(self, context: StepContext, name: str) -> StepResult:
         stdout = Tail(STDOUT_BYTES) if context.keep_stdout else None
         write = _writer(asyncio.get_running_loop(), context.log, stdout)
-        own = CallContext(
-            context.run,
-            context.step,
-            context.attempt,
-            context.idempotency_key,
-            context.fence,
-            lambda line: write("log", line),
-            context.run_name,
-            context.workflow,
-        )
+        own = call_context(context, lambda line: write("log", line))
         _Printed.install()
         # Importing may take long and print: not on the loop.
         function = await self._in_thread(
@@ -224,6 +215,20 @@ async def _awaited(write: Callable[[str, bytes], None], function: Callable[..., 
 
 def _placed(failure: Failure, context: StepContext) -> Failure:
     return msgspec.structs.replace(failure, step=context.step, attempt=context.attempt)
+
+
+def call_context(context: StepContext, write: Callable[[bytes], None]) -> CallContext:
+    """Return what a function learns of an attempt in this process; ``write`` takes the lines of its log."""
+    return CallContext(
+        context.run,
+        context.step,
+        context.attempt,
+        context.idempotency_key,
+        context.fence,
+        write,
+        context.run_name,
+        context.workflow,
+    )
 
 
 def _writer(loop: asyncio.AbstractEventLoop, log: LogSink, stdout: Tail | None) -> Callable[[str, bytes], None]:

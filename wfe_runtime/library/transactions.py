@@ -22,7 +22,7 @@ from ..clock import Clock
 from ..errors import StoreError, WfeError
 from ..executors.contract import StepContext, StepResult
 from ..executors.problems import TaskProblem
-from ..executors.python import PythonExecutor
+from ..executors.python import PythonExecutor, call_context
 from ..executors.python_call import CallContext, failure_of, outputs_of, prepare_call
 from ..providers.contracts import Store, Transaction, TransactionalStore, WorkRaised
 from ..result import encode_event
@@ -66,16 +66,7 @@ class TransactionalPython(PythonExecutor):
         if not isinstance(name, str) or function is None:
             return await super().run(context)
         lines: list[bytes] = []
-        own = CallContext(
-            context.run,
-            context.step,
-            context.attempt,
-            context.idempotency_key,
-            context.fence,
-            lines.append,  # the store that keeps the log is at work for us
-            context.run_name,
-            context.workflow,
-        )
+        own = call_context(context, lines.append)  # the store that keeps the log is at work for us
         try:
             return await self._run_to_its_end(context, name, function, own)
         finally:

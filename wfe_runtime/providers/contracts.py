@@ -188,6 +188,35 @@ class NewRun(msgspec.Struct, frozen=True, gc=False):
     depth: int = 0
     place: Place | None = None  # what it asks of its concurrency group, if it has one
 
+    def created_as(self, name: str, place: str = "") -> RunRow:
+        """Return the run as it is when it was just created, by that name and with that state in its group."""
+        return RunRow(
+            id=self.id,
+            name=name,
+            workflow=self.workflow,
+            version=self.version,
+            program=self.program,
+            status="pending",
+            sequence=0,
+            fence=1 if self.owner else 0,
+            owner=self.owner,
+            created=self.created,
+            started=0,
+            ended=0,
+            due=0,
+            inputs=self.inputs,
+            result=b"",
+            key=self.key,
+            folder=self.folder,
+            durability=self.durability,
+            parent=self.parent,
+            parent_activation=self.parent_activation,
+            parent_attempt=self.parent_attempt,
+            root=self.root or self.id,
+            depth=self.depth,
+            place=place,
+        )
+
 
 class RunRow(msgspec.Struct, frozen=True, gc=False):
     """A run as stored. ``result`` is the encoded end (outputs, error …), empty until then.

@@ -117,32 +117,16 @@ class _Run:
         self.place: Seat | None = None
 
     def row(self) -> RunRow:
-        new = self.new
-        return RunRow(
-            id=new.id,
-            name=self.name,
-            workflow=new.workflow,
-            version=new.version,
-            program=new.program,
+        return replace(
+            self.new.created_as(self.name, "" if self.place is None else self.place.state),
             status=self.status,
             sequence=self.sequence,
             fence=self.fence,
             owner=self.owner,
-            created=new.created,
             started=self.started,
             ended=self.ended,
             due=self.due,
-            inputs=new.inputs,
             result=self.result,
-            key=new.key,
-            folder=new.folder,
-            durability=new.durability,
-            parent=new.parent,
-            parent_activation=new.parent_activation,
-            parent_attempt=new.parent_attempt,
-            root=new.root or new.id,
-            depth=new.depth,
-            place="" if self.place is None else self.place.state,
             parked=self.parked,
         )
 

@@ -92,32 +92,7 @@ def insert_run(session: Session, new: NewRun) -> RunRow:
     session.touched.add(new.id)
     place = take_place(session, run, new) if new.place is not None else ""
     known.placed = int(bool(place))
-    return RunRow(
-        id=new.id,
-        name=name,
-        workflow=new.workflow,
-        version=new.version,
-        program=new.program,
-        status="pending",
-        sequence=0,
-        fence=fence,
-        owner=new.owner,
-        created=new.created,
-        started=0,
-        ended=0,
-        due=0,
-        inputs=new.inputs,
-        result=b"",
-        key=new.key,
-        folder=new.folder,
-        durability=new.durability,
-        parent=new.parent,
-        parent_activation=new.parent_activation,
-        parent_attempt=new.parent_attempt,
-        root=root,
-        depth=new.depth,
-        place=place,
-    )
+    return new.created_as(name, place)
 
 
 def _is_taken(session: Session, name: str) -> bool:
