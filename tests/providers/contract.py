@@ -174,6 +174,23 @@ class StoreContract:
 
         run(check)
 
+    def test_which_verifier_has_accepted_a_program_is_remembered_as_long_as_the_program(self, run):
+        async def check(store):
+            program = ProgramRow("hash", "w", 3, b"p", b"")
+            await store.note_verified("hash", "too early")
+            await store.put_programs([replace(program, verifier="says who puts it"), replace(program, hash="other")])
+            assert await store.get_program("hash") == program
+            for verifier in ("one", "another"):
+                await store.note_verified("hash", verifier)
+                await store.put_programs([program])
+                assert await store.get_program("hash") == replace(program, verifier=verifier)
+            assert (await store.get_program("other")).verifier == ""
+            assert await store.drop_programs(["hash"], 1) == ["hash"]
+            await store.put_programs([program])
+            assert await store.get_program("hash") == program
+
+        run(check)
+
     @pytest.mark.acceptance("PRG-14", "STO-12")
     def test_programs_that_nothing_names_and_nobody_put_lately_are_dropped(self, run):
         async def check(store):
