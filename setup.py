@@ -25,6 +25,7 @@ COMPILED = (
     "wfe_vm.verify_table",
     "wfe_vm.verify_code",
     "wfe_vm.verify_flow",
+    "wfe_vm.verify_places",
 )
 PURE = os.environ.get("WFE_PURE") == "1"
 DEBUG = os.environ.get("WFE_DEBUG") == "1"

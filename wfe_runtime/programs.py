@@ -1,9 +1,13 @@
-"""Programs as the engine holds them: decoded, verified, with a machine each."""
+"""Programs as the engine holds them: decoded, verified, with a machine each.
+
+Which need not be verified again, since a store remembers that they were, is ``verified.py``'s to say.
+"""
 
 from __future__ import annotations
 
 import re
 from contextlib import suppress
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -17,6 +21,7 @@ from wfe_vm.verify import check
 
 from .errors import MissingError, NotFound, StoreError
 from .providers.contracts import ProgramRow, Store
+from .verified import LEAST_BYTES, this_verifier
 
 __all__ = ["LoadedProgram", "ProgramCache", "home_of"]
 
@@ -28,13 +33,26 @@ DAMAGED_HINT: Final = "what its runs have committed is kept; take the program fr
 _source_map_decoder = msgspec.msgpack.Decoder(SourceMap)
 
 
-class LoadedProgram(msgspec.Struct, frozen=True, eq=False):
+class LoadedProgram:
     """A program ready to run."""
 
-    hash: str
-    program: Program
-    machine: Machine
-    source_map: SourceMap | None
+    def __init__(self, hash: str, program: Program, packed_map: bytes) -> None:
+        """Take a verified program. ``packed_map`` is its source map as the store has it, empty for none."""
+        self.hash = hash
+        self.program = program
+        self.machine = Machine(program)
+        self._packed_map = packed_map
+
+    @cached_property
+    def source_map(self) -> SourceMap | None:
+        """The source map; None where none was kept, or none that can be read.
+
+        No run needs it: it only tells of lines, and is decoded when they are asked for.
+        """
+        if self._packed_map:
+            with collector_off(), suppress(msgspec.DecodeError, UnicodeError, RecursionError):
+                return _source_map_decoder.decode(self._packed_map)
+        return None
 
     def step_of(self, record: Record) -> int:
         """Return the step that a line of a run's history is about, -1 for one that this program does not have.
@@ -91,11 +109,21 @@ class ProgramCache:
         row = await self._store.get_program(hash)
         if row is None:
             raise NotFound(f"the store has no program {hash[:12]}")
-        found = load_program(row)
+        found = await self._load(row)
         for step in found.program.steps:
             if step.child is not None and step.child.program:
                 await self.load(step.child.program)
         self._loaded[hash] = found
+        return found
+
+    async def _load(self, row: ProgramRow) -> LoadedProgram:
+        verifier = this_verifier() if len(row.program) >= LEAST_BYTES else ""
+        if verifier and row.verifier == verifier:
+            return load_program(row, verified=True)
+        found = load_program(row)
+        if verifier:
+            with suppress(StoreError):  # then it is verified again next time; a run will tell of a store in trouble
+                await self._store.note_verified(row.hash, verifier)
         return found
 
 
@@ -106,22 +134,22 @@ def home_of(source_map: SourceMap | None) -> str:
     return source_map.files[source_map.steps[0][0]]
 
 
-def load_program(row: ProgramRow) -> LoadedProgram:
-    """Decode and verify a stored program. Raises StoreError if it is damaged or unsafe, MissingError if it is newer."""
+def load_program(row: ProgramRow, verified: bool = False) -> LoadedProgram:
+    """Decode and verify a stored program, unless this process's verifier has accepted it already.
+
+    Raises StoreError if it is damaged or unsafe, MissingError if it is newer.
+    """
     title = f"the stored program {row.hash[:12]} of workflow {row.workflow}"
     if hash_of(row.program) != row.hash:
         raise StoreError("damaged", f"{title} has been altered, and is not run", DAMAGED_HINT)
     try:
         with collector_off():
-            program = decode_program(row.program)
-            check(program)
+            program = decode_program(row.program, known=verified)
+            if not verified:
+                check(program)
     except ProgramError as error:
         if error.code in ("format", "isa"):
             raise MissingError(f"{title} is not for this host: {error.message}") from error
         raise StoreError("damaged", f"{title} is not safe to run: {error.message}", DAMAGED_HINT) from error
-    source_map = None
-    if row.source_map:
-        # No run needs it: it only tells of lines.
-        with collector_off(), suppress(msgspec.DecodeError, UnicodeError, RecursionError):
-            source_map = _source_map_decoder.decode(row.source_map)
-    return LoadedProgram(row.hash, program, Machine(program), source_map)
+    with collector_off():
+        return LoadedProgram(row.hash, program, row.source_map)

@@ -138,7 +138,13 @@ class _Check:
         """See that what is to be undone can be, with what was kept for it."""
         index = self.by_path.get(step.path)
         other = self.new.steps[index] if index is not None else None
-        if index is None or other is None or other.compensation == NO_PC or other.depth != step.depth:
+        if (
+            index is None
+            or other is None
+            or other.compensation == NO_PC
+            or other.depth != step.depth
+            or not self.begins(other)
+        ):
             self.no(step.path, "it is done and may have to be undone, and the new program has no compensation for it")
             return
         loops = loops_around(self.old, self.old.steps.index(step))
@@ -190,11 +196,19 @@ class _Check:
             ("type", step.type, other.type),
             ("workflow", _child(step), _child(other)),
             ("depth of loops", step.depth, other.depth),
+            ("enclosing step", _around(self.old, step), _around(self.new, other)),
         ):
             if before != after:
                 self.no(step.path, f"its {what} was {before} and is {after} now")
                 return 0
+        if not self.begins(other):
+            self.no(step.path, "nothing in the new program leads to it")
+            return 0
         return index
+
+    def begins(self, step: Step) -> bool:
+        """Say whether the new program's code has the step: of one that it lacks nothing has been verified."""
+        return (step.path, "beginning") in self.new_places
 
     def fork(self, frame: Frame) -> None:
         """Hold the branches of a fork that is under way against those of its counterpart."""
@@ -284,6 +298,10 @@ def _named_places(program: Program) -> Iterator[tuple[int, _Place]]:
             if row.number == op.ENTER:
                 yield pc + _ENTER_WORDS, (path, "condition")
         pc += 1 + len(row.operands)
+
+
+def _around(program: Program, step: Step) -> str:
+    return program.steps[step.parent].path if step.parent > 0 else "the run"
 
 
 def _branches(program: Program, fork: int) -> list[str]:

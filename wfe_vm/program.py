@@ -366,10 +366,11 @@ def encode_program(program: Program) -> bytes:
     return _encoder.encode(program)
 
 
-def decode_program(data: bytes) -> Program:
+def decode_program(data: bytes, known: bool = False) -> Program:
     """Return the program that canonical bytes hold.
 
     One of an older release lacks what has been added at the end of its structures since: that has its defaults.
+    Bytes that are ``known``, since they were decoded before, are not looked at again for being canonical.
 
     Raises ProgramError: ``encoding`` for bytes that are no program or not canonical, ``format`` or
     ``isa`` for a program of a newer release, naming both versions.
@@ -377,7 +378,7 @@ def decode_program(data: bytes) -> Program:
     try:
         program = _decoder.decode(data)
         _check_versions(program.format, program.isa)
-        canonical = encode_program(program)
+        canonical = data if known else encode_program(program)
     except _NO_PROGRAM as error:
         with suppress(*_NO_PROGRAM):  # one of a newer release may be of another form, but has this beginning
             head = _head_decoder.decode(data)

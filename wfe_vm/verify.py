@@ -2,7 +2,8 @@
 
 This file owns the order of the checks and what the user of the verifier sees. ``verify_table.py``
 looks at constants and sizes, ``verify_steps.py`` at the steps, ``verify_code.py`` at each instruction by itself,
-``verify_flow.py`` at every way through the code. None runs anything or knows the language.
+``verify_flow.py`` at every way through the code, ``verify_places.py`` at what is found by a search. None runs
+anything or knows the language.
 
 Rules:
 
@@ -20,6 +21,7 @@ from .errors import ProgramError
 from .program import Program, unpack_code
 from .verify_code import verify_code
 from .verify_flow import verify_flow
+from .verify_places import verify_places
 from .verify_problems import Problem, Report
 from .verify_rows import rows_of
 from .verify_table import verify_tables
@@ -60,7 +62,10 @@ def verify(program: Program) -> list[Problem]:
     gathered = verify_code(program, rows, words, report)
     if problems:
         return problems
-    verify_flow(program, rows, words, gathered, report)
+    met = verify_flow(program, rows, words, gathered, report)
+    if problems:
+        return problems
+    verify_places(rows, words, met, report)
     if program.preparation is not None and not problems:
         _verify_preparation(program.preparation, report)
     return problems

@@ -58,7 +58,5 @@ cdef class _Flow:
         contexts=_Contexts, body=cython.int, inner=cython.int, depth=cython.int, key=cython.longlong, step=StepRow,
     )
     cdef open(self, int index, int context)
-    @cython.locals(own=cython.int)
-    cdef check_race(self, int index)
     @cython.locals(step=StepRow)
     cdef int begin(self, int index, int context, int pc) except -1

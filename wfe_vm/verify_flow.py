@@ -15,7 +15,7 @@ Rules:
 
 1. All ways to an instruction must agree on its situation, so each is followed once.
 2. What the machine goes to by itself (hooks, branches, the exit) is followed from where the step is opened.
-3. Code that nothing reaches is not looked at here: it can't run.
+3. Code that nothing reaches is not looked at here: it can't run. ``verify_places.py`` sees to that for searches.
 """
 
 from __future__ import annotations
@@ -122,15 +122,15 @@ def _treatment(row: Row) -> int:
     return _PLAIN
 
 
-# By number, so many to an opcode: words, treatment, items taken, items given, items that a jump leaves, may it fail.
-_COLUMNS: Final = 6
+# By number, so many to an opcode: words, treatment, items taken, items given, items that a jump leaves.
+_COLUMNS: Final = 5
 
 
 def _effect_table() -> array[int]:
     table = array("i", [0]) * (_COLUMNS * OPCODE_BOUND)
     for row in ROWS:
         leaves = row.gives if row.jump_gives is None else row.jump_gives
-        effect = (len(row.takes), len(row.gives), len(leaves), Flag.MAY_FAIL in row.flags)
+        effect = (len(row.takes), len(row.gives), len(leaves))
         at = _COLUMNS * row.number
         table[at : at + _COLUMNS] = array("i", (1 + len(row.operands), _treatment(row), *effect))
     return table
@@ -142,15 +142,18 @@ _NAMES: Final = {row.number: row.name for row in ROWS}
 
 def verify_flow(
     program: Program, rows: list[StepRow], words: array[int], gathered: dict[int, int], report: Report
-) -> None:
+) -> array[int]:
     """Check all that the code can come to; each problem goes to ``report``.
 
-    ``rows`` is the program's step table, ``gathered`` what ``verify_code`` returned.
+    ``rows`` is the program's step table, ``gathered`` what ``verify_code`` returned. Returns a number for each word
+    of the code, which is negative unless an instruction starts there to which some way leads.
     """
+    met = array("i", [-1]) * len(words)
     if len(words) < 2 or words[0] != BEGIN or words[1] != 0:
         report("run-entry", "the code does not start with BEGIN 0, the run itself", 0)
-        return
-    _Flow(program, rows, words, gathered, report).run()
+    else:
+        _Flow(program, rows, words, gathered, met, report).run()
+    return met
 
 
 class _Contexts:
@@ -188,7 +191,13 @@ class _Flow:
     """One program's code, and what is known of it so far."""
 
     def __init__(
-        self, program: Program, rows: list[StepRow], words: array[int], gathered: dict[int, int], report: Report
+        self,
+        program: Program,
+        rows: list[StepRow],
+        words: array[int],
+        gathered: dict[int, int],
+        met: array[int],
+        report: Report,
     ) -> None:
         self.program = program
         self.steps = rows
@@ -197,8 +206,7 @@ class _Flow:
         self.report = report
         self.contexts = _Contexts(len(rows))
         # What is known at each instruction, the context being -1 where it was not met yet.
-        nothing = array("i", [-1]) * len(words)
-        self.met_depths, self.met_iterators, self.met_contexts = nothing, nothing[:], nothing[:]
+        self.met_depths, self.met_iterators, self.met_contexts = met[:], met[:], met
         self.work: list[tuple[int, int, int, int]] = []
         self.opened: set[int] = set()  # by context and step, which are one number
         self.gathered = gathered
@@ -231,8 +239,9 @@ class _Flow:
             opcode = words[pc]
             row = _COLUMNS * opcode
             length, treatment, takes, gives = table[row], table[row + 1], table[row + 2], table[row + 3]
-            if in_hook and table[row + 5]:
-                report("hook-code", f"{_NAMES[opcode]} may fail, but is in none of the steps there", pc)
+            if in_hook and treatment != _STEP and opcode != JUMP:
+                # It could not fail, having no step, and a retry tells steps of hooks by what leads to them.
+                report("hook-code", f"{_NAMES[opcode]} is in a hook or compensation, but in none of its steps", pc)
                 return
             if treatment == _COUNTED:
                 takes = words[pc + length - 1]
@@ -434,20 +443,9 @@ class _Flow:
         if step.on_timeout != _NONE:
             work.append((step.on_timeout, 0, 0, body))
         if step.branches:
-            if step.kind == "race":
-                self.check_race(index)
             depth = step.depth + (step.kind == "for_each")
             inner = contexts.within(body, _BRANCH, index, depth)
             work.extend([(pc, 0, 0, inner) for pc in step.branches])
-
-    def check_race(self, index: int) -> None:
-        """See that each branch of a race is a step of its own: whether it wins is read off that."""
-        begun: set[int] = set()
-        for pc in self.steps[index].branches:
-            own = self.words[pc + 1] if self.words[pc] in (BEGIN, ENTER) else -1
-            if own < 0 or own in begun:
-                self.report("race-branch", f"a branch of the race {index} is no step of its own", pc)
-            begun.add(own)
 
     def begin(self, index: int, context: int, pc: int) -> int:
         """Return the context of a step's body, which starts after the instruction at ``pc``."""

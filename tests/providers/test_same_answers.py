@@ -151,6 +151,7 @@ operations = st.one_of(
     call("list_programs", times),
     call("drop_programs", st.lists(st.sampled_from(["h1", "h2"]), max_size=2), times),
     call("get_program", st.sampled_from(["h1", "h2"])),
+    call("note_verified", st.sampled_from(["h1", "h2"]), st.sampled_from(["v1", "v2"])),
     call("get_run", ids),
     call("find_runs", st.sampled_from(["a", "a1", "deploy", "mine", "", "é", "z"]), st.integers(0, 3)),
     call("list_runs", filters),

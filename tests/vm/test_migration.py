@@ -14,6 +14,7 @@ from wfe_vm.migration import Migration, migration_of
 from wfe_vm.moving import move_state
 from wfe_vm.outcome import Failure
 from wfe_vm.state import State, restore
+from wfe_vm.verify import verify
 
 CHAIN = "- {name: a, config: {run: a}}\n- {name: b, config: {run: b}}\n- {name: c, config: {run: c}}\n"
 FORK = "- {{name: p, parallel: [{{name: x, config: {{run: a}}}}, {{name: {0}, config: {{run: a}}}}]}}\n"
@@ -136,6 +137,26 @@ def test_each_iteration_keeps_its_own_item_in_the_new_program() -> None:
 )
 def test_a_step_without_a_counterpart_is_an_obstacle(new: str, why: str) -> None:
     assert why in reasons(check(CHAIN, new, "a"))
+
+
+def test_a_step_that_is_in_the_table_alone_is_no_counterpart() -> None:
+    old, new = compiled(CHAIN), compiled(CHAIN.replace("- {name: b, config: {run: b}}\n", ""))
+    steps = new.program.steps
+    named = msgspec.structs.replace(steps[2], name="b", path="b")
+    new = msgspec.structs.replace(new, program=msgspec.structs.replace(new.program, steps=(*steps, named)))
+    assert not verify(new.program)
+    assert "b: nothing in the new program leads to it" in reasons(migration(old, new, stands(old, "a")))
+
+
+def test_a_step_of_the_same_path_in_another_block_is_no_counterpart() -> None:
+    old = compiled(CHAIN)
+    new = compiled(
+        CHAIN.replace("- {name: b, config: {run: b}}", "- {name: s, sequence: [{name: b, config: {run: b}}]}")
+    )
+    steps = tuple(msgspec.structs.replace(step, path=step.path.removeprefix("s/")) for step in new.program.steps)
+    new = msgspec.structs.replace(new, program=msgspec.structs.replace(new.program, steps=steps))
+    assert not verify(new.program)
+    assert "its enclosing step was the run and is s now" in reasons(migration(old, new, stands(old, "a")))
 
 
 def test_steps_that_are_not_live_may_change_as_they_like() -> None:

@@ -399,6 +399,53 @@ def expression_in_a_compensation() -> Program:
     return assembler.program()
 
 
+def harmless_expression_in_a_hook() -> Program:
+    assembler = run_program()
+    step = assembler.task("work")
+    finish(assembler)
+    assembler.steps[step]["ensure"] = assembler.pc
+    emit(("PUSH", 1), ("POP",), ("END_HOOK", step))(assembler)
+    return assembler.program()
+
+
+def step_that_begins_twice() -> Program:
+    """The second time in the middle of an expression to which no way leads, but a search does."""
+    assembler = run_program()
+    step = assembler.task("work")
+    finish(assembler)
+    emit(("PUSH", 1), ("BEGIN", step), ("FINISH",))(assembler)
+    return assembler.program()
+
+
+def step_that_begins_where_no_way_leads() -> Program:
+    assembler = run_program()
+    finish(assembler)
+    assembler.task("work")
+    assembler.emit("FINISH")
+    return assembler.program()
+
+
+def condition_that_no_body_follows() -> Program:
+    assembler = run_program()
+    step, end = assembler.step("work", "sequence"), Label()
+    assembler.emit("ENTER", step)
+    assembler.steps[step]["entry"] = assembler.pc
+    assembler.mark(end)
+    assembler.emit("JUMP", end)
+    assembler.exit(step)
+    finish(assembler)
+    return assembler.program()
+
+
+def race_that_nothing_begins() -> Program:
+    assembler = run_program()
+    assembler.exit(0)
+    assembler.load({})
+    assembler.step("race", "race", branches=(assembler.pc,))
+    assembler.emit("FINISH")
+    return assembler.program()
+
+
 def return_in_a_compensation() -> Program:
     assembler = run_program()
     step = assembler.task("work")
@@ -476,6 +523,11 @@ WHOLE: dict[str, tuple[str, Callable[[], Program]]] = {
     "operands cut off by the end": ("operands-truncated", cut_operands),
     "an expression in a hook outside of its steps": ("hook-code", expression_in_a_hook),
     "an expression in a compensation outside of its steps": ("hook-code", expression_in_a_compensation),
+    "an expression in a hook, though it can't fail": ("hook-code", harmless_expression_in_a_hook),
+    "a step that begins twice": ("step-begin", step_that_begins_twice),
+    "a step that begins where no way leads": ("step-begin", step_that_begins_where_no_way_leads),
+    "a condition that no body follows": ("step-pc", condition_that_no_body_follows),
+    "a race that nothing begins": ("race-branch", race_that_nothing_begins),
     "a return in a compensation": ("step-nesting", return_in_a_compensation),
     "a hook that ends as a compensation": ("step-nesting", hook_that_ends_as_a_compensation),
     "a branch of a race that is no step": ("race-branch", race_whose_branch_is_no_step),

@@ -72,13 +72,17 @@ PUBLISHED: Final = "published"
 
 
 class ProgramRow(msgspec.Struct, frozen=True, gc=False):
-    """A program by its hash. ``program`` and ``source_map`` are encoded as ``wfe_vm.program`` has them."""
+    """A program by its hash. ``program`` and ``source_map`` are encoded as ``wfe_vm.program`` has them.
+
+    ``verifier``, of one that a store gives: what was last noted of it by ``note_verified``.
+    """
 
     hash: str
     workflow: str
     version: int
     program: bytes
     source_map: bytes
+    verifier: str = ""
 
 
 class KeptProgram(msgspec.Struct, frozen=True, gc=False):
@@ -511,6 +515,9 @@ class Store(Protocol):
         """
 
     async def get_program(self, hash: str) -> ProgramRow | None: ...
+
+    async def note_verified(self, hash: str, verifier: str) -> None:
+        """Note which verifier has accepted a program, by its digest; nothing where there is no such program."""
 
     async def register(self, registrations: Sequence[Registration], replace: bool = False) -> list[Registration]:
         """Have new runs start from these programs; durable when it returns, and the history says so.

@@ -168,12 +168,17 @@ class MemoryStore:
     async def put_programs(self, programs: Sequence[ProgramRow], now: int = 0) -> None:
         check_texts("programs", programs)
         for program in programs:
-            self._programs.setdefault(program.hash, program)
+            self._programs.setdefault(program.hash, replace(program, verifier=""))
             if now:
                 self._program_marks[program.hash] = max(now, self._program_marks.get(program.hash, 0))
 
     async def get_program(self, hash: str) -> ProgramRow | None:
         return self._programs.get(hash)
+
+    async def note_verified(self, hash: str, verifier: str) -> None:
+        program = self._programs.get(hash)
+        if program is not None:
+            self._programs[hash] = replace(program, verifier=verifier)
 
     async def register(self, registrations: Sequence[Registration], replace: bool = False) -> list[Registration]:
         check_texts("registrations", registrations)

@@ -52,6 +52,23 @@ class ProgramClauses:
 
         run(check)
 
+    def test_which_verifier_has_accepted_a_program_is_remembered_as_long_as_the_program(self, run):
+        async def check(store):
+            program = ProgramRow("hash", "w", 3, b"p", b"")
+            await store.note_verified("hash", "too early")
+            await store.put_programs([replace(program, verifier="says who puts it"), replace(program, hash="other")])
+            assert await store.get_program("hash") == program
+            for verifier in ("one", "another"):
+                await store.note_verified("hash", verifier)
+                await store.put_programs([program])
+                assert await store.get_program("hash") == replace(program, verifier=verifier)
+            assert (await store.get_program("other")).verifier == ""
+            assert await store.drop_programs(["hash"], 1) == ["hash"]
+            await store.put_programs([program])
+            assert await store.get_program("hash") == program
+
+        run(check)
+
     @pytest.mark.acceptance("PRG-14")
     def test_a_registration_is_removed_unless_an_unfinished_run_has_its_program(self, run):
         async def check(store):

@@ -22,7 +22,14 @@ MARK = f"""
 INSERT INTO program_marks (hash, time) VALUES (?, ?)
 ON CONFLICT (hash) DO UPDATE SET time = excluded.time WHERE excluded.time >= time + {COARSE_MS}
 """
-READ = "SELECT hash, workflow, version, program, source_map FROM programs WHERE hash = ?"
+NOTE = """
+INSERT INTO program_verifiers (hash, verifier) SELECT hash, ? FROM programs WHERE hash = ?
+ON CONFLICT (hash) DO UPDATE SET verifier = excluded.verifier
+"""
+READ = """
+SELECT hash, workflow, version, program, source_map, ifnull(verifier, '')
+FROM programs LEFT JOIN program_verifiers USING (hash) WHERE hash = ?
+"""
 # The registrations that count are those that no later row of their workflow and version has taken the place of.
 NAMED = """
 SELECT program FROM run_details UNION SELECT program FROM schedules UNION
@@ -44,6 +51,11 @@ def keep_programs(session: Session, programs: Sequence[ProgramRow], now: int) ->
         session.executemany(MARK, [(row.hash, now) for row in programs])
 
 
+def note_verified(session: Session, hash: str, verifier: str) -> None:
+    """Note which verifier has accepted a program that is kept."""
+    session.execute(NOTE, (verifier, hash))
+
+
 def read_program(connection: sqlite3.Connection, hash: str) -> ProgramRow | None:
     row = connection.execute(READ, (hash,)).fetchone()
     return None if row is None else ProgramRow(*row)
@@ -58,6 +70,6 @@ def drop_programs(session: Session, hashes: Sequence[str], since: int) -> list[s
     """Remove those of the programs that are still not wanted."""
     asked = set(hashes)
     gone = [row.hash for row in list_programs(session.connection, since) if row.hash in asked and not row.wanted]
-    for table in ("programs", "program_marks"):
+    for table in ("programs", "program_marks", "program_verifiers"):
         session.executemany(f"DELETE FROM {table} WHERE hash = ?", [(hash,) for hash in gone])
     return gone

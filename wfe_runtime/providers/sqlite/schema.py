@@ -30,6 +30,7 @@ MIGRATIONS = (
     "0007_blobs.sql",
     "0008_program_marks.sql",
     "0009_parked.sql",
+    "0010_verifiers.sql",
 )
 
 

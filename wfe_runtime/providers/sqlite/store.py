@@ -132,6 +132,9 @@ class SqliteStore:
     async def get_program(self, hash: str) -> ProgramRow | None:
         return await self._read(kept_programs.read_program, hash)
 
+    async def note_verified(self, hash: str, verifier: str) -> None:
+        await self._change(kept_programs.note_verified, hash, verifier)
+
     async def register(self, rows: Sequence[Registration], replace: bool = False) -> list[Registration]:
         change = registrations.add_registrations
         return cast(list[Registration], await self._change(change, rows, replace, texts={"registrations": rows}))
