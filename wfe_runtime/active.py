@@ -58,13 +58,15 @@ class ActiveRun:
         self._signals: list[Signal] = []
         self._consumed: list[int] = []
         self._seen: set[int] = set()
-        self._release = False
-        self._withdrawn: set[tuple[int, int]] = set()
+        self.releases = False
+        """Whether ownership is given up with the next commit."""
+        self.withdrawn: set[tuple[int, int]] = set()
+        """Activation and attempt of the steps that are not to begin, even where their command is on its way."""
 
     @property
     def dirty(self) -> bool:
         """Whether something waits to be committed."""
-        return bool(self._journal or self._consumed or self._children or self._posts or self._release)
+        return bool(self._journal or self._consumed or self._children or self._posts or self.releases)
 
     @property
     def is_busy(self) -> bool:
@@ -122,24 +124,16 @@ class ActiveRun:
 
     def withdraw_steps(self) -> None:
         """Leave the steps that are under way undone until the run is resumed: it is being suspended."""
-        self._withdrawn = self.under_way()
+        self.withdrawn = self.under_way()
         self._commands = [command for command in self._commands if not isinstance(command, RunStep)]
-
-    def is_withdrawn(self, command: RunStep) -> bool:
-        """Say whether a step was withdrawn: its command was on its way at that time."""
-        return (command.activation, command.attempt) in self._withdrawn
 
     def ask_again(self) -> None:
         """Hold back commands for the steps that were withdrawn, as far as they are still wanted; it was resumed."""
-        withdrawn, self._withdrawn = self._withdrawn, set()
+        withdrawn, self.withdrawn = self.withdrawn, set()
         if withdrawn:
             for command in self.loaded.machine.recover(self.state):
                 if isinstance(command, RunStep) and (command.activation, command.attempt) in withdrawn:
                     self._commands.append(command)
-
-    def release(self, wanted: bool) -> None:
-        """Give up ownership with the next commit, or keep it after all."""
-        self._release = wanted
 
     def result(self) -> RunResult | None:
         """Return how the run ended, None if it hasn't."""
@@ -165,8 +159,7 @@ class ActiveRun:
             snapshot = state.snapshot()
             self._snapshot_bytes = len(snapshot)
             self._delta_bytes = 0
-        result = self.result()
-        commit = RunCommit(
+        head = (
             self.id,
             self.committed,
             self.row.fence,
@@ -177,18 +170,26 @@ class ActiveRun:
             state.due(),
             self.started_at if self.committed == 0 else 0,
             self.ended_at,
-            b"" if result is None else encode_result(result),
-            tuple(self._children),
-            tuple(self._posts),
-            tuple(self._consumed),
-            self._release,
-            tuple(self._signals),
         )
+        if state.end is None and not (
+            self.releases or self._children or self._posts or self._consumed or self._signals
+        ):
+            commit = RunCommit(*head)  # as most
+        else:
+            result = self.result()
+            commit = RunCommit(
+                *head,
+                b"" if result is None else encode_result(result),
+                tuple(self._children),
+                tuple(self._posts),
+                tuple(self._consumed),
+                self.releases,
+                tuple(self._signals),
+            )
+            self._children, self._posts, self._consumed, self._signals = [], [], [], []
+            self.releases = False
         deltas, commands = self._deltas, self._commands
         self._journal, self._deltas, self._commands = [], [], []
-        if self._children or self._posts or self._consumed or self._signals:
-            self._children, self._posts, self._consumed, self._signals = [], [], [], []
-        self._release = False
         return commit, deltas, commands if len(commands) < 2 else _without_stopped(commands)
 
 

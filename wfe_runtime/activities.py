@@ -65,12 +65,9 @@ class ActivityDesk:
         self._timers: dict[tuple[str, int], asyncio.TimerHandle] = {}
         self._deadlines: dict[tuple[str, int], int] = {}
 
-    def run(self, active: ActiveRun, command: RunStep) -> bool:
-        """Offer a step, if it is an activity. Returns whether it is one."""
-        if active.loaded.program.steps[command.step].type != ACTIVITY:
-            return False
+    def run(self, active: ActiveRun, command: RunStep) -> None:
+        """Offer a step that is an activity."""
         self._spawn(self._offer(active, command), active)
-        return True
 
     def stop(self, active: ActiveRun, command: StopStep) -> bool:
         """Stop a step, if it is an activity; its worker is told when it asks. Returns whether it is one."""

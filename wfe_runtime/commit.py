@@ -48,20 +48,18 @@ class Committer:
         self._store = store
         self._accepted = accepted
         self._refused = refused
-        self._waiting: dict[str, ActiveRun] = {}
+        self.waiting: dict[str, ActiveRun] = {}
+        """The runs of the next batch, by id."""
         self._under_way = False
         self._listening: asyncio.Future[None] | None = None  # to the end of the commit that is under way
 
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
-
     def add(self, active: ActiveRun) -> None:
         """Have a run committed with the next batch."""
-        self._waiting[active.id] = active
+        self.waiting[active.id] = active
 
     def discard(self, run: str) -> None:
         """Have a run not committed."""
-        self._waiting.pop(run, None)
+        self.waiting.pop(run, None)
 
     async def passed(self) -> None:
         """Return once the commit that is under way, if one is, has ended."""
@@ -71,8 +69,11 @@ class Committer:
             await asyncio.wait({self._listening})
 
     async def commit(self) -> None:
-        """Commit what waits, as one batch. Raises StoreError for what is not the fault of one run."""
-        batch, self._waiting = self._waiting, {}
+        """Commit what waits, as one batch; the loop gets a turn only where the store takes one.
+
+        Raises StoreError for what is not the fault of one run.
+        """
+        batch, self.waiting = self.waiting, {}
         taken: list[tuple[ActiveRun, list[Delta], list[Command]]] = []
         commits: list[RunCommit] = []
         for active in batch.values():
@@ -92,7 +93,10 @@ class Committer:
         try:
             if faults.armed is not None:
                 faults.reach("engine.before_commit")
-            answers = await self.store(commits)
+            try:
+                answers: Sequence[bool | Exception] = await self._store.commit(commits)
+            except (StoreError, ValueError, TypeError) as error:
+                answers = await self._commit_apart(commits, error)
             if faults.armed is not None:
                 faults.reach("engine.after_commit")
         finally:
@@ -119,10 +123,16 @@ class Committer:
         try:
             return await self._store.commit(commits)
         except (StoreError, ValueError, TypeError) as error:
-            if isinstance(error, StoreError) and error.code != "value":
-                raise
-            if len(commits) == 1:
-                return [error]
+            return await self._commit_apart(commits, error)
+
+    async def _commit_apart(
+        self, commits: Sequence[RunCommit], error: StoreError | ValueError | TypeError
+    ) -> Sequence[bool | Exception]:
+        """Give commits to the store one by one, where one of them led to this error; else raise it."""
+        if isinstance(error, StoreError) and error.code != "value":
+            raise error
+        if len(commits) == 1:
+            return [error]
         answers: list[bool | Exception] = []
         for commit in commits:
             answers += await self.store([commit])

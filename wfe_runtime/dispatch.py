@@ -20,6 +20,7 @@ from wfe_vm.outcome import Failure
 from wfe_vm.program import SecretUse, Step
 from wfe_vm.values import check_plain
 
+from . import faults
 from .active import ActiveRun
 from .clock import Clock
 from .errors import WfeError
@@ -31,6 +32,8 @@ from .secrets import Secrets, filled
 from .services import Services, addresses_in, service_variables
 
 __all__ = ["Dispatcher", "OutputLog"]
+
+faults.declare("engine.after_step", "a step has ended, and its run does not know yet")
 
 TIMED_OUT: Final = "timeout"
 STOPPED: Final = "stop"
@@ -52,7 +55,7 @@ class OutputLog(LogSink, Protocol):
 class _Log:
     """The log of one attempt, opened when the first is written: most steps that end at once print nothing."""
 
-    __slots__ = ("_active", "_command", "_masks", "_open", "_opened", "masker")
+    __slots__ = ("_active", "_command", "_masks", "_open", "masker", "opened")
 
     def __init__(
         self,
@@ -65,12 +68,14 @@ class _Log:
         self._open = open
         self._active = active
         self._command = command
-        self._opened: OutputLog | None = None
+        self.opened: OutputLog | None = None
         self.masker = masker
-        self._masks: dict[str, StreamMask] = {}
+        self._masks: dict[str, StreamMask] | None = None
 
     def write(self, stream: str, data: bytes) -> None:
         if self.masker is not None:
+            if self._masks is None:
+                self._masks = {}
             if stream not in self._masks:
                 self._masks[stream] = self.masker.stream()
             data = self._masks[stream].feed(data)
@@ -79,27 +84,24 @@ class _Log:
     def _write(self, stream: str, data: bytes) -> None:
         if not data:
             return
-        if self._opened is None:
-            self._opened = self._open(self._active, self._command.path, self._command.attempt)
-        self._opened.write(stream, data)
-
-    @property
-    def used(self) -> bool:
-        return self._opened is not None
+        if self.opened is None:
+            self.opened = self._open(self._active, self._command.path, self._command.attempt)
+        self.opened.write(stream, data)
 
     @property
     def full(self) -> bool:
-        return self._opened is not None and self._opened.full
+        return self.opened is not None and self.opened.full
 
     async def drain(self) -> None:
-        if self._opened is not None:
-            await self._opened.drain()
+        if self.opened is not None:
+            await self.opened.drain()
 
     async def close(self) -> None:
-        for stream, mask in self._masks.items():
-            self._write(stream, mask.finish())
-        if self._opened is not None:
-            await self._opened.close()
+        if self._masks is not None:
+            for stream, mask in self._masks.items():
+                self._write(stream, mask.finish())
+        if self.opened is not None:
+            await self.opened.close()
 
 
 class _Attempt:
@@ -126,7 +128,7 @@ class Dispatcher:
         clock: Clock,
         limit: int,
         open_log: Callable[[ActiveRun, str, int], OutputLog],
-        deliver: Callable[[ActiveRun, StepEnded], None],
+        deliver: Callable[[ActiveRun, StepEnded], object],
         secrets: Secrets,
         services: Services,
     ) -> None:
@@ -148,12 +150,12 @@ class Dispatcher:
         """Whether any step runs, or waits for room."""
         return bool(self._attempts)
 
-    def run(self, active: ActiveRun, command: RunStep) -> None:
+    def run(self, active: ActiveRun, command: RunStep, step: Step) -> None:
         """Run a step now, or when the host has room for it."""
         if self._running >= self._limit:
             self._queue.append(self._attempt(active, command))
         else:
-            self._start(active, command)
+            self._start(active, command, step)
 
     def _attempt(self, active: ActiveRun, command: RunStep) -> _Attempt:
         attempt = self._attempts[active.id, command.activation] = _Attempt(active, command)
@@ -193,10 +195,8 @@ class Dispatcher:
             if first and attempt.task is not None:
                 attempt.task.cancel()
 
-    def _start(self, active: ActiveRun, command: RunStep, waiting: _Attempt | None = None) -> None:
+    def _start(self, active: ActiveRun, command: RunStep, step: Step, waiting: _Attempt | None = None) -> None:
         """Start a step. One that ends at once is not remembered as an attempt, unless it was ``waiting``."""
-        program = active.loaded.program
-        step = program.steps[command.step]
         self._running += 1
         log = _Log(self._open_log, active, command, self._secrets.masker_of(active.id))
         try:
@@ -204,7 +204,7 @@ class Dispatcher:
         except Exception as error:  # whatever an executor raises is its bug, and must not stop the engine
             result = _broken(error)
         if isinstance(result, StepResult):
-            if not log.used:
+            if log.opened is None:
                 if waiting is not None:
                     del self._attempts[active.id, command.activation]
                 self._leave()
@@ -250,9 +250,10 @@ class Dispatcher:
             shared_volume=program.shared_volume,
             masker=log.masker,
         )
-        uses = self._secrets.uses_of(program, command.step)
-        if uses or program.services:
-            return self._run_later(executor, context, active, log, uses)
+        if program.secret_uses or program.services:
+            uses = self._secrets.uses_of(program, command.step)
+            if uses or program.services:
+                return self._run_later(executor, context, active, log, uses)
         return executor.run(context)
 
     async def _run_later(
@@ -337,6 +338,8 @@ class Dispatcher:
         result = _fit(result)
         if masker is not None:
             result = _masked(result, masker)
+        if faults.armed is not None:
+            faults.reach("engine.after_step")
         self._deliver(
             active,
             StepEnded(
@@ -358,7 +361,8 @@ class Dispatcher:
         try:
             while self._queue and self._running < self._limit:
                 attempt = self._queue.popleft()
-                self._start(attempt.active, attempt.command, attempt)
+                step = attempt.active.loaded.program.steps[attempt.command.step]
+                self._start(attempt.active, attempt.command, step, attempt)
         finally:
             self._filling = False
 

@@ -19,6 +19,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from time import monotonic
 from types import TracebackType
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -70,7 +71,7 @@ from .retrying import GivesOutputs, no_outputs, retry_of_child, retry_run
 from .secrets import Secrets
 from .services import Services
 from .shared_volumes import SharedVolumes
-from .signals import event_of, new_event, signal_of
+from .signals import ACTIVITY, event_of, new_event, signal_of
 from .timers import Timers
 
 __all__ = ["PARKED_RUNS", "Engine", "RunLost", "RunParked", "load_run_state"]
@@ -80,6 +81,9 @@ RENEW_SECONDS: Final = 3.0
 STEPS_PER_CORE: Final = 16
 PARKED_RUNS: Final = ""
 """In the place of a run among the timers: the runs that were let go of."""
+TURN_S: Final = 0.001
+"""How long the engine commits and carries out before all others on the loop get their turn."""
+
 OWN_TASKS: Final = 2
 """How many tasks an engine has that does nothing: it commits, and renews its lease."""
 
@@ -88,7 +92,6 @@ for _name, _meaning in {
     "engine.after_create": "a new run is durable, its first advance has not been made",
     "engine.after_advance": "a run has advanced in memory, nothing of that is durable",
     "engine.before_step": "the start of a step is durable, and it has not begun",
-    "engine.after_step": "a step has ended, and its run does not know yet",
     "engine.before_child": "a child run is durable, and has not begun",
     "engine.after_child_end": "the end of a child is durable, and its parent does not know yet",
     "engine.after_timer": "a timer of a run has fired, and its run does not know yet",
@@ -141,7 +144,7 @@ class Engine:
         self._services = Services(lambda message: self.listener.troubled(message))
         self._volumes = SharedVolumes(self._has_ended, lambda message: self.listener.troubled(message))
         self._dispatcher = Dispatcher(
-            self.executors, self.clock, limit, self._open_log, self._step_ended, self._secrets, self._services
+            self.executors, self.clock, limit, self._open_log, self._deliver, self._secrets, self._services
         )
         self._desk = ActivityDesk(store, self.clock, self._deliver, self._spawn)
         self._timers = Timers(self.clock, self._timer_fired)
@@ -579,7 +582,9 @@ class Engine:
     def is_idle(self) -> bool:
         """Whether nothing goes on here but waiting: for a time, an event, an answer or a worker."""
         spawned = len(self._tasks) > OWN_TASKS
-        return not (self._committing or self._work.is_set() or self._committer or spawned or self._dispatcher.at_work)
+        return not (
+            self._committing or self._work.is_set() or self._committer.waiting or spawned or self._dispatcher.at_work
+        )
 
     @property
     def timers(self) -> Timers:
@@ -707,26 +712,27 @@ class Engine:
             return False
         changed = active.state.sequence != before
         if changed:
-            self._queue.discard(active.id)
+            if active.loaded.program.concurrency is not None:
+                self._queue.discard(active.id)
             if faults.armed is not None:
                 faults.reach("engine.after_advance")
             for command in commands:
-                self._prepare(active, command, event)
-            if isinstance(event, Suspend | Resume):
+                if type(command) is not RunStep:  # most are
+                    self._prepare(active, command, event)
+            if isinstance(event, (Suspend, Resume)):
                 pass_to_children(active, event)
-            active.parked.clear()
-            if active.state.end is None:
-                active.release(False)
+            if suspended:
+                active.parked.clear()
+            if active.releases and active.state.end is None:
+                active.releases = False
             if active.finished.done():  # reopened; it may have ended again already
                 active.finished = asyncio.get_running_loop().create_future()
-        if active.dirty:
+        if changed or active.dirty:
             self._mark(active)
         return changed
 
     def _prepare(self, active: ActiveRun, command: Command, cause: Event) -> None:
         """See to what belongs into the same commit as the advance that gave the command."""
-        if isinstance(command, RunStep):  # most are
-            return
         if isinstance(command, StartChild):
             self._prepare_child(active, command, cause)
         elif isinstance(command, StopChild) and command.child in self._unbound:
@@ -744,7 +750,7 @@ class Engine:
         elif isinstance(command, (Subscribe, Unsubscribe, Publish)):
             active.add_signal(signal_of(command, self.clock.now()))
         elif isinstance(command, EndRun):
-            active.release(True)
+            active.releases = True
             row = active.row
             if row.parent:
                 error = command.error
@@ -823,12 +829,15 @@ class Engine:
         if self._closing:
             return
         if isinstance(command, RunStep):
-            if active.is_withdrawn(command):
+            if active.withdrawn and (command.activation, command.attempt) in active.withdrawn:
                 return
             if faults.armed is not None:
                 faults.reach("engine.before_step")
-            if not self._desk.run(active, command):
-                self._dispatcher.run(active, command)
+            step = active.loaded.program.steps[command.step]
+            if step.type == ACTIVITY:
+                self._desk.run(active, command)
+            else:
+                self._dispatcher.run(active, command, step)
         elif isinstance(command, StopStep):
             if not self._desk.stop(active, command):
                 self._dispatcher.stop(active, command)
@@ -857,19 +866,31 @@ class Engine:
     # Committing
 
     def _mark(self, active: ActiveRun) -> None:
-        self._committer.add(active)
-        self._work.set()
+        self._committer.waiting[active.id] = active
+        if not self._committing:  # else it looks again before it rests
+            self._work.set()
 
     async def _commit_forever(self) -> None:
-        """Commit whatever has advanced, again and again; between two commits carry out what was asked."""
+        """Commit whatever has advanced, again and again; between two commits carry out what was asked.
+
+        A store that is quick takes no turn of the loop for a commit, and a turn costs a good part of a step. So
+        others get theirs after ``TURN_S``, and when there is nothing to commit.
+        """
+        committer, work = self._committer, self._work
+        turn = monotonic()
         while True:
-            self._committing = False
-            await self._work.wait()
-            self._committing = True
-            self._work.clear()
+            if not (committer.waiting or self._inbox):
+                self._committing = False
+                work.clear()
+                await work.wait()
+                self._committing = True
+                turn = monotonic()
+            elif monotonic() - turn > TURN_S:
+                await asyncio.sleep(0)
+                turn = monotonic()
             try:
-                if self._committer:
-                    await self._committer.commit()
+                if committer.waiting:
+                    await committer.commit()
                 if self._inbox:
                     runs, self._inbox = [run for run in self._inbox if run in self._active], set()
                     await self._read_inbox(runs)
@@ -879,8 +900,6 @@ class Engine:
             except Exception as error:
                 self.fail(WfeError("internal", f"the engine broke: {type(error).__name__}: {error}"))
                 raise
-            if self._committer or self._inbox:
-                self._work.set()
 
     def _committed(self, active: ActiveRun, deltas: list[Delta], commands: list[Command]) -> None:
         for delta in deltas:
@@ -969,11 +988,6 @@ class Engine:
         return event_of(post.payload, self.clock.now())
 
     # What happens to it
-
-    def _step_ended(self, active: ActiveRun, event: StepEnded) -> None:
-        if faults.armed is not None:
-            faults.reach("engine.after_step")
-        self._deliver(active, event)
 
     def _timer_fired(self, run: str) -> None:
         if run == PARKED_RUNS:
@@ -1075,7 +1089,7 @@ class Engine:
             try:
                 again = ActiveRun(row, active.loaded, load_run_state(stored)[0], 0, 0)
                 again.advance(Suspend(self.clock.now(), why.message))
-                again.release(True)
+                again.releases = True
                 await self._committer.store([again.take_commit()[0]])
             except (*UNFIT, StoreError):
                 await self.store.release(active.id, self.host.id)

@@ -5,7 +5,7 @@ steps would cost as much as the step. So what is announced comes in two sets: th
 and those that were told something; a watcher says whether it wants to hear of the first.
 
 Owned by every provider alike. Callbacks run on the event loop, in a turn of their own, after the call that
-caused them has been answered or at the same time; one that raises is reported to the loop and hinders none.
+caused them has been answered; one that raises is reported to the loop and hinders none.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class Watchers:
     def __init__(self) -> None:
         self.loop: asyncio.AbstractEventLoop | None = None
         self._callbacks: dict[object, tuple[Callback, bool]] = {}
+        self._hear_advances = 0  # how many of them want to hear of these
         self._advanced: set[str] = set()  # to be announced at the next turn
         self._told: set[str] = set()
 
@@ -37,19 +38,22 @@ class Watchers:
         """
         token = object()
         self._callbacks[token] = (callback, advances)
+        self._hear_advances += advances
 
         def stop() -> None:
-            self._callbacks.pop(token, None)
+            if self._callbacks.pop(token, None) is not None:
+                self._hear_advances -= advances
 
         return stop
 
     def clear(self) -> None:
         """Forget all callbacks."""
         self._callbacks.clear()
+        self._hear_advances = 0
 
     def announce(self, told: set[str], advanced: set[str] | None = None) -> None:
         """Tell of runs at the next turn of the loop, with all that are announced until then."""
-        if not (told or advanced) or not self._callbacks or self.loop is None:
+        if (not told and not (advanced and self._hear_advances)) or not self._callbacks or self.loop is None:
             return
         if not (self._told or self._advanced):
             self.loop.call_soon(self._flush)
@@ -60,10 +64,6 @@ class Watchers:
     def _flush(self) -> None:
         told, advanced = self._told, self._advanced
         self._told, self._advanced = set(), set()
-        self.tell(told, advanced)
-
-    def tell(self, told: set[str], advanced: set[str]) -> None:
-        """Tell of runs now, on the loop."""
         everything: frozenset[str] | None = None
         for callback, advances in tuple(self._callbacks.values()):
             if advances:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -86,9 +87,13 @@ def whole_row(connection: sqlite3.Connection, row: tuple[Any, ...], *places: int
     return row
 
 
-def holds_large(commit: RunCommit) -> bool:
-    """Say whether a commit takes longer than the event loop should wait for it."""
-    return any(_is_large(delta) for _, _, delta in commit.journal)
+def holds_large(commits: Sequence[RunCommit]) -> bool:
+    """Say whether these commits take longer than the event loop should wait for them."""
+    for commit in commits:
+        for _, _, delta in commit.journal:
+            if _is_large(delta):
+                return True
+    return False
 
 
 def _is_large(payload: bytes) -> bool:

@@ -5,7 +5,7 @@ result, children, posts, signals, consumed. It opens and ends no transaction. Th
 
 * A refused commit writes nothing; whether one is refused is the guard's row count and nothing else.
 * Many commits go as a few ``executemany`` first, which can't say *which* of them was refused: then
-  ``apply_group`` raises Refused, the writer rolls back and has them applied one by one.
+  ``apply_commits`` raises Refused, the writer rolls back and has them applied one by one.
 * A row's indexed columns are only written where they change, which needs what the session knows.
 """
 
@@ -23,8 +23,9 @@ from wfe_runtime.providers.sqlite.creation import insert_run
 from wfe_runtime.providers.sqlite.places import give_back, has_slot
 from wfe_runtime.providers.sqlite.session import Known, Session
 from wfe_runtime.providers.sqlite.signals import POST, apply_signals
+from wfe_vm.limits import MAX_INLINE_BYTES
 
-__all__ = ["Refused", "apply_group", "apply_one", "check_commits", "insert_posts"]
+__all__ = ["Refused", "apply_commits", "check_commits", "insert_posts"]
 
 ADVANCE = "UPDATE runs SET sequence = ? WHERE run = ? AND sequence = ? AND fence = ?"
 CHANGE = """
@@ -53,10 +54,22 @@ def check_commits(commits: Sequence[RunCommit]) -> None:
             raise ValueError(f"status {commit.status} with ended={commit.ended} of run {commit.run}")
 
 
-def apply_one(session: Session, commit: RunCommit) -> bool:
+def apply_commits(commits: Sequence[RunCommit], session: Session, grouped: bool) -> list[bool]:
+    """Apply commits in order, and return which were accepted. Raises Refused where they go as a group and can't."""
+    if grouped:
+        _apply_group(session, commits)
+        return [True] * len(commits)
+    if len(commits) == 1:
+        return [_apply_one(session, commits[0])]
+    return [_apply_one(session, commit) for commit in commits]
+
+
+def _apply_one(session: Session, commit: RunCommit) -> bool:
     """Apply one commit. Returns whether it was accepted."""
-    known = _known(session, commit)
-    if known is None or (_reopens(known, commit) and not has_slot(session, known.run)):
+    known = session.known.get(commit.run)
+    if known is None or known.sequence != commit.expected_sequence or known.fence != commit.fence:
+        known = _look_up(session, commit)
+    if known is None or (known.placed and _reopens(known, commit) and not has_slot(session, known.run)):
         return False
     if _keeps_columns(known, commit):
         guard = session.execute(ADVANCE, (commit.sequence, known.run, commit.expected_sequence, commit.fence))
@@ -71,7 +84,9 @@ def apply_one(session: Session, commit: RunCommit) -> bool:
     journal = commit.journal
     run = known.run
     for sequence, time, delta in journal:
-        session.execute(JOURNAL, (run, sequence, time, keep_large(session, run, delta, IN_DELTA)))
+        if type(delta) is not bytes or len(delta) > MAX_INLINE_BYTES:
+            delta = keep_large(session, run, delta, IN_DELTA)
+        session.execute(JOURNAL, (run, sequence, time, delta))
     if faults.armed is not None:
         faults.reach("sqlite.after_journal")
     if _has_rest(known, commit):
@@ -81,7 +96,7 @@ def apply_one(session: Session, commit: RunCommit) -> bool:
     return True
 
 
-def apply_group(session: Session, commits: Sequence[RunCommit]) -> None:
+def _apply_group(session: Session, commits: Sequence[RunCommit]) -> None:
     """Apply commits of different runs, all of which must be accepted. Raises Refused otherwise."""
     advances = []
     changes = []
@@ -94,8 +109,8 @@ def apply_group(session: Session, commits: Sequence[RunCommit]) -> None:
         id = commit.run
         known = cache.get(id)
         if known is None or known.sequence != commit.expected_sequence or known.fence != commit.fence:
-            known = _known(session, commit)
-        if known is None or id in advanced or _reopens(known, commit):
+            known = _look_up(session, commit)
+        if known is None or id in advanced or (known.placed and _reopens(known, commit)):
             raise Refused
         advanced.add(id)
         run = known.run
@@ -104,7 +119,9 @@ def apply_group(session: Session, commits: Sequence[RunCommit]) -> None:
         else:
             changes.append(_change(known, commit))
         for sequence, time, delta in commit.journal:
-            journal.append((run, sequence, time, keep_large(session, run, delta, IN_DELTA)))
+            if type(delta) is not bytes or len(delta) > MAX_INLINE_BYTES:
+                delta = keep_large(session, run, delta, IN_DELTA)
+            journal.append((run, sequence, time, delta))
         if _has_rest(known, commit):
             rest.append((known, commit))
         learned.append((known, commit))
@@ -135,19 +152,17 @@ def insert_posts(session: Session, posts: Sequence[InboxPost]) -> list[int]:
     return ids
 
 
-def _known(session: Session, commit: RunCommit) -> Known | None:
-    """Return the run's row if the commit may be for it, None where it is refused already."""
-    known = session.known.get(commit.run)
+def _look_up(session: Session, commit: RunCommit) -> Known | None:
+    """Return the run's row as it is in the file if the commit may be for it, None where it is refused already."""
+    known = session.look_up(commit.run)
     if known is None or known.sequence != commit.expected_sequence or known.fence != commit.fence:
-        known = session.look_up(commit.run)
-        if known is None or known.sequence != commit.expected_sequence or known.fence != commit.fence:
-            return None
+        return None
     return known
 
 
 def _reopens(known: Known, commit: RunCommit) -> bool:
-    """Say whether a commit reopens a run that needs a slot of its group for it."""
-    return bool(known.placed and known.ended and not commit.ended)
+    """Say whether a commit reopens a run, which needs a slot where it has a group."""
+    return bool(known.ended and not commit.ended)
 
 
 def _keeps_columns(known: Known, commit: RunCommit) -> bool:

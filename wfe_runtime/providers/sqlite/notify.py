@@ -68,7 +68,8 @@ class Notifier:
 
     def tell(self, touched: set[str], advanced: set[str]) -> None:
         """Tell the others of runs."""
-        self.start()
+        if not self._started:
+            self.start()
         peers = self._peers
         if not peers or self._socket is None or not (touched or advanced):
             return

@@ -97,7 +97,7 @@ class SqliteStore:
         if self._writer is not None:
             return
         notifier = Notifier(self.path, asyncio.get_running_loop(), self._hear)
-        writer = Writer(self.location, notifier, self._announce)
+        writer = Writer(self.location, notifier, self._watchers.announce)
         reader = Reader(self.location)
         try:
             await writer.open()
@@ -351,10 +351,6 @@ class SqliteStore:
         if self._lookout is None and self._writer is not None and self._notifier is not None:
             self._writer.ask(self._notifier.start)
             self._lookout = Lookout(self.path, self._writer.look, self._look_at_everything)
-
-    def _announce(self, told: set[str], advanced: set[str]) -> None:
-        if told or advanced:
-            self._watchers.tell(told, advanced)
 
     def _hear(self, runs: frozenset[str]) -> None:
         if self._lookout is not None:

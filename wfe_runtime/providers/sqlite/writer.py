@@ -25,14 +25,15 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from time import monotonic, sleep
-from typing import Any, cast
+from typing import Any, TypeVar
 
 from wfe_runtime import faults
 from wfe_runtime.providers.contracts import LogRow, RunCommit
 from wfe_runtime.providers.sqlite.blobs import holds_large
 from wfe_runtime.providers.sqlite.changes import insert_logs
-from wfe_runtime.providers.sqlite.commits import Refused, apply_group, apply_one
+from wfe_runtime.providers.sqlite.commits import Refused, apply_commits
 from wfe_runtime.providers.sqlite.connection import LOG_LIMIT, open_writer
 from wfe_runtime.providers.sqlite.failures import from_os_error, from_sqlite, is_busy, needs_isolation
 from wfe_runtime.providers.sqlite.location import Location
@@ -50,6 +51,8 @@ ON_LOOP = 200  # commits at once, which take a few milliseconds
 LOOK_EVERY = 256  # batches between two looks at the size of the write-ahead log
 
 logger = logging.getLogger("wfe.store")
+
+Result = TypeVar("Result")
 
 
 class _Commit(Request):
@@ -108,38 +111,35 @@ class Writer(Worker):
         return self.ask(self._open)
 
     async def commit(self, commits: Sequence[RunCommit]) -> list[bool]:
-        """Return one bool a commit, once they are durable."""
-        request = _Commit(commits, None)
-        quick = self._disk_seconds < QUICK_S and len(commits) <= ON_LOOP and not (self._requests or self._closing)
-        quick = quick and not any(map(holds_large, commits))
-        if quick and self._turn.acquire(blocking=False):
-            session = self._session
-            assert session is not None
-            try:
-                accepted = self._commit_on_loop(request)
-                touched, advanced = session.touched, session.advanced
-            finally:
-                self._turn.release()
-            if accepted is not None:
-                try:
-                    await asyncio.sleep(0)  # others want their turn
-                finally:
-                    self._announce(touched, advanced)
-                return accepted
-        request.future = self.loop.create_future()
-        self.put(request)
-        return cast(list[bool], await request.future)
+        """Return one bool a commit, once they are durable. The loop gets no other turn where that is quick."""
+        accepted = self._commit_on_loop(commits)
+        if accepted is None:
+            future: asyncio.Future[list[bool]] = self.loop.create_future()
+            self.put(_Commit(commits, future))
+            accepted = await future
+        return accepted
 
-    def _commit_on_loop(self, request: _Commit) -> list[bool] | None:
-        """Commit without the thread. None, with nothing done: another process holds the lock."""
+    def _commit_on_loop(self, commits: Sequence[RunCommit]) -> list[bool] | None:
+        """Commit without the thread. None, with nothing done: it is for the thread to do."""
+        if self._disk_seconds >= QUICK_S or len(commits) > ON_LOOP or self._requests or self._closing:
+            return None
+        if holds_large(commits) or not self._turn.acquire(blocking=False):
+            return None
+        session = self._session
+        assert session is not None
         try:
-            ((_, accepted, _),) = self._carry_out([request], None, patience=0)
+            synchronous = not session.relaxed(commits)
+            accepted = self._carry_out(partial(apply_commits, commits), len(commits) > 1, synchronous, patience=0)
+            self._end_batch()
+            touched, advanced = session.touched, session.advanced
         except Exception as error:
             if is_busy(error):
                 return None
             raise self.explain(error) from None
-        self._end_batch()
-        return cast(list[bool], accepted)
+        finally:
+            self._turn.release()
+        self._announce(touched, advanced)
+        return accepted
 
     def change(self, change: Callable[[Session], Any]) -> Any:
         """Return a future of what ``change`` returns, once that is durable."""
@@ -216,8 +216,15 @@ class Writer(Worker):
 
     def _serve_batch(self, batch: Sequence[Request], synchronous: bool | None = None) -> None:
         """Serve requests in one transaction, or one each where one of them may have spoiled it."""
+        session = self._session
+        assert session is not None
+        commits = [commit for request in batch if type(request) is _Commit for commit in request.commits]
+        if synchronous is None:
+            only_commits = all(type(request) is _Commit for request in batch)
+            synchronous = not (only_commits and session.relaxed(commits))
+        work = partial(_serve_requests, batch, commits)
         try:
-            answers = self._carry_out(batch, synchronous, self._location.patience)
+            answers = self._carry_out(work, len(commits) > 1, synchronous, self._location.patience)
         except Exception as error:
             if len(batch) > 1 and needs_isolation(error):
                 for request in batch:
@@ -226,8 +233,7 @@ class Writer(Worker):
                 explained = self.explain(error)
                 self.answer([(request, None, explained) for request in batch])
             return
-        assert self._session is not None
-        self.call(self._publish, answers, self._session.touched, self._session.advanced)
+        self.call(self._publish, answers, session.touched, session.advanced)
         self._end_batch()
 
     def _publish(self, answers: Sequence[Answer], touched: set[str], advanced: set[str]) -> None:
@@ -246,26 +252,20 @@ class Writer(Worker):
         if self._batches % LOOK_EVERY == 0:
             self._watch_log()
 
-    def _carry_out(self, batch: Sequence[Request], synchronous: bool | None, patience: float) -> list[Answer]:
-        """Carry out a batch in one transaction that is durable on return, waiting ``patience`` seconds for the lock.
+    def _carry_out(
+        self, work: Callable[[Session, bool], Result], grouped: bool, synchronous: bool, patience: float
+    ) -> Result:
+        """Call ``work`` in a transaction that is durable on return, waiting ``patience`` seconds for the lock.
 
-        Raises what sqlite3 raises, with nothing done.
+        ``work`` is given the session, and whether its commits go as a group: it is called again without where it
+        raises Refused. Raises what ``work`` and sqlite3 raise, with nothing done.
         """
         session = self._session
         assert session is not None
-        if len(batch) == 1 and type(batch[0]) is _Commit:
-            commits = batch[0].commits
-            only_commits = True
-        else:
-            commits = [commit for request in batch if type(request) is _Commit for commit in request.commits]
-            only_commits = all(type(request) is _Commit for request in batch)
-        if synchronous is None:
-            synchronous = not (only_commits and session.relaxed(commits))
-        grouped = len(commits) > 1
         began = monotonic()
         while True:
             try:
-                answers = self._transact(session, batch, commits, grouped, synchronous)
+                result = self._transact(session, work, grouped, synchronous)
                 break
             except Refused:
                 grouped = False
@@ -276,17 +276,11 @@ class Writer(Worker):
         session.keep()
         if faults.armed is not None:
             faults.reach("sqlite.after_commit")
-        return answers
+        return result
 
     def _transact(
-        self,
-        session: Session,
-        batch: Sequence[Request],
-        commits: Sequence[RunCommit],
-        grouped: bool,
-        synchronous: bool,
-    ) -> list[Answer]:
-        """Carry out a batch in one transaction; ``commits`` are those of its requests, in order."""
+        self, session: Session, work: Callable[[Session, bool], Result], grouped: bool, synchronous: bool
+    ) -> Result:
         execute = session.execute
         session.begin()
         if faults.armed is not None:
@@ -298,25 +292,7 @@ class Writer(Worker):
         try:
             if faults.armed is not None:
                 faults.reach("sqlite.after_begin")
-            if grouped:
-                apply_group(session, commits)
-                accepted = [True] * len(commits)
-            else:
-                accepted = [apply_one(session, commit) for commit in commits]
-            answers: list[Answer] = []
-            position = 0
-            for request in batch:
-                if type(request) is _Commit:
-                    end = position + len(request.commits)
-                    answers.append((request, accepted[position:end], None))
-                    position = end
-                elif type(request) is _Change:
-                    result = request.change(session)
-                    failed = isinstance(result, Exception)
-                    answers.append((request, None, result) if failed else (request, result, None))
-                elif type(request) is _Output:
-                    insert_logs(session, request.rows)
-                    answers.append((request, None, None))
+            result = work(session, grouped)
             if faults.armed is not None:
                 faults.reach("sqlite.before_commit")
             began = monotonic()
@@ -329,7 +305,7 @@ class Writer(Worker):
             if session.connection.in_transaction:
                 execute("ROLLBACK")
             raise
-        return answers
+        return result
 
     def _watch_log(self) -> None:
         """Say so when a reader keeps the write-ahead log from being moved to the file, so that it grows."""
@@ -350,3 +326,25 @@ class Writer(Worker):
                 size >> 20,
                 self._location.path,
             )
+
+
+def _serve_requests(
+    batch: Sequence[Request], commits: Sequence[RunCommit], session: Session, grouped: bool
+) -> list[Answer]:
+    """Do what was asked, in the open transaction; ``commits`` are those of the requests, in order."""
+    accepted = apply_commits(commits, session, grouped)
+    answers: list[Answer] = []
+    position = 0
+    for request in batch:
+        if type(request) is _Commit:
+            end = position + len(request.commits)
+            answers.append((request, accepted[position:end], None))
+            position = end
+        elif type(request) is _Change:
+            result = request.change(session)
+            failed = isinstance(result, Exception)
+            answers.append((request, None, result) if failed else (request, result, None))
+        elif type(request) is _Output:
+            insert_logs(session, request.rows)
+            answers.append((request, None, None))
+    return answers
