@@ -25,7 +25,7 @@ ERRORS = {"enospc": errno.ENOSPC, "eio": errno.EIO}
 _points = {
     "sqlite.before_begin": "a batch was taken from the queue, its transaction is not open yet",
     "sqlite.after_begin": "the transaction is open, nothing was written",
-    "sqlite.after_guard": "the runs' rows were advanced, their journal not written",
+    "sqlite.after_guard": "the runs' rows were written where they change, their journal not",
     "sqlite.after_journal": "the journal was written, snapshots, children and posts not",
     "sqlite.after_signals": "events and subscriptions were written and matched, nothing is durable",
     "sqlite.after_place": "a place in a concurrency group was taken or given back, nothing is durable",

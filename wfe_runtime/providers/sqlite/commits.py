@@ -1,9 +1,12 @@
 """Carries out RunCommits inside the writer's transaction.
 
-This file owns the order within a commit: guard (the run's row, by sequence and fence), journal, snapshot,
-result, children, posts, signals, consumed. It opens and ends no transaction. The rules:
+This file owns the order within a commit: the run's row where it changes, journal, snapshot, result, children,
+posts, signals, consumed. It opens and ends no transaction. The rules:
 
-* A refused commit writes nothing; whether one is refused is the guard's row count and nothing else.
+* A commit is guarded by what it writes first. A line of the journal is written only while the run has the commit's
+  fence, and there can be no second one with its sequence. A run's row, where a commit changes more of it than the
+  sequence, is only written at the fence and the sequence that the commit expects.
+* A refused commit writes nothing; whether one is refused is the guard's answer and nothing else.
 * Many commits go as a few ``executemany`` first, which can't say *which* of them was refused: then
   ``apply_commits`` raises Refused, the writer rolls back and has them applied one by one.
 * A row's indexed columns are only written where they change, which needs what the session knows.
@@ -11,6 +14,7 @@ result, children, posts, signals, consumed. It opens and ends no transaction. Th
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -18,22 +22,23 @@ from msgspec.structs import replace
 from wfe_runtime import faults
 from wfe_runtime.providers.contracts import FINISHED, InboxPost, NewRun, RunCommit
 from wfe_runtime.providers.handles import IN_DELTA, IN_SNAPSHOT
-from wfe_runtime.providers.sqlite.blobs import keep_large
+from wfe_runtime.providers.sqlite.blobs import holds_large, keep_large
 from wfe_runtime.providers.sqlite.creation import insert_run
 from wfe_runtime.providers.sqlite.places import give_back, has_slot
-from wfe_runtime.providers.sqlite.session import Known, Session
+from wfe_runtime.providers.sqlite.session import SEQUENCE, Known, Session
 from wfe_runtime.providers.sqlite.signals import POST, apply_signals
 from wfe_vm.limits import MAX_INLINE_BYTES
 
 __all__ = ["Refused", "apply_commits", "check_commits", "insert_posts"]
 
-ADVANCE = "UPDATE runs SET sequence = ? WHERE run = ? AND sequence = ? AND fence = ?"
-CHANGE = """
-UPDATE runs SET sequence = ?1, status = ?2, due = ?3, ended = ?4, started = iif(?5, ?5, started)
-WHERE run = ?6 AND sequence = ?7 AND fence = ?8
+CHANGE = f"""
+UPDATE runs AS r SET row_sequence = ?1, status = ?2, due = ?3, ended = ?4, started = iif(?5, ?5, started)
+WHERE run = ?6 AND {SEQUENCE} = ?7 AND fence = ?8
 """
 DISOWN = "UPDATE runs SET owner = '' WHERE run = ?"
-JOURNAL = "INSERT INTO journal (run, sequence, time, delta) VALUES (?, ?, ?, ?)"
+JOURNAL = """
+INSERT INTO journal (run, sequence, time, delta) SELECT run, ?, ?, ? FROM runs WHERE run = ? AND fence = ?
+"""
 SNAPSHOT = "INSERT OR REPLACE INTO snapshots (run, sequence, state) VALUES (?, ?, ?)"
 RESULT = "INSERT OR REPLACE INTO results (run, result) VALUES (?, ?)"
 NO_RESULT = "DELETE FROM results WHERE run = ?"
@@ -71,22 +76,27 @@ def _apply_one(session: Session, commit: RunCommit) -> bool:
         known = _look_up(session, commit)
     if known is None or (known.placed and _reopens(known, commit) and not has_slot(session, known.run)):
         return False
-    if _keeps_columns(known, commit):
-        guard = session.execute(ADVANCE, (commit.sequence, known.run, commit.expected_sequence, commit.fence))
-    else:
-        guard = session.execute(CHANGE, _change(known, commit))
-    if guard.rowcount != 1:
-        # Another process has advanced or claimed it since.
-        session.known.pop(commit.run, None)
-        return False
+    guarded = False
+    if not _keeps_columns(known, commit) or holds_large((commit,)):
+        if session.execute(CHANGE, _change(known, commit)).rowcount != 1:
+            return _refuse(session, commit)
+        guarded = True
     if faults.armed is not None:
         faults.reach("sqlite.after_guard")
-    journal = commit.journal
     run = known.run
-    for sequence, time, delta in journal:
+    fence = commit.fence
+    for sequence, time, delta in commit.journal:
         if type(delta) is not bytes or len(delta) > MAX_INLINE_BYTES:
             delta = keep_large(session, run, delta, IN_DELTA)
-        session.execute(JOURNAL, (run, sequence, time, delta))
+        try:
+            written = session.execute(JOURNAL, (sequence, time, delta, run, fence)).rowcount
+        except sqlite3.IntegrityError as error:
+            if guarded or error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+                raise
+            written = 0
+        if not (guarded or written):
+            return _refuse(session, commit)
+        guarded = True
     if faults.armed is not None:
         faults.reach("sqlite.after_journal")
     if _has_rest(known, commit):
@@ -98,7 +108,6 @@ def _apply_one(session: Session, commit: RunCommit) -> bool:
 
 def _apply_group(session: Session, commits: Sequence[RunCommit]) -> None:
     """Apply commits of different runs, all of which must be accepted. Raises Refused otherwise."""
-    advances = []
     changes = []
     journal = []
     rest = []
@@ -114,25 +123,25 @@ def _apply_group(session: Session, commits: Sequence[RunCommit]) -> None:
             raise Refused
         advanced.add(id)
         run = known.run
-        if _keeps_columns(known, commit):
-            advances.append((commit.sequence, run, commit.expected_sequence, commit.fence))
-        else:
+        if not _keeps_columns(known, commit):
             changes.append(_change(known, commit))
+        fence = commit.fence
         for sequence, time, delta in commit.journal:
             if type(delta) is not bytes or len(delta) > MAX_INLINE_BYTES:
                 delta = keep_large(session, run, delta, IN_DELTA)
-            journal.append((run, sequence, time, delta))
+            journal.append((sequence, time, delta, run, fence))
         if _has_rest(known, commit):
             rest.append((known, commit))
         learned.append((known, commit))
-    if advances and session.executemany(ADVANCE, advances).rowcount != len(advances):
-        raise Refused
     if changes and session.executemany(CHANGE, changes).rowcount != len(changes):
         raise Refused
     if faults.armed is not None:
         faults.reach("sqlite.after_guard")
-    if journal:
-        session.executemany(JOURNAL, journal)
+    try:
+        if journal and session.executemany(JOURNAL, journal).rowcount != len(journal):
+            raise Refused
+    except sqlite3.IntegrityError:
+        raise Refused from None
     if faults.armed is not None:
         faults.reach("sqlite.after_journal")
     for known, commit in rest:
@@ -160,14 +169,27 @@ def _look_up(session: Session, commit: RunCommit) -> Known | None:
     return known
 
 
+def _refuse(session: Session, commit: RunCommit) -> bool:
+    """Forget what is known of a run: another process has advanced or claimed it since."""
+    session.known.pop(commit.run, None)
+    return False
+
+
 def _reopens(known: Known, commit: RunCommit) -> bool:
     """Say whether a commit reopens a run, which needs a slot where it has a group."""
     return bool(known.ended and not commit.ended)
 
 
 def _keeps_columns(known: Known, commit: RunCommit) -> bool:
+    """Say whether the journal alone tells what a commit changes."""
+    journal = commit.journal
     return (
-        commit.status == known.status and commit.due == known.due and commit.ended == known.ended and not commit.started
+        commit.status == known.status
+        and commit.due == known.due
+        and commit.ended == known.ended
+        and not commit.started
+        and bool(journal)
+        and journal[-1][0] == commit.sequence
     )
 
 

@@ -13,12 +13,12 @@ from wfe_runtime.errors import GroupFull, NameTaken
 from wfe_runtime.providers.contracts import NewRun, RunRow
 from wfe_runtime.providers.sqlite.blobs import keep_large, whole_row
 from wfe_runtime.providers.sqlite.places import find_rejection, take_place
-from wfe_runtime.providers.sqlite.session import Known, Session
+from wfe_runtime.providers.sqlite.session import SEQUENCE, Known, Session
 
 __all__ = ["RUN_COLUMNS", "find_existing", "insert_run", "run_row"]
 
-RUN_COLUMNS = """
-    d.id, d.name, d.workflow, d.version, d.program, r.status, r.sequence, r.fence, r.owner, d.created,
+RUN_COLUMNS = f"""
+    d.id, d.name, d.workflow, d.version, d.program, r.status, {SEQUENCE}, r.fence, r.owner, d.created,
     r.started, r.ended, r.due, d.inputs, ifnull((SELECT result FROM results WHERE run = r.run), x''),
     d.key, d.folder, d.durability, d.parent, d.parent_activation, d.parent_attempt, d.root, d.depth,
     ifnull((SELECT state FROM places WHERE run = r.run AND state <> 'ended'), ''), r.parked
@@ -32,7 +32,7 @@ INSERT INTO name_sequences (workflow, last) VALUES (?, 1)
 ON CONFLICT (workflow) DO UPDATE SET last = last + 1 RETURNING last
 """
 RUN = """
-INSERT INTO runs (status, sequence, fence, owner, due, started, ended) VALUES ('pending', 0, ?, ?, 0, 0, 0)
+INSERT INTO runs (status, row_sequence, fence, owner, due, started, ended) VALUES ('pending', 0, ?, ?, 0, 0, 0)
 """
 DETAILS = """
 INSERT INTO run_details (run, id, name, workflow, version, program, created, key, folder, durability, parent,

@@ -16,13 +16,13 @@ from collections.abc import Sequence
 from wfe_runtime.providers.contracts import Parked, RunRow
 from wfe_runtime.providers.sqlite.creation import run_row
 from wfe_runtime.providers.sqlite.queries import RUNS, living_hosts
-from wfe_runtime.providers.sqlite.session import Session
+from wfe_runtime.providers.sqlite.session import SEQUENCE, Session
 
 __all__ = ["disown", "find_heirless", "inherit", "list_due", "next_due", "park"]
 
-PARK = """
-UPDATE runs SET parked = 1, due = ?2
-WHERE run = ?1 AND sequence = ?3 AND fence = ?4 AND owner = ?5 AND parked = 0 AND ended = 0
+PARK = f"""
+UPDATE runs AS r SET parked = 1, due = ?2
+WHERE run = ?1 AND {SEQUENCE} = ?3 AND fence = ?4 AND owner = ?5 AND parked = 0 AND ended = 0
     AND NOT EXISTS (SELECT 1 FROM inbox WHERE run = ?1)
 """
 DUE = f"""

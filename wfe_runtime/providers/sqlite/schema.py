@@ -31,6 +31,7 @@ MIGRATIONS = (
     "0008_program_marks.sql",
     "0009_parked.sql",
     "0010_verifiers.sql",
+    "0011_row_sequence.sql",
 )
 
 

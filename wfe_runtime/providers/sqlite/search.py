@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from wfe_runtime.errors import StoreError
 from wfe_runtime.providers.searching import Document, Hit, HitPage, IndexMark, Phrase, SearchQuery
-from wfe_runtime.providers.sqlite.session import Session
+from wfe_runtime.providers.sqlite.session import SEQUENCE, Session
 
 __all__ = ["drop_documents", "keep_documents", "list_unindexed", "search"]
 
@@ -21,10 +21,10 @@ CREATE VIRTUAL TABLE IF NOT EXISTS search_words USING fts5(
 )
 """
 HAS_WORDS = "SELECT 1 FROM sqlite_schema WHERE name = 'search_words'"
-UNINDEXED = """
+UNINDEXED = f"""
 SELECT d.id, ifnull(m.sequence, 0), ifnull(m.number, 0)
 FROM runs r JOIN run_details d USING (run) LEFT JOIN search_marks m USING (run)
-WHERE m.run IS NULL OR m.sequence <> r.sequence
+WHERE m.run IS NULL OR m.sequence <> {SEQUENCE}
     OR EXISTS (SELECT 1 FROM logs l WHERE l.run = r.run AND l.number > m.number)
 ORDER BY r.run LIMIT ?
 """

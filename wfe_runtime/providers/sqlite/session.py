@@ -12,12 +12,15 @@ from collections.abc import Iterable
 
 from wfe_runtime.providers.contracts import RunCommit
 
-__all__ = ["Known", "Session"]
+__all__ = ["SEQUENCE", "Known", "Session"]
 
 REMEMBERED = 50_000  # runs
 
-LOOK_UP = """
-SELECT r.run, r.sequence, r.fence, r.status, r.due, r.ended,
+SEQUENCE = """
+max(r.row_sequence, ifnull((SELECT sequence FROM journal WHERE run = r.run ORDER BY sequence DESC LIMIT 1), 0))
+"""
+LOOK_UP = f"""
+SELECT r.run, {SEQUENCE}, r.fence, r.status, r.due, r.ended,
     EXISTS (SELECT 1 FROM results WHERE run = r.run), d.durability = 'relaxed',
     EXISTS (SELECT 1 FROM places WHERE run = r.run)
 FROM run_details d JOIN runs r USING (run) WHERE d.id = ?
