@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import msgspec
 import pytest
 
 from wfe_dsl.diagnostics.model import Diagnostic, Fix, Label
@@ -91,6 +92,39 @@ def test_a_very_long_line_is_cut_to_a_window_around_the_place(filler: str) -> No
     assert "WORD" in line
     assert len(line) <= 260
     assert carets.strip() == "^^^^"
+
+
+@pytest.mark.acceptance("DIA-06")
+@pytest.mark.parametrize("length", [59, 60, 100, 120])
+def test_a_line_that_fits_is_shown_whole_wherever_the_place_is(length: int) -> None:
+    line = "x" * (length - 4) + "WORD"
+    assert rows(at(line + "\nnext", "WORD")) == (line, " " * (length - 4) + "^^^^")
+
+
+@pytest.mark.acceptance("DIA-06")
+def test_a_cut_line_shows_where_something_was_left_out() -> None:
+    line, carets = rows(at("x" * 200 + "WORD" + "y" * 200, "WORD"))
+    assert line == "…" + "x" * 29 + "WORD" + "y" * 86 + "…"
+    assert carets == " " * 30 + "^^^^"
+    assert rows(at("WORD" + "y" * 200, "WORD"))[0] == "WORD" + "y" * 116 + "…"
+
+
+@pytest.mark.acceptance("DIA-06")
+def test_a_label_far_from_the_place_in_a_cut_line_gets_a_window_of_its_own() -> None:
+    found = at("FIRST " + "x" * 200 + " WORD", "WORD")
+    source = found.span.source
+    near, far = source.span_at(200, 203), source.span_at(0, 5)
+    for label, drawn in ((near, 1), (far, 2)):
+        lines = render_text([msgspec.structs.replace(found, labels=(Label(label, "here"),))]).split("\n")
+        shown = [line for line in lines if line.startswith(" 1 | ")]
+        assert len(shown) == drawn
+        for index, line in enumerate(lines):
+            marks = line.removeprefix("   | ")
+            if line.startswith("   | ") and marks.strip():
+                cell = len(marks) - len(marks.lstrip())
+                above = next(text for text in reversed(lines[:index]) if text.startswith(" 1 | ")).removeprefix(" 1 | ")
+                word = {"^": "WORD", "-": "FIRST" if label is far else "xxx"}[marks.strip()[0]]
+                assert above[cell:].startswith(word)
 
 
 def test_a_stretch_of_several_lines_is_marked_to_the_end_of_its_first() -> None:
