@@ -451,9 +451,18 @@ workflow:
     )
     assert parked["error"]["step"] == "shaky"
     assert [line["type"] for line in result.lines if line.get("step") == "never"] == ["step.ended"]
+    [reason] = wfec("why", "shaky", "-o", "json").json["waiting_for"]
+    assert [(one["step"], one["error"]["kind"]) for one in reason["failed"]] == [("shaky", "exit")]
+    assert "; shaky failed: sh exited with code 1; can be ended by somebody who resumes it" in wfec("why", "shaky").out
+    [live] = wfec("inspect", "shaky", "--json").json["live"]
+    assert (live["step"], live["error"]["exit_code"]) == ("shaky", 1)
+    assert "\n    shaky: sh exited with code 1\n" in wfec("inspect", "shaky").out
     (folder / "ok").touch()
     resumed = wfec("resume", "shaky", "--json")
     assert (resumed.code, resumed.lines[-1]["status"]) == (0, "succeeded")
+    again = wfec("resume", "shaky")
+    assert (again.code, again.err) == (0, "wfec: run shaky has ended already; there is nothing to resume\n")
+    assert again.out.startswith("run shaky succeeded after ")
 
 
 def test_a_tolerated_failure_is_listed_and_the_run_succeeds(folder: Path, wfec: Wfec) -> None:
