@@ -195,6 +195,13 @@ def test_github_annotations_are_one_a_line_whatever_the_messages_hold() -> None:
     )
 
 
+@pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1b[31m"])
+def test_no_sign_that_some_reader_takes_for_a_line_end_forges_an_annotation(sign: str) -> None:
+    drawn = render_github([at("x", "x", message=f"no key `a{sign}::error::forged`")])
+    assert len(drawn.splitlines()) == 1
+    assert sign not in drawn
+
+
 @pytest.mark.acceptance("DIA-07")
 def test_sarif_has_one_run_with_its_rules_results_and_related_places() -> None:
     text = "_a: &a {timeout: 5 parsecs}\n" + wrap("- name: t\n  <<: *a\n  config: {run: make}")
