@@ -67,8 +67,19 @@ def test_a_folder_means_the_yaml_files_below_it_hidden_ones_apart(folder: Path, 
     for name in ("a.yaml", "deep/er/b.yml", ".hidden/c.yaml", "d.txt"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         write(folder, WRONG, name)
+    os.mkfifo(folder / "pipe.yaml")  # nobody writes to it: reading would wait without end
+    (folder / "folder.yaml").mkdir()
     found = wfec("check", ".", "--format", "json").json
     assert sorted(item["file"] for item in found) == ["a.yaml", "deep/er/b.yml"]
+
+
+@pytest.mark.parametrize("target", ["nowhere.yaml", "link.yaml"])
+def test_a_link_that_leads_nowhere_is_told_of_as_such(folder: Path, wfec: Wfec, target: str) -> None:
+    (folder / "link.yaml").symlink_to(target)
+    for verb in ("run", "check", "fmt"):
+        result = wfec(verb, "link.yaml")
+        assert (result.code, result.err) == (4, "wfec: link.yaml is a link that leads to no file\n")
+    assert [item["code"] for item in wfec("check", ".", "--format", "json").json] == ["WFE0001"]
 
 
 def test_a_mistake_in_a_file_that_two_others_include_is_told_once(folder: Path, wfec: Wfec) -> None:

@@ -388,6 +388,7 @@ def test_a_key_of_a_config_at_the_step_is_sent_to_its_place() -> None:
         (f"{{sequence: [{TASK}], on_crash: fail}}", ["WFE0124"]),
         (f"{{name: t, {RUN}, cases: {{}}}}", ["WFE0124"]),
         ("{sequence: []}", ["WFE0108"]),
+        ("{sequence: }", ["WFE0108"]),
         ("{sequence: 5}", ["WFE0103"]),
         ("{sequence: {name: x}}", ["WFE0103"]),
         ("{sequence: [text]}", ["WFE0103"]),
