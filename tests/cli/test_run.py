@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import Result, Start, Wfec, finish, steps_of
+from .conftest import Result, Start, Wfec, environment, finish, steps_of
 from .files import CHAIN, FAMILY, FLAKY, GREETING, write
 
 
@@ -525,3 +528,47 @@ def test_the_stream_is_utf8_whatever_the_locale(folder: Path, processes: Start) 
     process = processes("run", "file.yaml", "--json", "-i", "name=Zoë", env=environment(PYTHONIOENCODING="ascii"))
     result = finish(process)
     assert json.loads(result.out.splitlines()[-1])["outputs"]["text"] == "Hello, Zoë"
+
+
+@pytest.mark.acceptance("PAR-01")
+def test_as_many_branches_as_the_limit_says_are_under_way_at_once(folder: Path, wfec: Wfec) -> None:
+    """Each waits for all others, so ten that ran one after another, or nine at once, would never end."""
+    (folder / "here").mkdir()
+    meet = "touch here/$NUMBER; while [ $(ls here | wc -l) -lt 10 ]; do sleep 0.02; done"
+    branches = "".join(
+        f"        - {{name: s{number}, config: {{env: {{NUMBER: '{number}'}}, run: '{meet}'}}}}\n"
+        for number in range(10)
+    )
+    text = "workflow:\n  id: w\n  version: 1\n  steps:\n    - parallel:\n        limit: 10\n        steps:\n" + branches
+    result = wfec("run", write(folder, text), "--timeout", "60s")
+    assert result.code == 0, result
+
+
+@pytest.mark.acceptance("SHL-13", "SHL-14")
+def test_fifty_megabytes_of_any_bytes_break_no_run_and_are_no_part_of_its_state(folder: Path, wfec: Wfec) -> None:
+    text = """
+workflow:
+  id: w
+  version: 1
+  steps:
+    - name: flood
+      config:
+        shell: [python3, -c]
+        run: |
+          import sys
+          for _ in range(500):
+              sys.stdout.buffer.write((b"\\xff\\xfe\\x00" + b"x" * 996 + b"\\n") * 100)
+    - {name: after, config: {run: echo after}}
+"""
+    write(folder, text)
+    command = [sys.executable, "-m", "wfe_runtime", "run", "file.yaml", "--json"]
+    done = subprocess.run(command, cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (0, b"")
+    store = sqlite3.connect(folder / ".wfe" / "wfe.db")
+    ((journal,),) = store.execute("SELECT sum(length(delta)) FROM journal")
+    ((state,),) = store.execute("SELECT coalesce(sum(length(state)), 0) FROM snapshots")
+    ((result,),) = store.execute("SELECT sum(length(result)) FROM results")
+    ((logged,),) = store.execute("SELECT sum(length(CAST(text AS BLOB))) FROM logs")
+    store.close()
+    assert journal + state + result < 4096
+    assert logged >= 50_000_000
