@@ -222,9 +222,11 @@ def test_an_input_is_read_by_its_declared_type(folder: Path, wfec: Wfec, argumen
         (("-i", "b=yes"), "b:"),
         (("-i", "e=c"), "e:"),
         (("-i", 'x={"k"'), "x:"),
-        (("-i", "n=9223372036854775808"), "n:"),
+        (("-i", "n=9223372036854775808"), "n: 9223372036854775808 does not fit into 64 bits"),
+        (("-i", "l=a"), 'list<integer> is written as JSON, like ["a", "b"]'),
         (("-i", "s=\udcff"), "not valid text"),
-        (("--inputs", "list.json"), "no map"),
+        (("--inputs", "list.json"), "--inputs list.json holds no map\n  it is a JSON object or a YAML map from names"),
+        (("--inputs", "empty.yaml"), "--inputs empty.yaml is empty\n  it is a JSON object or a YAML map from names"),
         (("--inputs", "broken.yaml"), "broken.yaml:2:"),
     ],
 )
@@ -234,6 +236,7 @@ def test_a_bad_input_exits_with_2_names_it_and_stores_nothing(
     write(folder, INPUTS)
     (folder / "list.json").write_text("[1]")
     (folder / "broken.yaml").write_text("a: [1\n")
+    (folder / "empty.yaml").touch()
     result = wfec("run", "file.yaml", *arguments, "--json")
     assert (result.code, result.out) == (2, "")
     assert named in result.err
@@ -345,6 +348,7 @@ def test_a_key_starts_one_run_and_later_gives_its_result(folder: Path, wfec: Wfe
     assert second.code == 0
     assert second.lines[-1]["run"] == first[0]["run"]
     assert second.lines[-1]["outputs"] == {"last": "end"}
+    assert "was started with this key already" in second.err
     assert (folder / "ran.txt").read_text() == "first\nsecond\nthird\n"
 
 

@@ -108,9 +108,9 @@ def execute(arguments: argparse.Namespace) -> int:
 
 async def _join(engine: Engine, follower: Follower, row: RunRow, view: View) -> RunRow:
     """Return the run that a key stands for, at hand or ended."""
+    view.trouble(f"the run {row.name} was started with this key already")
     if row.status in FINISHED:
         return row
-    view.trouble(f"the run {row.name} was started with this key already")
     return await follower.wait_elsewhere(engine, row, lambda now: now.status in FINISHED)
 
 
