@@ -178,7 +178,7 @@ def _line(reason: dict[str, Any]) -> str:
     holders = ", ".join(holder["name"] for holder in reason.get("holders", ())) or "nobody"
     what = {
         "group": f"a slot of the concurrency group {reason.get('group')} (limit {reason.get('limit')}: {holders})",
-        "start": "to be begun",
+        "start": "somebody to begin it",
         "host": f"a host: on this one there is {'; '.join(reason.get('lacks', ()))}",
         "suspended": "a resume",
         "activity": "the work of an activity",
