@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import sys
 import threading
 from collections import deque
@@ -22,7 +23,16 @@ from typing import Any, BinaryIO, Final
 
 from .exits import MISSING, CommandError
 
-__all__ = ["Writer", "is_terminal", "print_bytes", "print_error", "print_line", "print_lines", "steady_streams"]
+__all__ = [
+    "Writer",
+    "is_terminal",
+    "print_at_once",
+    "print_bytes",
+    "print_error",
+    "print_line",
+    "print_lines",
+    "steady_streams",
+]
 
 MOST_HELD: Final = 16 << 20
 """Bytes held for a slow reader; beyond it the command waits for it after all, to stay within memory."""
@@ -100,6 +110,14 @@ def print_error(text: str) -> None:
         sys.stderr.flush()
     except OSError:  # gone, or full: there is no place left to say so
         silence(sys.stderr)
+
+
+def print_at_once(text: str) -> None:
+    """Print a line on standard error if that takes no wait: the process is about to end."""
+    with contextlib.suppress(OSError, ValueError):
+        descriptor = sys.stderr.fileno()
+        if select.select((), (descriptor,), (), 0)[1]:
+            os.write(descriptor, text.encode(errors="backslashreplace") + b"\n")
 
 
 def silence(stream: Any) -> None:
