@@ -47,6 +47,8 @@ _NOT_LISTED: Final = re.compile(
     r"(?:but )?--(?:no-remote|cached-only) is specified\.?"
 )
 _NO_FOLDER: Final = "invalid URL: relative URL with a cannot-be-a-base base"
+_LAST_WORDS: Final = re.compile(r"\s*<--- Last few GCs --->.*", re.DOTALL)
+"""What V8 prints of itself when it runs out of memory: the log keeps it, and nobody can mend a script by it."""
 _BLOB: Final = re.compile(r"blob:null/[0-9a-f-]{36}")
 _NEVER: Final = "Top-level await promise never resolved"
 _STACK_BYTES: Final = 4 * 1024
@@ -168,7 +170,7 @@ def _result_of(
         step=context.step,
         attempt=context.attempt,
         exit_code=process.exit_code,
-        stderr=_BLOB.sub(name, process.stderr.text()) or None,
+        stderr=_LAST_WORDS.sub("", _BLOB.sub(name, process.stderr.text())) or None,
         details=details,
     )
     return StepResult("error" if kind == "limit" else "failure", error=failure)
