@@ -224,7 +224,8 @@ def _task(context: Context, mapping: Mapping) -> tuple[nodes.Task, Entries | Non
         if without_run and is_misspelt(mapping, "type"):
             type_name = None
         elif without_run:
-            context.report("WFE0110", "a step needs a `type`", mapping.head, "it may be left out beside `config.run`")
+            help = "write `type: shell`, `type: deno` or another; it may be left out where `config` has `run`"
+            context.report("WFE0110", "a step needs a `type`", mapping.head, help)
             type_name = None
     inputs: Entries | None = None
     if "inputs" in entries:
