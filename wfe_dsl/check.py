@@ -58,8 +58,11 @@ class Names:
         found = resolve_reference(self.resolved, self.place, head, list(path))
         if isinstance(found, Unresolved):
             hidden = self.resolved.workflow.may_hold(found.name.rpartition(".")[2], found.code)
-            if not hidden and (found.code, found.name) not in self.told:
-                self.told.add((found.code, found.name))
+            # A name that means nothing is one mistake, however often it is written; a wrong use is one each time.
+            where = f"{found.span.line}:{found.span.column}" if found.code == "WFE0481" else ""
+            told = (found.code, found.name + where)
+            if not hidden and told not in self.told:
+                self.told.add(told)
                 self.diagnostics.add(found.code, found.message, found.span, found.help, found.labels)
             return ANY, len(path)
         if found.nothing_has_it and not self.resolved.workflow.unread and ("", head.name) not in self.told:

@@ -34,7 +34,7 @@ _EVALUATING_SHELLS: Final = frozenset({"ksh", "ksh93", "mksh", "zsh", "yash"})
 _PREFIX: Final = "WFE_EXPR_"
 _LEFT: Final = "${{ … }}"
 """What stands in a comment for an expression: its spelling must not be part of the program."""
-_CURE: Final = "pass it by `env:` (`env: {NAME: ${{ … }}}`) and write $NAME in the script"
+_CURE: Final = "pass it by `env:` (`env: {NAME: '${{ … }}'}`) and write $NAME in the script"
 
 _PROBLEMS: Final[dict[str, tuple[str, str]]] = {
     "single": ("WFE0551", "`${{ … }}` stands in single quotes, where the shell expands nothing"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Wfec
+from .conftest import ROOT, Wfec
 from .files import CHAIN, FAMILY, GREETING, write
 
 WRONG = "workflow: {id: w, version: 1, steps: [{name: a, config: {run: echo}, timeuot: 5s}]}\n"
@@ -67,8 +67,19 @@ def test_a_folder_means_the_yaml_files_below_it_hidden_ones_apart(folder: Path, 
     for name in ("a.yaml", "deep/er/b.yml", ".hidden/c.yaml", "d.txt"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         write(folder, WRONG, name)
+    os.mkfifo(folder / "pipe.yaml")  # nobody writes to it: reading would wait without end
+    (folder / "folder.yaml").mkdir()
     found = wfec("check", ".", "--format", "json").json
     assert sorted(item["file"] for item in found) == ["a.yaml", "deep/er/b.yml"]
+
+
+@pytest.mark.parametrize("target", ["nowhere.yaml", "link.yaml"])
+def test_a_link_that_leads_nowhere_is_told_of_as_such(folder: Path, wfec: Wfec, target: str) -> None:
+    (folder / "link.yaml").symlink_to(target)
+    for verb in ("run", "check", "fmt"):
+        result = wfec(verb, "link.yaml")
+        assert (result.code, result.err) == (4, "wfec: link.yaml is a link that leads to no file\n")
+    assert [item["code"] for item in wfec("check", ".", "--format", "json").json] == ["WFE0001"]
 
 
 def test_a_mistake_in_a_file_that_two_others_include_is_told_once(folder: Path, wfec: Wfec) -> None:
@@ -131,3 +142,16 @@ def test_a_file_with_mistakes_is_3_for_the_other_verbs_too(folder: Path, wfec: W
     result = wfec(argv[0], write(folder, WRONG), *argv[1:])
     assert (result.code, result.out) == (3, "")
     assert "file.yaml:1:" in result.err
+
+
+@pytest.mark.acceptance("CLI-08", "DIA-05")
+def test_check_blames_each_broken_file_of_the_corpus_once_at_its_line_with_a_cause_and_a_cure(wfec: Wfec) -> None:
+    corpus = sorted((ROOT / "tests" / "data" / "broken").rglob("*.yaml"))
+    assert len(corpus) >= 40
+    result = wfec("check", *map(str, corpus), "--format", "json")
+    assert result.code == 3
+    errors = [found for found in result.json if found["severity"] == "error"]
+    expected = [path.read_text().split("\n", 1)[0].removeprefix("# expect: ").split() for path in corpus]
+    named = sorted((found["file"], found["code"], str(found["line"])) for found in errors)
+    assert named == sorted((str(path), code, line) for path, (code, line) in zip(corpus, expected, strict=True))
+    assert all(found["message"] and found["help"] for found in errors)

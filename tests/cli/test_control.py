@@ -222,6 +222,33 @@ def test_cancel_of_a_run_whose_process_was_killed_takes_it_over_and_ends_it(
     assert (folder / "ran.txt").read_text() == "ensured\ntidied\n"
 
 
+@pytest.mark.acceptance("CTL-03", "CTL-11")
+@pytest.mark.parametrize(
+    ("verb", "ended", "hooks"), [("cancel", "aborted", "tidied\n"), ("terminate", "terminated", "")]
+)
+def test_no_step_of_a_run_that_nobody_has_is_begun_only_to_be_stopped(
+    folder: Path, processes: Start, wfec: Wfec, verb: str, ended: str, hooks: str
+) -> None:
+    once = HOOKS.replace("run: '", "run: 'echo began >> began.txt; ", 1)
+    write(folder, once)
+    assert wfec("start", "file.yaml", "--name", "pending").code == 0
+    result = wfec(verb, "pending", "--json")
+    assert (result.code, result.json["changed"], result.json["status"]) == (0, True, ended)
+    assert not (folder / "began.txt").exists()
+    process = processes("run", "file.yaml", "--json", "--name", "killed")
+    read_until(process, under_way)
+    process.kill()
+    process.wait()
+    assert (folder / "began.txt").read_text() == "began\n"
+    result = wfec(verb, "killed", "--json")
+    assert (result.code, result.json["changed"], result.json["status"]) == (0, True, ended)
+    assert (folder / "began.txt").read_text() == "began\n"
+    again = wfec(verb, "killed", "--json")
+    assert (again.code, again.json["changed"]) == (0, False)
+    assert (folder / "ran.txt").exists() == bool(hooks)
+    assert not hooks or (folder / "ran.txt").read_text().endswith(hooks)
+
+
 @pytest.mark.acceptance("CTL-11")
 def test_a_cancel_whose_hooks_take_too_long_ends_hard_at_its_deadline(folder: Path, wfec: Wfec) -> None:
     text = HOOKS.replace("echo tidied >> ran.txt", "sleep 600").replace(

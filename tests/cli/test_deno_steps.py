@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -59,13 +60,29 @@ def one_step(script: str, more: str = "") -> str:
 
 
 @pytest.mark.acceptance("DEN-04")
-@pytest.mark.parametrize("script", ["while (true);", "setInterval(() => {}, 1000)"])
-def test_a_deadline_ends_a_script_as_timed_out(folder: Path, wfec: Wfec, script: str) -> None:
-    write(folder, name="one.yaml", text=one_step(script, "      timeout: 300ms\n"))
-    last = wfec("run", "one.yaml", "--json").lines[-1]
+@pytest.mark.parametrize(
+    "script",
+    [
+        "while (true);",
+        "setInterval(() => {}, 1000)",
+        "const again = () => Promise.resolve().then(again); again()",
+        '/^(a+)+$/.test("a".repeat(60) + "b")',
+        'await fetch("http://127.0.0.1:PORT/")',
+    ],
+)
+def test_a_deadline_ends_a_script_as_timed_out_and_leaves_nothing_of_it(folder: Path, wfec: Wfec, script: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and never answers
+        port = str(silent.getsockname()[1])
+        text = one_step(f"log(Deno.pid); {script}", "      timeout: 1s\n").replace("PORT", port)
+        permitted = f'{{permissions: {{net: ["127.0.0.1:{port}"]}}, script:'
+        write(folder, name="one.yaml", text=text.replace("{script:", permitted))
+        lines = wfec("run", "one.yaml", "--json").lines
+    last = lines[-1]
     assert last["status"] == "failed"
     assert last["error"]["kind"] == "timeout"
     assert "timed out" in last["error"]["message"]
+    [process] = [int(line["text"]) for line in lines if line["type"] == "step.output"]
+    assert not is_alive(process)
 
 
 @pytest.mark.acceptance("DEN-01")

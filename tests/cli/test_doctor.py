@@ -42,6 +42,9 @@ def test_it_names_what_is_missing_and_what_it_is_needed_for(
     hide_package(monkeypatch, "deno")
     found = findings(wfec)
     assert found["git"]["version"] == "git version 9\\x1b[2J"
+    assert found["git"]["detail"].endswith(
+        "/git; no executor of such steps is installed, so a run that has any is refused"
+    )
     assert (found["deno"]["found"], found["deno"]["version"]) == (True, "")
     assert (found["docker"]["found"], found["docker"]["needed_for"]) == (False, "container steps, services, builds")
     assert wfec("doctor").code == 0

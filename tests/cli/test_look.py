@@ -172,3 +172,15 @@ def test_a_tree_of_runs_is_seen_from_each_of_them_by_id_and_name(folder: Path, w
         f"parent       middle-1  {ids['middle-1']}\n  root         top-1  {ids['top-1']}"
         in wfec("inspect", "bottom-1").out
     )
+
+
+@pytest.mark.acceptance("CLI-13")
+@pytest.mark.parametrize(("command", "nothing"), [("list", "no runs"), ("search word", "nothing found")])
+def test_a_list_of_a_store_that_is_not_there_says_so_and_makes_none(
+    folder: Path, wfec: Wfec, command: str, nothing: str
+) -> None:
+    result = wfec(*command.split(), "--store", "sqlite:///mistyped.db")
+    assert (result.code, result.out) == (0, "")
+    assert result.err == f"{nothing}: the store sqlite:///mistyped.db is not there yet\n"
+    assert not list(folder.iterdir())
+    assert wfec(*command.split(), "--store", "sqlite:///mistyped.db", "-o", "json").out != ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 import sys
@@ -135,3 +136,34 @@ def test_an_encoding_that_lacks_a_character_gets_it_written_out(folder: Path, pr
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     assert "Hello, Zo\\xeb" in out
+
+
+@pytest.mark.acceptance("CLI-22")
+@pytest.mark.parametrize(
+    ("command", "code"), [("list", 5), ("logs greeting-1", 5), ("run file.yaml", 0), ("run file.yaml --json", 0)]
+)
+def test_standard_output_on_a_full_disk_is_told_and_ends_no_run(
+    folder: Path, wfec: Wfec, command: str, code: int
+) -> None:
+    write(folder, GREETING)
+    assert wfec("run", "file.yaml").code == 0
+    script = f"{shlex.quote(sys.executable)} -m wfe_runtime {command} > /dev/full"
+    done = subprocess.run(["bash", "-c", script], cwd=folder, env=environment(), capture_output=True, text=True)
+    assert done.returncode == code
+    assert "wfec: standard output c" in done.stderr
+    assert "No space left on device" in done.stderr
+    assert "bug" not in done.stderr
+    assert {row["status"] for row in json.loads(wfec("list", "-o", "json").out)} == {"succeeded"}
+
+
+@pytest.mark.acceptance("CLI-22")
+@pytest.mark.parametrize(
+    "command", ["list", "run ../file.yaml", "run ../file.yaml --store memory:", "check ../file.yaml"]
+)
+def test_a_folder_that_has_been_removed_is_told_of(folder: Path, command: str) -> None:
+    write(folder, GREETING)
+    script = f"mkdir gone && cd gone && rmdir ../gone && {shlex.quote(sys.executable)} -P -m wfe_runtime {command}"
+    path = environment(PYTHONPATH=str(ROOT))
+    done = subprocess.run(["bash", "-c", script], cwd=folder, env=path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr == "wfec: the current folder is not there any more\n  change to another one\n"

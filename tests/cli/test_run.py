@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import Result, Start, Wfec, finish, steps_of
+from .conftest import Result, Start, Wfec, environment, finish, steps_of
 from .files import CHAIN, FAMILY, FLAKY, GREETING, write
 
 
@@ -219,9 +222,11 @@ def test_an_input_is_read_by_its_declared_type(folder: Path, wfec: Wfec, argumen
         (("-i", "b=yes"), "b:"),
         (("-i", "e=c"), "e:"),
         (("-i", 'x={"k"'), "x:"),
-        (("-i", "n=9223372036854775808"), "n:"),
+        (("-i", "n=9223372036854775808"), "n: 9223372036854775808 does not fit into 64 bits"),
+        (("-i", "l=a"), 'list<integer> is written as JSON, like ["a", "b"]'),
         (("-i", "s=\udcff"), "not valid text"),
-        (("--inputs", "list.json"), "no map"),
+        (("--inputs", "list.json"), "--inputs list.json holds no map\n  it is a JSON object or a YAML map from names"),
+        (("--inputs", "empty.yaml"), "--inputs empty.yaml is empty\n  it is a JSON object or a YAML map from names"),
         (("--inputs", "broken.yaml"), "broken.yaml:2:"),
     ],
 )
@@ -231,6 +236,7 @@ def test_a_bad_input_exits_with_2_names_it_and_stores_nothing(
     write(folder, INPUTS)
     (folder / "list.json").write_text("[1]")
     (folder / "broken.yaml").write_text("a: [1\n")
+    (folder / "empty.yaml").touch()
     result = wfec("run", "file.yaml", *arguments, "--json")
     assert (result.code, result.out) == (2, "")
     assert named in result.err
@@ -342,6 +348,7 @@ def test_a_key_starts_one_run_and_later_gives_its_result(folder: Path, wfec: Wfe
     assert second.code == 0
     assert second.lines[-1]["run"] == first[0]["run"]
     assert second.lines[-1]["outputs"] == {"last": "end"}
+    assert "was started with this key already" in second.err
     assert (folder / "ran.txt").read_text() == "first\nsecond\nthird\n"
 
 
@@ -451,9 +458,18 @@ workflow:
     )
     assert parked["error"]["step"] == "shaky"
     assert [line["type"] for line in result.lines if line.get("step") == "never"] == ["step.ended"]
+    [reason] = wfec("why", "shaky", "-o", "json").json["waiting_for"]
+    assert [(one["step"], one["error"]["kind"]) for one in reason["failed"]] == [("shaky", "exit")]
+    assert "; shaky failed: sh exited with code 1; can be ended by somebody who resumes it" in wfec("why", "shaky").out
+    [live] = wfec("inspect", "shaky", "--json").json["live"]
+    assert (live["step"], live["error"]["exit_code"]) == ("shaky", 1)
+    assert "\n    shaky: sh exited with code 1\n" in wfec("inspect", "shaky").out
     (folder / "ok").touch()
     resumed = wfec("resume", "shaky", "--json")
     assert (resumed.code, resumed.lines[-1]["status"]) == (0, "succeeded")
+    again = wfec("resume", "shaky")
+    assert (again.code, again.err) == (0, "wfec: run shaky has ended already; there is nothing to resume\n")
+    assert again.out.startswith("run shaky succeeded after ")
 
 
 def test_a_tolerated_failure_is_listed_and_the_run_succeeds(folder: Path, wfec: Wfec) -> None:
@@ -516,3 +532,47 @@ def test_the_stream_is_utf8_whatever_the_locale(folder: Path, processes: Start) 
     process = processes("run", "file.yaml", "--json", "-i", "name=Zoë", env=environment(PYTHONIOENCODING="ascii"))
     result = finish(process)
     assert json.loads(result.out.splitlines()[-1])["outputs"]["text"] == "Hello, Zoë"
+
+
+@pytest.mark.acceptance("PAR-01")
+def test_as_many_branches_as_the_limit_says_are_under_way_at_once(folder: Path, wfec: Wfec) -> None:
+    """Each waits for all others, so ten that ran one after another, or nine at once, would never end."""
+    (folder / "here").mkdir()
+    meet = "touch here/$NUMBER; while [ $(ls here | wc -l) -lt 10 ]; do sleep 0.02; done"
+    branches = "".join(
+        f"        - {{name: s{number}, config: {{env: {{NUMBER: '{number}'}}, run: '{meet}'}}}}\n"
+        for number in range(10)
+    )
+    text = "workflow:\n  id: w\n  version: 1\n  steps:\n    - parallel:\n        limit: 10\n        steps:\n" + branches
+    result = wfec("run", write(folder, text), "--timeout", "60s")
+    assert result.code == 0, result
+
+
+@pytest.mark.acceptance("SHL-13", "SHL-14")
+def test_fifty_megabytes_of_any_bytes_break_no_run_and_are_no_part_of_its_state(folder: Path, wfec: Wfec) -> None:
+    text = """
+workflow:
+  id: w
+  version: 1
+  steps:
+    - name: flood
+      config:
+        shell: [python3, -c]
+        run: |
+          import sys
+          for _ in range(500):
+              sys.stdout.buffer.write((b"\\xff\\xfe\\x00" + b"x" * 996 + b"\\n") * 100)
+    - {name: after, config: {run: echo after}}
+"""
+    write(folder, text)
+    command = [sys.executable, "-m", "wfe_runtime", "run", "file.yaml", "--json"]
+    done = subprocess.run(command, cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (0, b"")
+    store = sqlite3.connect(folder / ".wfe" / "wfe.db")
+    ((journal,),) = store.execute("SELECT sum(length(delta)) FROM journal")
+    ((state,),) = store.execute("SELECT coalesce(sum(length(state)), 0) FROM snapshots")
+    ((result,),) = store.execute("SELECT sum(length(result)) FROM results")
+    ((logged,),) = store.execute("SELECT sum(length(CAST(text AS BLOB))) FROM logs")
+    store.close()
+    assert journal + state + result < 4096
+    assert logged >= 50_000_000

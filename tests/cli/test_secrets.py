@@ -13,14 +13,18 @@ from .conftest import Wfec, steps_of
 from .files import write
 
 SECRET = 'tr0ub4dor/é "&3"'
+KEY = "k3y-" + "0123456789" * 3
+MADE = "m&de by/a c<mmand=ü"
 FORMS = {
     form.encode()
+    for secret in (SECRET, KEY, MADE)
     for form in (
-        SECRET,
-        base64.b64encode(SECRET.encode()).decode()[:-2],
-        base64.b64encode(b"user:" + SECRET.encode()).decode()[8:-4],
-        quote(SECRET, safe=""),
-        json.dumps(SECRET)[1:-1],
+        secret,
+        base64.b64encode(secret.encode()).decode()[:-4],
+        base64.b64encode(b"user:" + secret.encode()).decode()[8:-4],
+        quote(secret, safe=""),
+        quote(secret),
+        json.dumps(secret)[1:-1],
     )
 }
 LEAKY = """
@@ -30,16 +34,22 @@ workflow:
   secrets:
     token: {env: DEPLOY_TOKEN}
     key: {file: key.txt}
+    made: {command: [cat, made.txt]}
   outputs: {given: any, arguments: any, size: any}
   steps:
     - name: talk
       config:
-        env: {TOKEN: '${{ secrets.token }}', KEY: '${{ secrets.key }}'}
+        env: {TOKEN: '${{ secrets.token }}', KEY: '${{ secrets.key }}', MADE: '${{ secrets.made }}'}
         run: |
           cat /proc/[0-9]*/cmdline | awk '
             index($0, ENVIRON["TOKEN"]) {n++}
             END {print "arguments=" n+0}' >>"$WFE_OUTPUT"
           echo "$TOKEN" && echo "$TOKEN" >&2
+          for form in "$KEY" "$MADE"; do
+            echo "$form"; printf %s "$form" | base64
+            export form
+            python3 -c 'import json, os, urllib.parse as u; f = os.environ["form"]; print(json.dumps(f), u.quote(f))'
+          done
           printf %s "$TOKEN" | cut -b1-7 | tr -d '\\n'; printf %s "$TOKEN" | cut -b8-
           printf %s "user:$TOKEN" | base64
           printf %s "${{ secrets.token }}" | base64 -w 8
@@ -51,6 +61,19 @@ workflow:
     - name: fail
       continue_on_failure: true
       config: {run: 'cat key.txt; for i in $(seq 400); do cat key.txt >&2; done; exit 3'}
+    - name: script
+      type: deno
+      when: host.has("deno")
+      continue_on_failure: true
+      config:
+        env: {TOKEN: '${{ secrets.token }}'}
+        script: |
+          const token = Deno.env.get("TOKEN");
+          console.log(token, encodeURIComponent(token), JSON.stringify([token]));
+          Deno.stdout.writeSync(new TextEncoder().encode(token.slice(0, 5)));
+          await new Promise((done) => setTimeout(done, 50));
+          console.log(token.slice(5));
+          throw new Error(`with ${token}`);
     - {name: show, when: "steps.talk.stdout contains 'no such'", config: {run: 'true'}}
 """
 
@@ -58,7 +81,8 @@ workflow:
 @pytest.fixture
 def leaky(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("DEPLOY_TOKEN", SECRET)
-    (folder / "key.txt").write_text("k3y-" + "0123456789" * 3 + "\n")
+    (folder / "key.txt").write_text(KEY + "\n")
+    (folder / "made.txt").write_text(MADE + "\n")
     return write(folder, LEAKY)
 
 
@@ -78,12 +102,19 @@ def test_no_form_of_a_secret_is_in_the_store_the_stream_the_log_or_a_process_lis
     failed = next(line for line in result.lines if line["type"] == "step.ended" and line["step"] == "fail")
     assert failed["error"]["stderr"].startswith("***\n***") or failed["error"]["stderr"].startswith("\n***")
     shown = [result.out, result.err]
-    for arguments in (("inspect", "leak", "--json"), ("logs", "leak"), ("list", "-o", "json"), ("why", "leak")):
-        shown.append(wfec(*arguments).out)
-    shown.append(wfec("graph", "leak", "--format", "json").out)
+    for line in (
+        "inspect leak --json", "inspect leak", "logs leak", "list -o json", "why leak", "graph leak --format json",
+        "watch leak --plain", "search talk -o json", "export leak -o exported.db",
+    ):  # fmt: skip
+        told = wfec(*line.split())
+        assert told.code == 0, told
+        shown += [told.out, told.err]
+    plain = wfec("run", leaky, "--name", "plain")
+    shown += [plain.out, plain.err]
+    assert wfec("search", "tr0ub4dor", "-o", "json").json["hits"] == []
     assert leaks("\n".join(shown).encode()) == []
-    stored = [path for path in (folder / ".wfe").rglob("*") if path.is_file()]
-    assert any(path.suffix == ".db" for path in stored)
+    stored = [folder / "exported.db", *(path for path in (folder / ".wfe").rglob("*") if path.is_file())]
+    assert [path.name for path in stored if path.suffix == ".db"] == ["exported.db", "wfe.db"]
     assert {path.name: leaks(path.read_bytes()) for path in stored if leaks(path.read_bytes())} == {}
 
 

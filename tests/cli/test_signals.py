@@ -53,7 +53,8 @@ def test_a_second_signal_ends_the_command_at_once_and_the_run_goes_on_later(
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.1)
-    assert finish(process).code == 130
+    ended = finish(process)
+    assert (ended.code, ended.err.splitlines()[-1]) == (130, "go on with: wfec resume slow")
     (folder / "go").touch()
     assert wfec("resume", "slow", "--json").lines[-1]["outputs"] == {"done": "yes"}
     assert (folder / "ran.txt").read_text() == "before\nwent\nafter\n"

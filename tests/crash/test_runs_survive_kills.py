@@ -294,7 +294,7 @@ def test_a_run_of_120_steps_killed_at_many_random_instants_is_resumed_to_the_sam
     pid, wait = start(next(folders), "--version")
     assert wait().code == 0, pid
     expected.seconds += time.monotonic() - began
-    kill_at_random(start, folders, LARGE, expected, kills=int(os.environ.get("WFE_TEST_KILLS", "12")), seed=seed)
+    kill_at_random(start, folders, LARGE, expected, kills=int(os.environ.get("WFE_TEST_KILLS", "25")), seed=seed)
 
 
 def test_the_lines_of_a_step_that_ran_twice_are_counted(tmp_path: Path) -> None:

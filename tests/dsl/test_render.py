@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import msgspec
 import pytest
 
 from wfe_dsl.diagnostics.model import Diagnostic, Fix, Label
@@ -93,6 +94,39 @@ def test_a_very_long_line_is_cut_to_a_window_around_the_place(filler: str) -> No
     assert carets.strip() == "^^^^"
 
 
+@pytest.mark.acceptance("DIA-06")
+@pytest.mark.parametrize("length", [59, 60, 100, 120])
+def test_a_line_that_fits_is_shown_whole_wherever_the_place_is(length: int) -> None:
+    line = "x" * (length - 4) + "WORD"
+    assert rows(at(line + "\nnext", "WORD")) == (line, " " * (length - 4) + "^^^^")
+
+
+@pytest.mark.acceptance("DIA-06")
+def test_a_cut_line_shows_where_something_was_left_out() -> None:
+    line, carets = rows(at("x" * 200 + "WORD" + "y" * 200, "WORD"))
+    assert line == "…" + "x" * 29 + "WORD" + "y" * 86 + "…"
+    assert carets == " " * 30 + "^^^^"
+    assert rows(at("WORD" + "y" * 200, "WORD"))[0] == "WORD" + "y" * 116 + "…"
+
+
+@pytest.mark.acceptance("DIA-06")
+def test_a_label_far_from_the_place_in_a_cut_line_gets_a_window_of_its_own() -> None:
+    found = at("FIRST " + "x" * 200 + " WORD", "WORD")
+    source = found.span.source
+    near, far = source.span_at(200, 203), source.span_at(0, 5)
+    for label, drawn in ((near, 1), (far, 2)):
+        lines = render_text([msgspec.structs.replace(found, labels=(Label(label, "here"),))]).split("\n")
+        shown = [line for line in lines if line.startswith(" 1 | ")]
+        assert len(shown) == drawn
+        for index, line in enumerate(lines):
+            marks = line.removeprefix("   | ")
+            if line.startswith("   | ") and marks.strip():
+                cell = len(marks) - len(marks.lstrip())
+                above = next(text for text in reversed(lines[:index]) if text.startswith(" 1 | ")).removeprefix(" 1 | ")
+                word = {"^": "WORD", "-": "FIRST" if label is far else "xxx"}[marks.strip()[0]]
+                assert above[cell:].startswith(word)
+
+
 def test_a_stretch_of_several_lines_is_marked_to_the_end_of_its_first() -> None:
     assert rows(at("a: one\n  two\n", "one\n  two")) == ("a: one", "   ^^^")
 
@@ -159,6 +193,13 @@ def test_github_annotations_are_one_a_line_whatever_the_messages_hold() -> None:
         "a%0Ab: 100%25, c%0Ahelp: d%0D%0Ae\n"
         "::warning file=dir/test.yaml,line=1,endLine=1,col=1,endColumn=2,title=WFE0118::a message%0Ahelp: a help\n"
     )
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1b[31m"])
+def test_no_sign_that_some_reader_takes_for_a_line_end_forges_an_annotation(sign: str) -> None:
+    drawn = render_github([at("x", "x", message=f"no key `a{sign}::error::forged`")])
+    assert len(drawn.splitlines()) == 1
+    assert sign not in drawn
 
 
 @pytest.mark.acceptance("DIA-07")

@@ -96,3 +96,10 @@ def test_a_service_is_given_no_secret() -> None:
 )
 def test_a_mistake_in_a_secret_is_one_error(written: str, code: str) -> None:
     assert codes(READS, f"secrets: {{token: {written}}}") == [code]
+
+
+def test_each_place_that_must_not_have_a_secret_is_a_mistake_of_its_own() -> None:
+    wrong = "- {name: a, when: secrets.token == 'x', config: {run: x}}\n- {set: {b: secrets.token}}"
+    assert codes(wrong, TOKEN) == ["WFE0481", "WFE0481"]
+    unknown = "- {set: {b: secrets.tken == 'x'}}\n- {set: {c: secrets.tken}}"
+    assert codes(unknown, TOKEN) == ["WFE0480"]

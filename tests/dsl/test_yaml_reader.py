@@ -224,6 +224,18 @@ def test_broken_syntax_is_one_error_at_line_and_column(text: str, code: str, lin
 
 
 @pytest.mark.acceptance("YML-08")
+@pytest.mark.parametrize(
+    "value", ["{run: echo ${{ inputs.x }}}", '{run: echo "a ${{ inputs.x }}"}', "[${{ inputs.x }}]"]
+)
+def test_an_expression_without_quotes_in_brackets_is_told_of_as_such(value: str) -> None:
+    _, [found] = read(f"a: {value}\n")
+    assert (found.code, found.span.column) == ("WFE0004", value.index("${{") + 5)
+    assert found.help.startswith("in a list or map in brackets, a text with `${{ … }}` in it needs quotes")
+    _, [other] = read("a: {b: '${{ inputs.x }}'\n")
+    assert other.help == "a list or map in brackets is not closed, or a text in it needs quotes"
+
+
+@pytest.mark.acceptance("YML-08")
 def test_a_byte_order_mark_and_crlf_change_nothing() -> None:
     text = wrap("- name: a\n  config:\n    run: |\n      one\n      two\n")
     plain_step = read_ok(text).workflows[0].steps[0]

@@ -388,6 +388,7 @@ def test_a_key_of_a_config_at_the_step_is_sent_to_its_place() -> None:
         (f"{{sequence: [{TASK}], on_crash: fail}}", ["WFE0124"]),
         (f"{{name: t, {RUN}, cases: {{}}}}", ["WFE0124"]),
         ("{sequence: []}", ["WFE0108"]),
+        ("{sequence: }", ["WFE0108"]),
         ("{sequence: 5}", ["WFE0103"]),
         ("{sequence: {name: x}}", ["WFE0103"]),
         ("{sequence: [text]}", ["WFE0103"]),
@@ -497,3 +498,11 @@ def test_a_version_is_an_integer(version: str) -> None:
 )
 def test_a_mistake_in_a_newer_kind_is_told_once(step: str, codes: list[str]) -> None:
     assert mistakes(f"- {step}") == codes
+
+
+def test_a_step_without_a_type_is_told_which_it_may_have() -> None:
+    _, [found] = load(wrap("- {name: a, config: {file: build.sh}}"))
+    assert (found.code, found.help) == (
+        "WFE0110",
+        "write `type: shell`, `type: deno` or another; it may be left out where `config` has `run`",
+    )

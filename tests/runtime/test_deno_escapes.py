@@ -158,6 +158,35 @@ def test_no_module_from_outside_is_imported(tmp_path: Path, module: str, form: s
     assert (result.outcome, result.outputs) == ("failure", {})
 
 
+@pytest.mark.acceptance("DEN-05", "DEN-09")
+@pytest.mark.parametrize(
+    ("module", "target"),
+    [
+        ("npm:lodash@4", "modules of npm"),
+        ("jsr:@std/path", '"jsr:@std/path"'),
+        ("https://deno.land/std/version.ts", '"https://deno.land/std/version.ts"'),
+    ],
+)
+@pytest.mark.parametrize("form", ["import '{}';", "await import('{}');"])
+def test_a_module_that_is_not_listed_is_told_of_with_the_key_that_lists_it(
+    tmp_path: Path, module: str, target: str, form: str
+) -> None:
+    error = attempt(tmp_path, form.format(module)).error
+    assert error is not None
+    assert f"import access to {target} is not permitted; `modules: […]` lists what a script may import" in error.message
+    assert "--" not in error.message
+
+
+@pytest.mark.acceptance("DEN-05")
+@pytest.mark.parametrize("form", ["import '{}';", "await import('{}');"])
+def test_a_script_of_the_workflows_file_is_told_that_it_has_no_folder_to_import_from(tmp_path: Path, form: str) -> None:
+    (tmp_path / "part.ts").write_text("output('got', 1);")
+    result = attempt(tmp_path, form.format("./part.ts"))
+    assert result.error is not None
+    assert "has no folder to import from; put it into a file of its own, which `file` names" in result.error.message
+    assert result.outputs == {}
+
+
 # The host
 
 DENIED = {

@@ -75,6 +75,14 @@ def test_a_memory_bomb_ends_its_own_step_alone(tmp_path: Path, what: str) -> Non
     assert (result.outcome, result.error.kind) in (("error", "limit"), ("failure", "throw"), ("failure", "signal"))
 
 
+def test_what_the_runtime_prints_of_its_own_end_is_no_part_of_the_error(tmp_path: Path) -> None:
+    log = MemoryLog()
+    result = attempt(tmp_path, f"console.error('before'); {BOMBS['objects']}", {"memory": "64MiB"}, log=log)
+    assert result.error is not None
+    assert (result.error.message, result.error.stderr) == ("the script took more than its 64 MiB of memory", "before")
+    assert "Last few GCs" in log.text("stderr")
+
+
 def test_too_many_threads_end_the_step(tmp_path: Path) -> None:
     script = """
         const { Worker } = await import("node:worker_threads");

@@ -95,6 +95,8 @@ def test_a_listed_module_is_imported_and_fetched_once(tmp_path: Path, registry: 
 def test_no_other_module_is_fetched_behind_the_users_back(tmp_path: Path, registry: Registry) -> None:
     result = run_script(tmp_path, "import 'npm:listed@1'; await import('npm:other@1'); output('got', 1)", LISTED)
     assert (result.outcome, result.outputs) == ("failure", {})
+    assert result.error is not None
+    assert 'import access to "npm:other" is not permitted; `modules: […]` lists' in result.error.message
     assert not any(path.startswith("/other") for path in registry.asked)
 
 

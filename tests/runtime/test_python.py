@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 import pytest
 
@@ -41,6 +41,9 @@ def odd(): return {1, 2}
 def nothing(): return None
 def one() -> int: return 5
 def any_of(**given): return given
+def as_numbers(**given) -> dict[str, int]: return given
+async def as_image(**given) -> Image: return Image(**given)
+def as_list(**given) -> list[int] | None: return given["items"]
 def sleep(file):
     with open(file, "w") as stream:
         stream.write(str(os.getpid()))
@@ -178,6 +181,78 @@ def test_a_result_that_is_no_plain_data_is_an_error_that_names_it(folder: Path, 
     assert refused.outcome == "error"
     assert refused.error is not None
     assert (refused.error.kind, "the result of own is no plain data" in refused.error.message) == ("type", True)
+
+
+@pytest.mark.acceptance("PYS-02")
+@pytest.mark.parametrize(
+    ("function", "given", "words"),
+    [
+        ("one", {}, None),
+        ("as_numbers", {"a": 1}, None),
+        ("as_numbers", {"a": "x"}, "dict[str, int], and it gave a map of 1 item: Expected `int`, got `str` - at"),
+        ("as_image", {"name": "a", "size": 1}, None),
+        (
+            "as_image",
+            {"name": "a", "size": "large"},
+            "Image, and it gave a map of 2 items: Expected `int`, got `str` - at `$.size`",
+        ),
+        ("as_list", {"items": [1]}, None),
+        ("as_list", {"items": None}, None),
+        ("as_list", {"items": "x"}, 'list[int] | None, and it gave the string "x"'),
+    ],
+)
+@EACH
+def test_a_result_is_held_to_the_hint_of_what_the_function_returns(
+    folder: Path, isolate: bool, function: str, given: dict[str, Any], words: str | None
+) -> None:
+    result = call(folder, f"steps_of_a_test:{function}", given, isolate=isolate)
+    if words is None:
+        assert result.outcome == "success"
+        return
+    assert result.error is not None
+    assert (result.outcome, result.error.kind, result.outputs) == ("error", "type", {})
+    assert f"the result of steps_of_a_test:{function} has to be " in result.error.message
+    assert words in result.error.message
+
+
+def test_a_result_may_be_of_a_class_under_the_one_that_is_promised(folder: Path) -> None:
+    @runtime_checkable
+    class Hosted(Protocol):
+        host: str
+
+    @dataclasses.dataclass
+    class Room(Place):
+        floor: int = 1
+
+    def as_base() -> Place:
+        return Room("a")
+
+    def as_protocol() -> Hosted | None:
+        return Room("b")
+
+    def as_literal() -> Literal["a", "b"]:
+        return cast(Any, "c")
+
+    functions: dict[str, Callable[..., Any]] = {"base": as_base, "protocol": as_protocol, "literal": as_literal}
+    assert call(folder, "base", functions=functions).outputs == {"host": "a", "port": 80, "floor": 1}
+    assert call(folder, "protocol", functions=functions).outputs == {"host": "b", "port": 80, "floor": 1}
+    refused = call(folder, "literal", functions=functions).error
+    assert refused is not None
+    assert refused.message == "the result of literal has to be Literal['a', 'b'], and it gave the string \"c\""
+
+
+@EACH
+def test_an_argument_that_does_not_fit_is_told_of_once(folder: Path, isolate: bool) -> None:
+    refused = call(folder, "steps_of_a_test:build", {"tag": 1}, isolate=isolate).error
+    assert refused is not None
+    assert refused.message == "the argument tag of steps_of_a_test:build has to be str, and the integer 1 was given"
+
+
+@pytest.mark.acceptance("PYS-06")
+def test_a_process_that_ends_by_itself_is_told_of_by_its_function(folder: Path) -> None:
+    gone = call(folder, "steps_of_a_test:vanish", isolate=True)
+    assert gone.error is not None
+    assert gone.error.message == "the process of steps_of_a_test:vanish exited with code 9"
 
 
 @pytest.mark.acceptance("PYS-03")

@@ -77,7 +77,7 @@ HELPS: Final[tuple[tuple[str, str, str], ...]] = (
     ("give them under `inputs:`", "give them in parentheses after the call", "give them in `inputs=`"),
     ("give it under `inputs:`", "give it in parentheses after the call", "give it in `inputs=`"),
     (
-        "pass it by `env:` (`env: {NAME: ${{ … }}}`)",
+        "pass it by `env:` (`env: {NAME: '${{ … }}'}`)",
         "pass it by `env { NAME = … }`",
         'pass it by `env={"NAME": …}`',
     ),

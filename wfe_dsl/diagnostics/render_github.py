@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from .labels import with_help
+from .labels import on_one_line, with_help
 from .model import Diagnostic
 
 __all__ = ["render_github"]
@@ -29,7 +29,8 @@ def _line(diagnostic: Diagnostic) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    # Some readers end a line at a form feed or a U+2028 too, so those are shown by name.
+    return on_one_line(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
 
 
 def _property(text: str) -> str:

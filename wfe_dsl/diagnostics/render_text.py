@@ -11,8 +11,9 @@
        = help: did you mean `timeout`?
 
 Columns are counted as a terminal shows them: a tab fills up to the next fourth column, wide characters take
-two, combining ones none. Control characters are shown by name, so a file can't steer the terminal. A long
-line is cut to a window around the place. Colour only where the caller asks for it.
+two, combining ones none. Control characters are shown by name, so a file can't steer the terminal. A line of
+more than 120 columns is cut to a window around the place, with ``…`` where something was left out. Colour only
+where the caller asks for it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ WINDOW: Final = 120
 """Cells of a source line that are shown at most."""
 LEAD: Final = 30
 """Cells kept before the place where a line is cut."""
+CUT: Final = "…"
+"""Stands where a part of a line was left out."""
 
 RESET: Final = "\x1b[0m"
 BOLD: Final = "\x1b[1m"
@@ -73,14 +76,13 @@ class _Drawing:
         marks.sort(key=lambda mark: mark[0].line)
         self._bar()
         last: int | None = None
+        window = ("", 0)
         for span, sign, text, colour in marks:
-            if span.line != last:
+            if span.line != last or not _is_within(source, span, window):
                 if last is not None and span.line > last + 1:
                     self.lines.append(self._paint("...", BLUE))
                 window = _window(source, span)
                 self._numbered(span.line, window)
-            else:
-                window = _window(source, span)
             self._carets(source, span, window, sign, text, colour)
             last = span.line
         for label in self.labels:
@@ -133,10 +135,8 @@ def _window(source: SourceFile, span: Span) -> tuple[str, int]:
     """Return what is shown of a line, and how many cells of it were cut off at its left."""
     line = _line(source, span.line)
     start = span.column - 1
-    if len(line) < WINDOW // 2:  # no character takes more than the eight cells of an escape, few do
-        shown = _shown(line)
-        if _cells(line, len(line)) <= WINDOW:
-            return shown, 0
+    if len(line) <= WINDOW and _cells(line, len(line)) <= WINDOW:
+        return _shown(line), 0
     # Only as much as is shown is looked at: a line may have millions of letters.
     first, lead = min(start, len(line)), LEAD
     while first > 0 and lead > 0:
@@ -151,7 +151,18 @@ def _window(source: SourceFile, span: Span) -> tuple[str, int]:
             break
         pieces.append(_picture(letter, cell))
         cell += width
+    if first + len(pieces) < len(line):
+        pieces.append(CUT)
+    if first:
+        pieces[0] = CUT.ljust(_width(line[first], cut))
     return "".join(pieces), cut
+
+
+def _is_within(source: SourceFile, span: Span, window: tuple[str, int]) -> bool:
+    """Say whether a place begins in what is shown of its line; right of its end, where nothing stands, it does."""
+    line = _line(source, span.line)
+    start = _cells(line, span.column - 1) - window[1]
+    return start >= bool(window[1]) and (start < WINDOW or span.column > len(line))
 
 
 def _shown(line: str) -> str:

@@ -29,7 +29,7 @@ from .step_keys import (
     is_misspelt,
 )
 from .step_types import STEP_TYPES
-from .tree import Mapping, Node, words_in
+from .tree import Listing, Mapping, Node, Scalar, words_in
 
 __all__ = ["build_hooks", "build_steps"]
 
@@ -52,9 +52,14 @@ OF_ALL: Final = frozenset((*COMMON, *TASK_KEYS))
 """Keys that are looked at whatever the kind."""
 
 
+EACH_STEP: Final = "each step begins with `- name:`"
+
+
 def build_steps(context: Context, node: Node, what: str) -> tuple[nodes.Step, ...]:
-    """Return the steps of a list, of which there has to be one at least. ``what`` names the list."""
-    listing = context.as_list(node, what, "each step begins with `- name:`")
+    """Return the steps of a list, of which there has to be one at least. ``what`` names what they belong to."""
+    if isinstance(node, Scalar) and node.value is None:
+        node = Listing(span=node.span, items=[])
+    listing = context.as_list(node, what if what.startswith("`") else f"`steps` of {what}", EACH_STEP)
     if listing is None:
         return ()
     if not listing.items:
@@ -219,7 +224,8 @@ def _task(context: Context, mapping: Mapping) -> tuple[nodes.Task, Entries | Non
         if without_run and is_misspelt(mapping, "type"):
             type_name = None
         elif without_run:
-            context.report("WFE0110", "a step needs a `type`", mapping.head, "it may be left out beside `config.run`")
+            help = "write `type: shell`, `type: deno` or another; it may be left out where `config` has `run`"
+            context.report("WFE0110", "a step needs a `type`", mapping.head, help)
             type_name = None
     inputs: Entries | None = None
     if "inputs" in entries:

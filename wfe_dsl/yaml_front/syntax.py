@@ -20,6 +20,9 @@ SYNTAX_HELP: Final = (
     ("these quotes are never closed", "close them, or write the text over several lines with `|`"),
     ("found unknown escape character", "use single quotes, or write `\\\\` for a backslash"),
 )
+BRACES_HELP: Final = (
+    "in a list or map in brackets, a text with `${{ … }}` in it needs quotes: `{run: 'echo ${{ inputs.name }}'}`"
+)
 OTHER_HELP: Final = "look at the indentation and the quotes of this line and of the one before it"
 
 
@@ -40,6 +43,8 @@ def report_syntax(error: yaml.MarkedYAMLError, source: SourceFile, diagnostics: 
         help = "indent with spaces"
     else:
         help = next((cure for sign, cure in SYNTAX_HELP if sign in problem), OTHER_HELP)
+        if text[max(column - 1, 0) : column + 2] == "${{":
+            help = BRACES_HELP
         problem = f"this is not YAML: {problem}"
         if error.context:
             problem += f" {error.context}"

@@ -81,8 +81,10 @@ def _below(folder: str) -> Iterator[str]:
     for here, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if os.path.splitext(name)[1].lower() in DATA:
-                yield os.path.normpath(os.path.join(here, name))
+            path = os.path.normpath(os.path.join(here, name))
+            # A pipe or a socket of that name would be waited for without end; a link that leads nowhere is told of.
+            if os.path.splitext(name)[1].lower() in DATA and (os.path.isfile(path) or not os.path.exists(path)):
+                yield path
 
 
 def _check(path: str, variables: Variables) -> list[Diagnostic]:

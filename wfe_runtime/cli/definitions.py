@@ -188,6 +188,8 @@ def program_rows(programs: Sequence[Found]) -> list[ProgramRow]:
 
 def missing_path(path: str) -> CommandError:
     """Return the error for a path that is not there, with what is near it."""
+    if os.path.islink(path):
+        return CommandError(f"{path} is a link that leads to no file", None, NOT_FOUND)
     folder, name = os.path.split(path)
     try:
         hint = did_you_mean(name, os.listdir(folder or "."))

@@ -23,6 +23,7 @@ from typing import Final
 import msgspec
 
 from ..errors import WfeError
+from ..executors import ExecutorRegistry
 from ..executors.deno_home import find_deno
 from ..settings import Settings
 from .exits import MISSING, SUCCEEDED
@@ -55,13 +56,17 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Tool(msgspec.Struct, frozen=True):
-    """A program on PATH. ``reach`` are the arguments that ask the service behind it."""
+    """A program on PATH. ``reach`` are the arguments that ask the service behind it.
+
+    ``type`` is a type of step for which the program is not enough: an executor has to be installed as well.
+    """
 
     name: str
     needed_for: str
     arguments: tuple[str, ...] = ("--version",)
     required: bool = False
     reach: tuple[str, ...] = ()
+    type: str = ""
 
 
 TOOLS: Final = (
@@ -71,10 +76,10 @@ TOOLS: Final = (
     Tool("podman", "container steps", reach=("version", "--format", "{{.Client.Version}}")),
     Tool("nerdctl", "container steps", reach=("version", "--format", "{{.Client.Version}}")),
     Tool("buildctl", "buildkit steps with buildkit_addr"),
-    Tool("kubectl", "kubernetes steps", ("version", "--client")),
-    Tool("git", "git-repo steps"),
-    Tool("cargo", "cargo steps"),
-    Tool("rustup", "rustup steps"),
+    Tool("kubectl", "kubernetes steps", ("version", "--client"), type="kubernetes"),
+    Tool("git", "git-repo steps", type="git-repo"),
+    Tool("cargo", "cargo steps", type="cargo-build"),
+    Tool("rustup", "rustup steps", type="rustup-toolchain"),
 )
 
 
@@ -160,6 +165,8 @@ def _look_for(tool: Tool) -> Finding:
         reachable = _ask([path, *tool.reach]) is not None
         if not reachable:
             detail = f"{path} is there, but its service does not answer"
+    if tool.type and tool.type not in ExecutorRegistry().types():
+        detail = f"{path}; no executor of such steps is installed, so a run that has any is refused"
     return Finding(tool.name, True, version or "", tool.needed_for, tool.required, reachable, detail)
 
 

@@ -19,6 +19,9 @@ __all__ = ["VariableSources", "read_map", "read_variables", "split_assignment", 
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 """As of any document."""
+_EMPTY: Final = "WFE0012"
+_NO_MAP: Final = "WFE0013"
+_MAP_HELP: Final = "it is a JSON object or a YAML map from names to values"
 
 
 class VariableSources(msgspec.Struct, frozen=True):
@@ -83,6 +86,9 @@ def _map_of(data: bytes, path: str, what: str) -> dict[str, Any]:
         result = read_yaml(SourceFile.from_bytes(name, data), diagnostics)
     except SourceError as error:
         raise UsageError(f"{what} {name} can't be read: {error.message}") from None
+    shapes = {found.code for found in diagnostics.found} & {_EMPTY, _NO_MAP}
+    if shapes:  # what the reader says of these is meant for workflow files
+        raise UsageError(f"{what} {name} {'is empty' if _EMPTY in shapes else 'holds no map'}", _MAP_HELP)
     if diagnostics.has_errors or result.root is None:
         shown = render_text(diagnostics.in_source_order()).rstrip()
         raise UsageError(f"{what} {name} holds no map that can be used:\n{shown}", "it is a JSON object or a YAML map")
@@ -111,7 +117,7 @@ def _read(path: str, what: str) -> bytes:
 
 def _as_map(value: Any, name: str, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise UsageError(f"{what} {name} holds no map", "it is a JSON object or a YAML map from names to values")
+        raise UsageError(f"{what} {name} holds no map", _MAP_HELP)
     return value
 
 

@@ -1,7 +1,8 @@
 """Ending a run on request: what ``cancel`` and ``terminate`` share.
 
-A run that nobody advances is taken over and driven to its end here; of one that a live process has, that
-process is told, durably, and waited for. Both say whether anything changed; asked again, nothing does.
+The run is told first, durably, and then taken over where nobody advances it: so none of its steps is begun, or begun
+again, only to be stopped. It is driven to its end here, or waited for where a live process has it. Both verbs say
+whether anything changed; asked again, nothing does.
 """
 
 from __future__ import annotations
@@ -43,15 +44,13 @@ def end_run(arguments: argparse.Namespace, make_event: Callable[[int], Event]) -
         code = SUCCEEDED
         if row.status not in FINISHED:
             event = make_event(engine.clock.now())
+            changed = _is_news(event, row)
+            if changed:
+                await engine.post(row.id, event)
             taken = await take_or_wait(engine, row)
             if taken is None:
-                changed = _is_news(event, row)
-                if changed:
-                    await engine.post(row.id, event)
                 taken = await follower.wait_elsewhere(engine, row, lambda now: now.status in FINISHED)
                 status = taken.status
-            else:
-                changed = engine.deliver(row.id, event)
             if any(other.id == row.id for other in engine.at_hand()):
                 code = await follower.follow(engine, taken, again=True)
                 present = await engine.store.get_run(row.id)
@@ -74,7 +73,7 @@ def tell_change(told: dict[str, Any], as_json: bool) -> None:
 
 
 def _is_news(event: Event, row: RunRow) -> bool:
-    """Say whether a run that another process has would be changed by the event."""
+    """Say whether a run that has not ended would be changed by the event."""
     return isinstance(event, Terminate) or (isinstance(event, Cancel) and row.status != "cancelling")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Final
 
 from ..errors import GroupFull, InputError, MissingError, NameTaken, NotFound, StoreError, WfeError
@@ -22,6 +23,8 @@ __all__ = [
     "check_text",
     "code_of",
     "code_of_status",
+    "folder_is_gone",
+    "folder_is_there",
 ]
 
 SUCCEEDED: Final = 0
@@ -88,3 +91,17 @@ def check_text(text: str, what: str) -> str:
     except UnicodeEncodeError:
         raise UsageError(f"{what} is not valid text: {text!r}", "it has to be UTF-8") from None
     return text
+
+
+def folder_is_there() -> bool:
+    """Say whether the folder that the command was started in still exists."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def folder_is_gone() -> CommandError:
+    """Return the error of a command that was started in a folder that has been removed since."""
+    return CommandError("the current folder is not there any more", "change to another one", NOT_FOUND)

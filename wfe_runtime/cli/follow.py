@@ -33,6 +33,7 @@ from ..undoing import left_to_undo
 from . import exits
 from .failures import describe_failure, next_steps, place_of_failure
 from .family import Family
+from .output import print_at_once
 from .signals import Interrupts
 from .stores import keeps_runs, store_flag
 from .texts import harmless
@@ -58,7 +59,7 @@ class Follower:
         self._known: set[tuple[str, int, int]] = set()  # attempts under way that were shown with it
         self._last: dict[tuple[str, int], Record] = {}
         self._stirred = asyncio.Event()
-        self.interrupts = Interrupts(self._on_signal, view.abandon)
+        self.interrupts = Interrupts(self._on_signal, self._abandon)
         self._engine: Engine | None = None
         self._over = False  # the last line has been printed
 
@@ -318,6 +319,12 @@ class Follower:
             commands = next_steps(row, status, failure, store_flag(self._settings))
             lines += [f"{'next:' if not number else '     '} {command}" for number, command in enumerate(commands)]
         return lines
+
+    def _abandon(self) -> None:
+        """Leave at once, as a second signal asks for; how to go on is said if that takes no wait."""
+        self._view.abandon()
+        if self._row is not None and not self._over:
+            print_at_once(f"go on with: {self._resume_line(self._row)}")
 
     def _resume_line(self, row: RunRow) -> str:
         if not keeps_runs(self._settings.store):

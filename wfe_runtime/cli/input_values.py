@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from wfe_vm.program import Program
-from wfe_vm.typeterms import TextValueError, parse_type, read_text, read_undeclared
+from wfe_vm.typeterms import TextValueError, parse_type, print_type, read_text, read_undeclared
 from wfe_vm.values import check_plain, parse_json
 
 from ..errors import InputError
@@ -32,7 +33,7 @@ def read_inputs(program: Program, assignments: list[str], path: str | None, *, p
         try:
             given[name] = read_value(value, declared.get(name))
         except (TextValueError, ValueError) as error:
-            problems.append(f"{name}: {error}")
+            problems.append(f"{name}: {_why(value, declared.get(name), error)}")
             unreadable.add(name)
             given.pop(name, None)
     for name, value in list(given.items()):
@@ -49,6 +50,16 @@ def read_inputs(program: Program, assignments: list[str], path: str | None, *, p
     if problems:
         raise InputError(f"workflow {program.workflow} version {program.version} can't take these inputs:", problems)
     return complete
+
+
+def _why(text: str, declared: Any, error: Exception) -> str:
+    """Return what is wrong with a text of the command line, and how a value of that type is written there."""
+    if declared is not None and declared.kind in ("list", "map", "record"):
+        example = '["a", "b"]' if declared.kind == "list" else '{"a": 1}'
+        return f"{error}; {print_type(declared)} is written as JSON, like {example}"
+    if declared is not None and declared.kind == "integer" and re.fullmatch(r"\s*[-+]?[0-9]+\s*", text):
+        return f"{text.strip()} does not fit into 64 bits; a number that large is kept as a string"
+    return str(error)
 
 
 def read_value(text: str, declared: Any) -> Any:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 from typing import Any, Final
 
+import msgspec
+
 from wfe_vm.events import Started
-from wfe_vm.outcome import UNFINISHED_STATUSES
+from wfe_vm.outcome import UNFINISHED_STATUSES, Failure
 from wfe_vm.phases import (
     PARKED,
     READY,
@@ -204,26 +206,28 @@ def _live(state: State, loaded: LoadedProgram, records: list[Record]) -> list[di
     """Return where each pointer stands: step, attempt, what it waits for, source line."""
     if state.status not in UNFINISHED_STATUSES:
         return []
-    paths = {record.activation: record.path for record in records}
+    last = {record.activation: record for record in records}
     found = []
     for id in sorted(state.pointers):
         pointer = state.pointers[id]
         if pointer.frames and (pointer.frames[-1].step or len(state.pointers) == 1):
-            found.append(_pointer(state, pointer, loaded, paths))
+            found.append(_pointer(state, pointer, loaded, last.get(pointer.frames[-1].id)))
     return found
 
 
-def _pointer(state: State, pointer: Pointer, loaded: LoadedProgram, paths: dict[int, str]) -> dict[str, Any]:
+def _pointer(state: State, pointer: Pointer, loaded: LoadedProgram, record: Record | None) -> dict[str, Any]:
+    """Return where a pointer stands; ``record`` is the last one of its step."""
     frame = pointer.frames[-1]
     step = loaded.program.steps[frame.step]
     dues = [due for (activation, _), due in state.timers.items() if activation == frame.id]
     return {
-        "step": paths.get(frame.id, step.path or step.name),
+        "step": record.path if record is not None else step.path or step.name,
         "attempt": frame.attempt,
         "since": frame.started or frame.opened,
         "waits_for": WAITS.get(pointer.wait, "nothing"),
         "due": min(dues) if dues else None,
         "child": frame.child or None,
+        "error": failure_object(record.error) if record is not None and pointer.wait == PARKED else None,
         **_waiting(state, frame.id, step.signal),
         "source": loaded.place_of(pointer.pc, frame.step) or None,
     }
@@ -279,6 +283,8 @@ async def _print(store: Store, row: RunRow, found: dict[str, Any]) -> None:
                     f" since {format_moment(pointer['since'])}{source}"
                 )
             )
+            if pointer["error"] is not None:
+                lines += [f"    {line}" for line in describe_failure(msgspec.convert(pointer["error"], Failure))]
     if found["requests"]:
         rows = [(asked["what"], format_moment(asked["time"]), harmless(asked["reason"])) for asked in found["requests"]]
         lines += ["", *to_table(("asked", "at", "who and why"), rows)]

@@ -9,7 +9,7 @@ from wfe_vm.outcome import RUN_STATUSES
 
 from ..providers.contracts import RunFilter, RunRow
 from .exits import SUCCEEDED
-from .listing import add_listing_options, print_listing, read_listing
+from .listing import add_listing_options, nothing_in, print_listing, read_listing
 from .options import settings_of
 from .texts import format_moment, format_span
 
@@ -42,7 +42,7 @@ def execute(arguments: argparse.Namespace) -> int:
         (row.id for row in rows),
         ("name", "status", "workflow", "version", "created", "took", "id"),
         [_cells(row) for row in rows],
-        "no runs",
+        nothing_in(settings, "no runs"),
     )
     return SUCCEEDED
 

@@ -14,7 +14,7 @@ from .output import print_error, print_line, print_lines
 from .stores import is_absent, open_for_reading, run_loop
 from .texts import to_json, to_table
 
-__all__ = ["add_listing_options", "print_listing", "read_listing"]
+__all__ = ["add_listing_options", "nothing_in", "print_listing", "read_listing"]
 
 Result = TypeVar("Result")
 
@@ -46,6 +46,11 @@ def read_listing(settings: Settings, read: Callable[[Store], Awaitable[Result]],
 
     run_loop(work())
     return found[-1]
+
+
+def nothing_in(settings: Settings, nothing: str) -> str:
+    """Return what is said where nothing was found: a store that is not there yet may be a URL that was mistyped."""
+    return f"{nothing}: the store {settings.store} is not there yet" if is_absent(settings.store) else nothing
 
 
 def print_listing(

@@ -18,7 +18,17 @@ from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 from ..errors import StoreError, WfeError
-from .exits import BUG, INTERRUPTED, MISSING, USAGE, CommandError, check_text, code_of
+from .exits import (
+    BUG,
+    INTERRUPTED,
+    MISSING,
+    USAGE,
+    CommandError,
+    check_text,
+    code_of,
+    folder_is_gone,
+    folder_is_there,
+)
 from .output import print_error, print_line, print_lines, silence, steady_streams
 from .texts import harmless_lines
 
@@ -68,9 +78,9 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except BrokenPipeError:
+        except OSError:
             silence(stream)  # the interpreter flushes once more on its way out
-        except (OSError, ValueError):
+        except ValueError:
             pass
     sys.exit(code)
 
@@ -179,12 +189,16 @@ def version() -> str:
 
 
 def _report(error: Exception) -> int:
-    """Tell of an error that is none of this command's own: what a store holds can't be read, or there is a bug."""
+    """Tell of an error that is none of this command's own: of a store's content, of the folder, or there is a bug."""
     from wfe_vm.errors import StateError
 
     if isinstance(error, StateError):
         _show(StoreError("damaged", error.message))
         return MISSING
+    if isinstance(error, FileNotFoundError) and not folder_is_there():
+        gone = folder_is_gone()
+        _show(gone)
+        return code_of(gone)
     return _report_bug(error)
 
 

@@ -4,7 +4,9 @@ Rules:
 
 1. A reader that has gone ends the printing and nothing else: a run goes on, no traceback is shown.
 2. What the locale's encoding lacks is written out (``\\u2026``), never a reason to stop.
-3. A command that follows a run prints through ``Writer``: a reader that is slow, or a terminal that was
+3. What can't be written for another reason (a full disk behind a redirection) is told once on standard error. It
+   ends a command that only prints, and does not end a run.
+4. A command that follows a run prints through ``Writer``: a reader that is slow, or a terminal that was
    halted, must not hold up the event loop that renews the run's lease.
 """
 
@@ -12,12 +14,25 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import sys
 import threading
 from collections import deque
+from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
-__all__ = ["Writer", "is_terminal", "print_bytes", "print_error", "print_line", "print_lines", "steady_streams"]
+from .exits import MISSING, CommandError
+
+__all__ = [
+    "Writer",
+    "is_terminal",
+    "print_at_once",
+    "print_bytes",
+    "print_error",
+    "print_line",
+    "print_lines",
+    "steady_streams",
+]
 
 MOST_HELD: Final = 16 << 20
 """Bytes held for a slow reader; beyond it the command waits for it after all, to stay within memory."""
@@ -51,19 +66,17 @@ def print_line(text: str = "") -> None:
 
 
 def print_lines(lines: Any) -> None:
-    """Print lines on standard output. A reader that has gone is not an error."""
-    try:
+    """Print lines on standard output. A reader that has gone is not an error. Raises CommandError as ``_printing``."""
+    with _printing():
         for line in lines:
             sys.stdout.write(line)
             sys.stdout.write("\n")
         sys.stdout.flush()
-    except BrokenPipeError:
-        silence(sys.stdout)
 
 
 def print_bytes(data: bytes) -> None:
-    """Put bytes on standard output as they are."""
-    try:
+    """Put bytes on standard output as they are. Raises CommandError as ``_printing``."""
+    with _printing():
         sys.stdout.flush()
         buffer = getattr(sys.stdout, "buffer", None)
         if buffer is None:
@@ -71,20 +84,40 @@ def print_bytes(data: bytes) -> None:
         else:
             buffer.write(data)
         sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _printing() -> Iterator[None]:
+    """Print on standard output here. Raises CommandError (exit 5) where it can't be written, though somebody reads."""
+    try:
+        yield
     except BrokenPipeError:
         silence(sys.stdout)
+    except OSError as error:
+        silence(sys.stdout)
+        raise CommandError(
+            f"standard output can't be written: {error.strerror}", "what was printed so far is incomplete", MISSING
+        ) from None
 
 
 def print_error(text: str) -> None:
     """Print a line on standard error, after what was printed on standard output."""
-    with contextlib.suppress(BrokenPipeError, ValueError):
+    with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
     try:
         sys.stderr.write(text)
         sys.stderr.write("\n")
         sys.stderr.flush()
-    except BrokenPipeError:
+    except OSError:  # gone, or full: there is no place left to say so
         silence(sys.stderr)
+
+
+def print_at_once(text: str) -> None:
+    """Print a line on standard error if that takes no wait: the process is about to end."""
+    with contextlib.suppress(OSError, ValueError):
+        descriptor = sys.stderr.fileno()
+        if select.select((), (descriptor,), (), 0)[1]:
+            os.write(descriptor, text.encode(errors="backslashreplace") + b"\n")
 
 
 def silence(stream: Any) -> None:
@@ -111,6 +144,7 @@ class Writer:
         self._pending: deque[bytes] = deque()
         self._held = 0
         self._closing = False
+        self._trouble = ""
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._write_forever, name="wfe-output", daemon=True)
         self._thread.start()
@@ -129,11 +163,15 @@ class Writer:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Return once all is printed. Repeatable."""
+        """Return once all is printed, and tell on standard error if that could not be done. Repeatable."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
         self._thread.join()
+        if self._trouble:
+            print_error(f"wfec: standard output could not be written: {self._trouble}")
+            print_error("  what was printed there is incomplete; the run went on, and its store has all of it")
+            self._trouble = ""
 
     def flush(self) -> None:
         """Return once all that was given is printed."""
@@ -158,8 +196,10 @@ class Writer:
                 self._stream.flush()
             except BrokenPipeError:
                 silence(self._stream)
-            except (OSError, ValueError):
-                pass  # a full disk behind a redirection must not end the run
+            except OSError as error:  # a full disk behind a redirection must not end the run
+                self._trouble = error.strerror or str(error)
+            except ValueError:
+                pass  # it was closed under us
             with self._changed:
                 self._held -= len(taken)
                 self._changed.notify_all()

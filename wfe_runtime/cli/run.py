@@ -15,7 +15,7 @@ from ..engine import Engine
 from ..providers.contracts import FINISHED, RunRow
 from .definitions import Found, choose, kept_programs, load, program_rows
 from .documents import variable_sources
-from .exits import NOT_FOUND, CommandError, UsageError, check_text
+from .exits import UsageError, check_text, folder_is_gone
 from .failures import NUMBER
 from .follow import Follower, foreground
 from .input_values import read_inputs
@@ -108,9 +108,9 @@ def execute(arguments: argparse.Namespace) -> int:
 
 async def _join(engine: Engine, follower: Follower, row: RunRow, view: View) -> RunRow:
     """Return the run that a key stands for, at hand or ended."""
+    view.trouble(f"the run {row.name} was started with this key already")
     if row.status in FINISHED:
         return row
-    view.trouble(f"the run {row.name} was started with this key already")
     return await follower.wait_elsewhere(engine, row, lambda now: now.status in FINISHED)
 
 
@@ -119,7 +119,7 @@ def current_folder() -> str:
     try:
         return check_text(os.getcwd(), "the name of the current folder")
     except FileNotFoundError:
-        raise CommandError("the current folder is not there any more", "change to another one", NOT_FOUND) from None
+        raise folder_is_gone() from None
 
 
 def durability_of(chosen: Found, setting: str, flag: str | None) -> str:

@@ -14,7 +14,7 @@ from ..providers.contracts import Store
 from ..providers.searching import Hit, HitPage
 from ..searching import parse_query, update_index
 from .exits import SUCCEEDED
-from .listing import add_listing_options, print_listing, read_listing
+from .listing import add_listing_options, nothing_in, print_listing, read_listing
 from .options import count_of, moment, settings_of
 from .output import print_error
 from .texts import format_moment, harmless_lines
@@ -55,7 +55,7 @@ def execute(arguments: argparse.Namespace) -> int:
         dict.fromkeys(hit.run for hit in page.hits),
         ("run", "status", "what", "step", "at", "text"),
         [_cells(hit) for hit in page.hits],
-        "nothing found",
+        nothing_in(settings, "nothing found"),
     )
     if page.hits and arguments.output == "table":
         print_error(f"{len(page.hits)} of {page.total}")

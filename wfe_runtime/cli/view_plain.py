@@ -7,7 +7,7 @@ from typing import Any, Final
 from wfe_vm.outcome import Failure
 from wfe_vm.state import Record
 
-from ..providers.contracts import RunRow
+from ..providers.contracts import FINISHED, RunRow
 from ..result import RunResult
 from .output import Writer, print_error
 from .texts import format_span, harmless, harmless_lines
@@ -32,7 +32,7 @@ class PlainView:
         self._writer = Writer()
 
     def begun(self, row: RunRow, prefix: str, inputs: dict[str, Any], time: int, again: bool) -> None:
-        if not prefix:
+        if not prefix and row.status not in FINISHED:
             verb = "goes on" if again else "started"
             self._writer.line(f"run {harmless(row.name)} ({row.id}) {verb}")
 

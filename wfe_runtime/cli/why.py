@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from wfe_vm.outcome import UNFINISHED_STATUSES
-from wfe_vm.state import State
+from wfe_vm.phases import PARKED
+from wfe_vm.state import Record, State
 
 from ..engine import Engine, load_run_state
 from ..errors import MissingError, StoreError
@@ -25,6 +26,7 @@ from .output import print_line, print_lines
 from .queueing import Queueing, queueing_of
 from .stores import find_run, open_for_reading, require_store, run_loop, store_flag
 from .texts import format_moment, harmless, to_json
+from .view_json import failure_object
 
 __all__ = ["add_arguments", "execute"]
 
@@ -85,9 +87,17 @@ async def _reasons(store: Store, row: RunRow, flag: str, depth: int) -> AsyncIte
     if row.status == "pending":
         yield _reason(row, "start", row.created, "a process that takes it up", _command(row, "resume", flag))
         return
+    last = {record.activation: record for record in await read_records(store, row.id)}
+    paths = {activation: record.path for activation, record in last.items()}
     if state.suspended:
-        yield _reason(row, "suspended", state.suspended_at, "somebody who resumes it", _command(row, "resume", flag))
-    paths = {record.activation: record.path for record in await read_records(store, row.id)}
+        yield _reason(
+            row,
+            "suspended",
+            state.suspended_at,
+            "somebody who resumes it",
+            _command(row, "resume", flag),
+            failed=_failed(state, last),
+        )
     for wait in open_waits(state, program):
         if wait.kind == "resume":
             continue  # that is the suspension
@@ -103,6 +113,14 @@ async def _lacking(store: Store, row: RunRow) -> list[str]:
     """Return what this host lacks to go on with a run that nobody has."""
     engine = Engine(store)
     return engine.missing(await engine.programs.load(row.program))
+
+
+def _failed(state: State, last: dict[int, Record]) -> list[dict[str, Any]]:
+    """Return the steps whose failure suspended the run, with what is the matter."""
+    parked = [last.get(pointer.frames[-1].id) for pointer in state.pointers.values() if pointer.wait == PARKED]
+    return [
+        {"step": record.path, "error": failure_object(record.error)} for record in parked if record and record.error
+    ]
 
 
 def _queued(row: RunRow, queueing: Queueing, flag: str) -> dict[str, Any]:
@@ -160,7 +178,7 @@ def _line(reason: dict[str, Any]) -> str:
     holders = ", ".join(holder["name"] for holder in reason.get("holders", ())) or "nobody"
     what = {
         "group": f"a slot of the concurrency group {reason.get('group')} (limit {reason.get('limit')}: {holders})",
-        "start": "to be begun",
+        "start": "somebody to begin it",
         "host": f"a host: on this one there is {'; '.join(reason.get('lacks', ()))}",
         "suspended": "a resume",
         "activity": "the work of an activity",
@@ -174,6 +192,8 @@ def _line(reason: dict[str, Any]) -> str:
     step = f"/{reason['step']}" if reason.get("step") else ""
     command = f": {reason['command']}" if reason["command"] else ""
     since = format_moment(reason["since"])
+    failed = "".join(f"; {one['step']} failed: {one['error']['message']}" for one in reason.get("failed", ()))
     return harmless(
-        f"  {reason['name']}{step} waits for {what} since {since}{due}; can be ended by {reason['ended_by']}{command}"
+        f"  {reason['name']}{step} waits for {what} since {since}{due}{failed}"
+        f"; can be ended by {reason['ended_by']}{command}"
     )

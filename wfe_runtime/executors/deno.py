@@ -39,6 +39,16 @@ _TYPESCRIPT: Final = "application/typescript"
 _PASS: Final = re.compile(r"\[\d+\]")
 _ADVICE: Final = re.compile(r"Requires (\w+) access( to [^\n]*?)?, run again with the --allow-(\w+) flag")
 _OUT_OF_MEMORY: Final = re.compile(r"out of memory|memory allocation of|Allocation failed|OOM|bad_alloc", re.IGNORECASE)
+_NOT_LISTED: Final = re.compile(
+    r"Failed loading \S+ for package \"(?P<npm>[^\"]+)\"\s+0: npm package not found in cache: [^\n]*--cached-only[^\n]*"
+    r"|(?P<any_npm>npm specifiers were requested; but --no-npm is specified)\.?"
+    r"|(?:JSR package manifest for '(?P<jsr>[^']+)' failed to load\. )?"
+    r"(?:A remote specifier was requested|Specifier not found in cache): \"(?P<url>[^\"]+)\", "
+    r"(?:but )?--(?:no-remote|cached-only) is specified\.?"
+)
+_NO_FOLDER: Final = "invalid URL: relative URL with a cannot-be-a-base base"
+_LAST_WORDS: Final = re.compile(r"\s*<--- Last few GCs --->.*", re.DOTALL)
+"""What V8 prints of itself when it runs out of memory: the log keeps it, and nobody can mend a script by it."""
 _BLOB: Final = re.compile(r"blob:null/[0-9a-f-]{36}")
 _NEVER: Final = "Top-level await promise never resolved"
 _STACK_BYTES: Final = 4 * 1024
@@ -160,7 +170,7 @@ def _result_of(
         step=context.step,
         attempt=context.attempt,
         exit_code=process.exit_code,
-        stderr=_BLOB.sub(name, process.stderr.text()) or None,
+        stderr=_LAST_WORDS.sub("", _BLOB.sub(name, process.stderr.text())) or None,
         details=details,
     )
     return StepResult("error" if kind == "limit" else "failure", error=failure)
@@ -169,7 +179,7 @@ def _result_of(
 def _told(error: Mapping[str, str], names: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
     """Return what to say of a throw: its message with the line of the script, and details."""
     # In a warm process V8 calls a text that it knows by the name it had at first.
-    message = _ADVICE.sub(_permission, _BLOB.sub(names[0], error.get("message", "")))
+    message = _in_our_words(_BLOB.sub(names[0], error.get("message", "")))
     stack = _BLOB.sub(names[0], error.get("stack", ""))
     details: dict[str, Any] = {}
     if error.get("name"):
@@ -185,6 +195,26 @@ def _told(error: Mapping[str, str], names: tuple[str, ...]) -> tuple[str, dict[s
     if message.startswith("SyntaxError:"):
         return message, details
     return f"{error.get('name') or 'thrown'}: {message}", details
+
+
+def _in_our_words(message: str) -> str:
+    """Return a message with the keys of a step in the place of the flags of a command that nobody has given."""
+    message = _NOT_LISTED.sub(_not_listed, _ADVICE.sub(_permission, message))
+    return message.replace(
+        _NO_FOLDER,
+        "a script in the workflow's own file has no folder to import from; "
+        "put it into a file of its own, which `file` names",
+    )
+
+
+def _not_listed(match: re.Match[str]) -> str:
+    if match["any_npm"]:
+        target = "modules of npm"
+    elif match["npm"]:
+        target = f'"npm:{match["npm"]}"'
+    else:
+        target = f'"jsr:{match["jsr"]}"' if match["jsr"] else f'"{match["url"]}"'
+    return f"import access to {target} is not permitted; `modules: […]` lists what a script may import"
 
 
 def _permission(match: re.Match[str]) -> str:

@@ -121,7 +121,7 @@ class PythonExecutor:
             return StepResult("failure", error=failure, stdout=None if stdout is None else stdout.text())
         finally:
             await context.log.drain()
-        outputs = outputs_of(name, value, [output.name for output in context.outputs])
+        outputs = outputs_of(name, value, [output.name for output in context.outputs], call.result)
         return StepResult("success", outputs, stdout=None if stdout is None else stdout.text())
 
     async def _in_thread(
@@ -183,11 +183,20 @@ class PythonExecutor:
         result = await self._isolated.run(msgspec.structs.replace(context, config=config, inputs=None, data={}))
         raised = result.outputs.get("wfe_raised")
         if result.outcome != "failure" or not isinstance(raised, dict):
-            return result
+            return _told_of_the_function(result, name)
         failure = msgspec.convert(raised["failure"], Failure)
         stderr = None if result.error is None else result.error.stderr
         failure = msgspec.structs.replace(_placed(failure, context), stderr=stderr)
         return StepResult(raised["outcome"], error=failure, stdout=result.stdout)
+
+
+def _told_of_the_function(result: StepResult, name: str) -> StepResult:
+    """Have a process that ended by itself told of by its function: whoever wrote that did not start any program."""
+    error = result.error
+    if error is None or not error.message.startswith(sys.executable):
+        return result
+    message = f"the process of {name}{error.message.removeprefix(sys.executable)}"
+    return msgspec.structs.replace(result, error=msgspec.structs.replace(error, message=message))
 
 
 class _Raised(Exception):

@@ -5,8 +5,8 @@ This file owns what a call means, wherever it runs: in this process (``python``)
 
 Rules:
 
-1. Arguments go by name. What the hints say is checked before the function is called; a hint that
-   ``msgspec`` can't check (a class of the user's own) takes what is given.
+1. Arguments go by name. What the hints say of them is checked before the function is called, and of the result
+   after it; a hint that ``msgspec`` can't check (a class of the user's own) takes what is given.
 2. A result is plain data: a map, a dataclass or a ``msgspec.Struct`` gives its members as outputs, nothing
    gives none, any other value is the one declared output or, where none is declared, ``result``.
 3. Nothing is pickled, ever.
@@ -21,6 +21,7 @@ import importlib.util
 import inspect
 import logging
 import os
+import re
 import sys
 import threading
 import traceback
@@ -49,6 +50,9 @@ __all__ = [
 
 TRACEBACK_BYTES: Final = 4 * 1024
 """What a failure tells of the traceback: its last part."""
+
+
+_ADDS_NOTHING: Final = re.compile(r"Expected `[^`]*`, got `[^`]*`|Invalid enum value [^`]*")
 
 
 class StepStopped(BaseException):
@@ -140,11 +144,15 @@ class _StepLogHandler(logging.Handler):
 
 
 class Call(msgspec.Struct, frozen=True):
-    """A function with its checked arguments. ``is_async``: calling it gives something to await."""
+    """A function with its checked arguments. ``is_async``: calling it gives something to await.
+
+    ``result`` is the hint of what it returns, ``inspect.Signature.empty`` where it has none.
+    """
 
     function: Callable[..., Any]
     arguments: dict[str, Any]
     is_async: bool
+    result: Any = inspect.Signature.empty
 
 
 def find_function(name: str, registered: Mapping[str, Callable[..., Any]], folder: str) -> Callable[..., Any]:
@@ -238,18 +246,23 @@ def prepare_call(name: str, function: Callable[..., Any], given: Mapping[str, An
             raise TaskProblem("type", f"{name} takes no argument {key}; it takes {known}")
         arguments[key] = given[key]
     called = function if inspect.isroutine(function) else type(function).__call__
-    return Call(function, arguments, inspect.iscoroutinefunction(called))
+    result = hints.get("return", signature.return_annotation)
+    return Call(function, arguments, inspect.iscoroutinefunction(called), result)
 
 
-def outputs_of(name: str, value: Any, declared: Sequence[str]) -> dict[str, Any]:
-    """Return the outputs that a function's result gives. Raises TaskProblem (``type``) for what no run can keep."""
+def outputs_of(name: str, value: Any, declared: Sequence[str], hint: Any = inspect.Signature.empty) -> dict[str, Any]:
+    """Return the outputs that a function's result gives.
+
+    Raises TaskProblem (``type``) for what no run can keep, and for what is not of the type that the function's
+    own ``hint`` promises.
+    """
+    is_members = type(value) is dict or dataclasses.is_dataclass(value) or isinstance(value, msgspec.Struct)
+    plain = _to_plain(name, value)
+    _check_result(name, value, plain, hint)
     if value is None:
         return {}
-    if dataclasses.is_dataclass(value) or isinstance(value, msgspec.Struct):
-        value = _to_plain(name, value)
-    if type(value) is not dict:
-        value = {declared[0] if len(declared) == 1 else "result": value}
-    plain = _to_plain(name, value)
+    if not is_members:
+        plain = {declared[0] if len(declared) == 1 else "result": plain}
     problem = check_plain(plain)
     if problem is not None:
         raise TaskProblem("type", f"the result of {name} is no plain data: {problem}")
@@ -283,16 +296,58 @@ def _hints_of(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _checked(name: str, parameter: str, value: Any, hint: Any) -> Any:
-    if hint is inspect.Parameter.empty or hint is Any or isinstance(hint, str):
+    if _says_nothing(hint):
         return value
     try:
         return msgspec.convert(value, hint, strict=True)
     except msgspec.ValidationError as error:
-        shown = getattr(hint, "__name__", None) or str(hint)
-        message = f"the argument {parameter} of {name} has to be {shown}, and {describe(value)} was given: {error}"
-        raise TaskProblem("type", message, argument=parameter) from None
+        message = f"the argument {parameter} of {name} has to be {_shown(hint)}, and {describe(value)} was given"
+        raise TaskProblem("type", f"{message}{_detail(error)}", argument=parameter) from None
     except TypeError:  # a hint that is not msgspec's to check
         return value
+
+
+def _check_result(name: str, value: Any, plain: Any, hint: Any) -> None:
+    """Hold what is kept of a result to the hint: as plain data, since a class's own members are checked by nobody."""
+    if _says_nothing(hint):
+        return
+    try:
+        msgspec.convert(plain, hint, strict=True, str_keys=True)
+    except msgspec.ValidationError as error:
+        if not _is_of_class(value, hint):
+            message = f"the result of {name} has to be {_shown(hint)}, and it gave {describe(plain)}"
+            raise TaskProblem("type", f"{message}{_detail(error)}") from None
+    except TypeError:  # a hint that is not msgspec's to check
+        return
+
+
+def _says_nothing(hint: Any) -> bool:
+    return hint is inspect.Parameter.empty or hint is Any or isinstance(hint, str)
+
+
+def _is_of_class(value: Any, hint: Any) -> bool:
+    """Say whether a value is of a class, or one of several, whose members msgspec does not know: a base, a protocol."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return any(_is_of_class(value, one) for one in typing.get_args(hint))
+    if not isinstance(hint, type) or hint.__module__ == "builtins":
+        return False
+    if dataclasses.is_dataclass(hint) or issubclass(hint, msgspec.Struct):
+        return False
+    try:
+        return isinstance(value, hint)
+    except TypeError:  # a protocol that can't be asked
+        return True
+
+
+def _shown(hint: Any) -> str:
+    """Return a hint as it is written: ``list[int]``, ``Literal['a', 'b']``."""
+    return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
+
+
+def _detail(error: msgspec.ValidationError) -> str:
+    """Return what an error adds to a type and a value that were named already: where in the value it is wrong."""
+    text = str(error)
+    return "" if _ADDS_NOTHING.fullmatch(text) else f": {text}"
 
 
 def _to_plain(name: str, value: Any) -> Any:

@@ -54,7 +54,7 @@ def _call(name: str) -> dict[str, Any]:
     value = call.function(**call.arguments)
     if call.is_async:
         value = asyncio.run(value)
-    return outputs_of(name, value, json.loads(environment["PYTHON_CALL_OUTPUTS"]))
+    return outputs_of(name, value, json.loads(environment["PYTHON_CALL_OUTPUTS"]), call.result)
 
 
 def _given(name: str) -> str:

@@ -121,7 +121,8 @@ def _call(
     call = prepare_call(name, function, {**(context.inputs or {}), "transaction": transaction}, own)
     if call.is_async:
         raise TaskProblem("type", f"{name} is async: a function that writes in a transaction is a plain one")
-    outputs = outputs_of(name, call.function(**call.arguments), [output.name for output in context.outputs])
+    result = call.function(**call.arguments)
+    outputs = outputs_of(name, result, [output.name for output in context.outputs], call.result)
     for output in context.outputs:
         value: Any = outputs
         for part in output.path or (output.name,):
