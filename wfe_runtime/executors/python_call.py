@@ -21,6 +21,7 @@ import importlib.util
 import inspect
 import logging
 import os
+import re
 import sys
 import threading
 import traceback
@@ -49,6 +50,13 @@ __all__ = [
 
 TRACEBACK_BYTES: Final = 4 * 1024
 """What a failure tells of the traceback: its last part."""
+
+_UNSUPPORTED: Final = re.compile(r"objects of type ([\w.]+)")
+_CURES: Final = {
+    "coroutine": "define the function with `async def`, or await in it what it returns",
+    "generator": "return a list of what it gives",
+    "async_generator": "return a list of what it gives",
+}
 
 
 class StepStopped(BaseException):
@@ -245,6 +253,8 @@ def outputs_of(name: str, value: Any, declared: Sequence[str]) -> dict[str, Any]
     """Return the outputs that a function's result gives. Raises TaskProblem (``type``) for what no run can keep."""
     if value is None:
         return {}
+    if inspect.iscoroutine(value):
+        value.close()  # nobody will await it
     if dataclasses.is_dataclass(value) or isinstance(value, msgspec.Struct):
         value = _to_plain(name, value)
     if type(value) is not dict:
@@ -298,8 +308,22 @@ def _checked(name: str, parameter: str, value: Any, hint: Any) -> Any:
 def _to_plain(name: str, value: Any) -> Any:
     try:
         return msgspec.to_builtins(value, str_keys=True)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise TaskProblem("type", f"the result of {name} is no plain data: {error}") from None
+    except RecursionError:
+        raise TaskProblem(
+            "type", f"the result of {name} is no plain data: it is nested too deep, or holds itself"
+        ) from None
+    except (TypeError, ValueError) as error:
+        raise TaskProblem("type", f"the result of {name} is no plain data: {_why_not_plain(error)}") from None
+
+
+def _why_not_plain(error: Exception) -> str:
+    """Say what msgspec can't turn into plain data, and what is to be done about it."""
+    found = _UNSUPPORTED.search(str(error))
+    if found is None:
+        return str(error)
+    kind = found.group(1)
+    cure = _CURES.get(kind, "return maps, lists, texts, numbers, bools or None, or a dataclass that holds such")
+    return f"a {kind} can't be kept; {cure}"
 
 
 def _tail(error: BaseException) -> str:
