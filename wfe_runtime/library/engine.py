@@ -357,8 +357,9 @@ class Engine:
     async def answer(self, run: Reference, option: str, by: str, step: str = "") -> Answer:
         """Answer an approval of a run: the only open one, or that of ``step``. It is durable then.
 
-        Of two answers the first stands: ``accepted`` tells. Raises NotFound where nothing is asked, WfeError
-        (``ambiguous``) where several approvals are open, InputError for what is no option.
+        Of two answers the first stands, also once its run has gone on: ``accepted`` tells, and ``by`` and ``option``
+        are the first one's. Raises NotFound where nothing is or was asked, WfeError (``ambiguous``) where several
+        approvals are open, InputError for what is no option.
         """
         return await self.core.answer(await self._id_of(run), option, by, step)
 
