@@ -95,7 +95,8 @@ class RunHandle:
         row = await self._row()
         if row.status not in ("failed", "aborted"):
             message = f"run {self.name} is {row.status}: only a failed or aborted run can be retried"
-            raise WfeError("refused", message)
+            hint = "resume() goes on with it, and tries a failed step again" if row.status == "suspended" else None
+            raise WfeError("refused", message, hint)
         await core.take_over(self.id)
         given = dict(outputs or {})
         changed = await core.retry(

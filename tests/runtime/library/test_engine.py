@@ -384,6 +384,8 @@ def test_control_calls_say_whether_they_change_anything(store: Store) -> None:
             handle = await engine.start("waits")
             await until_status(engine, handle.name, "waiting")
             assert [await handle.suspend(), await handle.suspend(), await handle.status()] == [True, False, "suspended"]
+            with pytest.raises(WfeError, match="resume\\(\\) goes on with it"):
+                await handle.retry()
             assert [await handle.resume(), await handle.resume(), await handle.status()] == [True, False, "waiting"]
             assert [await handle.cancel(), await handle.cancel()] == [True, False]
             assert (await handle.result()).status == "aborted"
