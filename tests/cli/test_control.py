@@ -149,7 +149,7 @@ def test_a_suspended_run_is_moved_by_resume_and_what_does_not_fit_is_refused_wit
 
 @pytest.mark.acceptance("CTL-10", "CLI-17")
 def test_a_waiting_run_is_moved_once_it_is_suspended_and_says_so_before(folder: Path, wfec: Wfec) -> None:
-    text = "workflow w version 1 {\n  wait event \"go\"\n  step say = shell \"echo old\"\n}\n"
+    text = 'workflow w version 1 {\n  wait event "go"\n  step say = shell "echo old"\n}\n'
     path = write(folder, text, "w.wfe")
     assert wfec("run", path, "--no-wait", "--name", "w").code == 6
     write(folder, text.replace("old", "new"), "w.wfe")

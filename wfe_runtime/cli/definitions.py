@@ -132,7 +132,7 @@ def _unpacked(entry: Entry) -> list[Found] | None:
 
 
 def choose(programs: Sequence[Found], workflow: str | None, path: str, verb: str = "run") -> Found:
-    """Return the program that a command is about: of the workflow that was named, else of the only one, else of `ci` or `main`.
+    """Return the program that ``wfec verb`` is about: of the workflow that is named, else of the only one, ci or main.
 
     Only the file's own workflows count; of several versions the highest. Raises UsageError with the list
     where that is none, CommandError (4) for a workflow that is not there.

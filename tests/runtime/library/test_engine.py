@@ -302,7 +302,7 @@ def test_concurrent_starts_get_successive_names_and_a_blank_or_taken_one_is_refu
             assert (await engine.start("double", {"n": 1}, name="mine")).name == "mine"
             with pytest.raises(NameTaken, match="mine"):
                 await engine.start("double", {"n": 1}, name="mine")
-            for name in ("", "  ", " x", "a/b", "x" * 201):
+            for name in ("", "  ", " x", "a/b", "x" * 201, "a\nb", "a\x1bb"):
                 with pytest.raises(ValueError, match="is no name for a run"):
                     await engine.start("double", {"n": 1}, name=name)
 
