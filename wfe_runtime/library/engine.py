@@ -20,7 +20,7 @@ import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final, Self, TypeVar, overload
 
 from wfe_vm.state import Delta
 
@@ -126,7 +126,7 @@ class Engine:
 
     # Its own life
 
-    async def __aenter__(self) -> Engine:
+    async def __aenter__(self) -> Self:
         if self._open is not None:
             raise WfeError("open", "the engine is open already", "make another one: two in a process do no harm")
         opened = self._open = _Open(self)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, assert_type
 
 import pytest
 
@@ -72,6 +72,15 @@ def within(engine: EngineUnderTest, story: Callable[[], Coroutine[Any, Any, None
             await story()
 
     asyncio.run(tell_it())
+
+
+def test_what_is_entered_is_the_engine_itself_to_a_type_checker_too(engine: EngineUnderTest) -> None:
+    async def main() -> None:
+        async with engine as entered:
+            assert_type(entered, EngineUnderTest)
+            assert entered is engine
+
+    asyncio.run(main())
 
 
 def test_thirty_days_pass_as_soon_as_nothing_else_goes_on(engine: EngineUnderTest) -> None:
