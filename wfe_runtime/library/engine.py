@@ -84,6 +84,7 @@ class Engine:
         step_middleware: Sequence[StepMiddleware] = (),
         run_middleware: Sequence[RunMiddleware] = (),
         recover: bool = True,
+        schedules: bool = False,
         clock: Clock | None = None,
         step_limit: int | None = None,
         who: str = "",
@@ -93,7 +94,8 @@ class Engine:
         ``workflows`` are registered on entering, ``functions`` are what python steps may call by a name, and
         ``transactions`` those of them that write their own rows in the store's transactions. With
         ``recover`` the store's unfinished runs that no living process advances are taken up, on entering and later
-        on, and runs that only wait take no memory.
+        on, and runs that only wait take no memory; with ``schedules`` runs are started when the store's schedules say,
+        too, as a worker does it: of several that do so each time starts one run.
         ``step_limit`` is how many steps run at once, 16 a core if it isn't given. ``who`` is what the history of
         registrations says of this program. Raises StoreError for a URL of no store, TypeError and ValueError for what
         else can't be.
@@ -117,6 +119,7 @@ class Engine:
         self._step_middleware = list(step_middleware)
         self._run_middleware = list(run_middleware)
         self._recover = recover
+        self.fires_schedules = schedules
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._step_limit = step_limit
         self._who = who
@@ -454,6 +457,7 @@ class _Open:
         self.core.adopted = lambda row: None if row.status in FINISHED else engine.watch_run(row)
         self.registry = Registry(store, self.core.programs, clock, engine._who or self.core.host.id)
         self.server = Server(self.core, lambda loaded: lacking(self.core, self.python, loaded))
+        self._schedules = engine.fires_schedules
         self.ends = Ends(self.core)
         self.activities = Activities(store, clock)
         self.subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
@@ -470,7 +474,7 @@ class _Open:
     async def _serve(self) -> None:
         while True:
             try:
-                await self.server.serve(schedules=False)
+                await self.server.serve(self._schedules)
             except WfeError as error:
                 self.core.listener.troubled(f"runs could not be taken up: {error}")
             except Exception as error:

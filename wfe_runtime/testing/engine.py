@@ -78,7 +78,7 @@ class EngineUnderTest(Engine):
             until = self.clock.now() + round(seconds * 1000)
         await self.settle()
         jumps = 0
-        while self._open is not None and (due := self._open.core.timers.next_due()) and (not until or due <= until):
+        while (due := await self._next_due()) and (not until or due <= until):
             if jumps == MOST_JUMPS:
                 raise WfeError("endless", f"something is due again after {jumps} jumps", "say how far: advance(by=…)")
             jumps += 1
@@ -87,6 +87,16 @@ class EngineUnderTest(Engine):
         if until > self.clock.now():
             self.clock.jump_to(until)
         return jumps
+
+    async def _next_due(self) -> int:
+        """Return the next due time, of timers and of the schedules that the engine serves; 0 for none."""
+        if self._open is None:
+            return 0
+        dues = [self._open.core.timers.next_due()]
+        if self.fires_schedules:
+            dues.append(await self._open.server.fire_due())
+            await self.settle()
+        return min(filter(None, dues), default=0)
 
     # Steps
 

@@ -96,6 +96,19 @@ def test_thirty_days_pass_as_soon_as_nothing_else_goes_on(engine: EngineUnderTes
     within(engine, story)
 
 
+def test_schedules_come_as_time_passes(tmp_path: Path) -> None:
+    nightly = 'workflow nightly version 1 {\n  schedule [{ cron "0 4 * * *" }]\n  let x = 1\n}\n'
+
+    async def main() -> None:
+        for url in ("memory:", f"sqlite:///{tmp_path}/runs.db"):
+            async with EngineUnderTest(url, schedules=True, workflows=[nightly]) as engine:
+                await engine.advance(timedelta(days=3))
+                runs = await engine.query(workflow="nightly")
+                assert [run.status for run in runs] == ["succeeded"] * 3
+
+    asyncio.run(main())
+
+
 def test_time_goes_only_as_far_as_it_is_told_to(engine: EngineUnderTest) -> None:
     async def story() -> None:
         run = await engine.start("reminder")
