@@ -221,8 +221,8 @@ def unknown_flat(resolved: Resolved, seen: Iterable[Scope], root: str, name: str
     return Unresolved("WFE0207", path, f"no step lists an output `{name}`", span, help)
 
 
-def unknown_name(resolved: Resolved, seen: list[Scope], name: str, span: Span) -> Unresolved:
-    """An expression begins with a name that is no root and nothing else."""
+def unknown_name(resolved: Resolved, seen: list[Scope], name: str, span: Span, *, alone: bool) -> Unresolved:
+    """An expression begins with a name that is no root and nothing else; ``alone``: no member of it is asked for."""
     items = [scope.item_name for scope in seen if scope.owner is not None]
     if name == "host":
         message = "`host` can only be asked: host.has(…)"
@@ -239,6 +239,8 @@ def unknown_name(resolved: Resolved, seen: list[Scope], name: str, span: Span) -
     else:
         near = nearest(name, [root for root in ROOTS if root != "item"] + items)
         start = _ROOTS_ELSEWHERE.get(name) or f"an expression starts at one of {', '.join(ROOTS[:8])}"
+        if alone and name not in _ROOTS_ELSEWHERE:
+            start = f"if a text is meant, quote it in the expression: '{name}'; else {start}"
         help = f"did you mean `{near}`?" if near else start
     return Unresolved("WFE0209", name, f"unknown name `{name}`", span, help)
 
