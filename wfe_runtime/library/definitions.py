@@ -152,7 +152,8 @@ def _compiled(
     compiled = work(diagnostics, Variables(file=dict(variables or {})))
     if diagnostics.has_errors:
         found = diagnostics.in_source_order()
-        raise DefinitionError(f"the workflow has mistakes:\n{render_text(found).rstrip()}", found)
+        told = [one for one in found if one.severity != "note"]
+        raise DefinitionError(f"the workflow has mistakes:\n{render_text(told).rstrip()}", found)
     warnings = [one for one in diagnostics.in_source_order() if one.severity == "warning"]
     if warnings:
         logger.warning("%s", render_text(warnings).rstrip())

@@ -19,6 +19,7 @@ from wfe_vm.outcome import Failure
 from .. import faults
 from ..engine import LEASE_MS
 from ..errors import WfeError
+from ..library.arguments import check_length
 from ..library.engine import Engine, Reference
 from ..library.lookup import find_run
 from ..providers.contracts import Store
@@ -74,7 +75,10 @@ class EngineUnderTest(Engine):
         """
         until = 0
         if by is not None:
+            check_length("by", by)
             seconds = by.total_seconds() if isinstance(by, timedelta) else by
+            if seconds < 0:
+                raise ValueError(f"the clock does not go back: by has to be at least 0, not {by}")
             until = self.clock.now() + round(seconds * 1000)
         await self.settle()
         jumps = 0
@@ -154,7 +158,8 @@ class EngineUnderTest(Engine):
             if dying:
                 await dying[0]
             loop.set_exception_handler(handle)
-        assert dying, f"the point {point} was not reached {count} times"
+        often = "" if count == 1 else f" {count} times"
+        assert dying, f"the point {point} was not reached{often}"
         await self.restart()
 
     async def restart(self) -> None:
