@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import inspect
 import json
 import sys
 import threading
@@ -105,7 +106,19 @@ class PythonExecutor:
             return StepResult("error", error=problem.to_failure(context))
 
     async def close(self) -> None:
-        """Let go of what is kept between steps. Functions that still run in threads are left to end."""
+        """Let go of what is kept between steps. Functions that still run in threads are left to end.
+
+        Async ones that go on are broken off where they await: a loop that ends waits for all its tasks.
+        """
+        left = set(self._left)
+        for task in left:
+            coroutine = task.get_coro()
+            if inspect.iscoroutine(coroutine):
+                with contextlib.suppress(Exception):  # whatever its ``finally`` raises; nobody can be told any more
+                    coroutine.close()
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=self._grace_s)
         if self._isolated is not None:
             await self._isolated.close()
 
