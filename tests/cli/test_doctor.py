@@ -41,6 +41,7 @@ def test_it_names_what_is_missing_and_what_it_is_needed_for(
     monkeypatch.setenv("PATH", str(tools))
     hide_package(monkeypatch, "deno")
     found = findings(wfec)
+    assert found["git"]["needed_for"].endswith("which are checked and not run yet"), "no host has an executor for them"
     assert found["git"]["version"] == "git version 9\\x1b[2J"
     assert (found["deno"]["found"], found["deno"]["version"]) == (True, "")
     assert (found["docker"]["found"], found["docker"]["needed_for"]) == (False, "container steps, services, builds")

@@ -71,10 +71,10 @@ TOOLS: Final = (
     Tool("podman", "container steps", reach=("version", "--format", "{{.Client.Version}}")),
     Tool("nerdctl", "container steps", reach=("version", "--format", "{{.Client.Version}}")),
     Tool("buildctl", "buildkit steps with buildkit_addr"),
-    Tool("kubectl", "kubernetes steps", ("version", "--client")),
-    Tool("git", "git-repo steps"),
-    Tool("cargo", "cargo steps"),
-    Tool("rustup", "rustup steps"),
+    Tool("kubectl", "kubernetes steps, which are checked and not run yet", ("version", "--client")),
+    Tool("git", "git-repo steps, which are checked and not run yet"),
+    Tool("cargo", "cargo steps, which are checked and not run yet"),
+    Tool("rustup", "rustup steps, which are checked and not run yet"),
 )
 
 
