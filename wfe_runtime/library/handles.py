@@ -97,6 +97,8 @@ class RunHandle:
         core = self._engine.core
         start_at = several("from_steps", from_steps)
         check_text("skip", skip)
+        if outputs and not skip:
+            raise ValueError("outputs says what a skipped step gives, and skip names none")
         row = await self._row()
         if row.status not in ("failed", "aborted"):
             message = f"run {self.name} is {row.status}: only a failed or aborted run can be retried"

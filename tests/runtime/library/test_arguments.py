@@ -95,6 +95,8 @@ def test_a_call_that_can_not_be_names_the_argument_and_changes_nothing() -> None
                 await handle.result(wrong)
             with pytest.raises(TypeError, match="deadline has to be seconds or a timedelta"):
                 await handle.cancel(deadline=wrong)
+            with pytest.raises(ValueError, match="outputs says what a skipped step gives, and skip names none"):
+                await handle.retry(outputs={"n": 1})
             with pytest.raises(ValueError, match="async: a function that writes in a transaction is a plain one"):
                 engine.transaction(in_its_own_time)
             with pytest.raises(NotFound, match="no run has the id nowhere, after which to go on"):
