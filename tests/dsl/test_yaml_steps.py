@@ -383,6 +383,8 @@ def test_a_misspelt_key_is_one_error_with_the_right_key(steps: str, help: str) -
         (f"- {{name: a, retry: {{maximum_attempts: 3}}, {RUN}}}", "write `attempts: 3`, the first included"),
         ("- {name: a, uses: actions/checkout@v4}", "there are no actions"),
         ("- {wait_for: paid}", "write `wait: {event: paid}`"),
+        ("- {wait: paid}", "write `wait: {event: paid}`"),
+        ("- {publish: shipped}", "write `publish: {event: shipped}`"),
         ("- {wait: {signal: paid}}", "write `event: paid`"),
         ("- {publish: {event: paid, payload: 5}}", "write `data: {amount: 5}`"),
         ("- {approve: {question: Ship?}}", "write `title: Ship it?`"),
