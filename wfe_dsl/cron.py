@@ -18,12 +18,23 @@ MISSED: Final = ("skip", "once", "all")
 
 CRON_HELP: Final = "five fields: minute, hour, day of month, month, day of week, as in `30 6 * * mon-fri`"
 FIELDS: Final = 5
+NICKNAMES: Final = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
 
 
 def cron_problem(text: str) -> str | None:
     """Say what is wrong with a cron expression, None where nothing is."""
     from cronsim import CronSim, CronSimError
 
+    if text.strip() in NICKNAMES:
+        return f"write it as `{NICKNAMES[text.strip()]}`"
     fields = len(text.split())
     if fields != FIELDS:
         return f"it has {fields} field{'' if fields == 1 else 's'}, and a cron expression has {FIELDS}"

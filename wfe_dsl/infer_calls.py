@@ -35,12 +35,23 @@ _FUNCTIONS_ELSEWHERE: Final = {
     "toLowerCase": "lower",
 }
 
+_OUTCOMES_ELSEWHERE: Final = {
+    "success": "a step runs only if those before it went well",
+    "failure": "what follows a failure stands in `on_failure` of the step before",
+    "always": "what comes in any case stands in `ensure` of the step before",
+    "cancelled": "what follows a cancellation stands in `on_abort` of the step before",
+}
+"""Functions by which others ask how it went so far."""
+
 
 def report_unknown(call: nodes.Call, diagnostics: Diagnostics) -> None:
     """Report a call of a function that does not exist."""
     known = (*FUNCTIONS_BY_NAME, "map", "filter", "host.has", "contains")
     meant = _FUNCTIONS_ELSEWHERE.get(call.function) or nearest(call.function, known)
-    help = f"did you mean `{meant}`?" if meant else "the functions are " + ", ".join(sorted(known))
+    if call.function in _OUTCOMES_ELSEWHERE:
+        help = _OUTCOMES_ELSEWHERE[call.function]
+    else:
+        help = f"did you mean `{meant}`?" if meant else "the functions are " + ", ".join(sorted(known))
     diagnostics.add("WFE0310", f"there is no function `{call.function}`", call.function_span, help)
 
 

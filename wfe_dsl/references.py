@@ -120,7 +120,7 @@ class _Finder:
             return self.hook(head, first)
         if self.place.scope.variable(name) is not None:
             return _itself(self.flat("vars", (name, head.span)))
-        return problem.unknown_name(self.resolved, self.scopes(), name, head.span)
+        return problem.unknown_name(self.resolved, self.scopes(), name, head.span, alone=first is None)
 
     def data_key(self, head: nodes.DataKey, accesses: list[Access | None]) -> Reference | Unresolved:
         own = (head.name, head.span)

@@ -38,7 +38,25 @@ __all__ = [
     "unknown_step",
 ]
 
-_STEP_FIELDS_ELSEWHERE: Final = {"outputs": "output", "out": "output", "result": "output", "state": "status"}
+_STEP_FIELDS_ELSEWHERE: Final = {
+    "outputs": "output",
+    "out": "output",
+    "result": "output",
+    "state": "status",
+    "outcome": "status",
+    "conclusion": "status",
+}
+_ROOTS_ELSEWHERE: Final = {
+    "github": "`run` tells of this run, `inputs` of what it was started with",
+    "env": "a script reads its environment itself, as $NAME; a value that a run needs is one of its inputs",
+    "needs": "what a step before has given is steps.NAME.output.VALUE",
+    "matrix": "`matrix` is the combination of a pass, inside of the matrix alone",
+    "params": "what a run was started with is inputs.NAME",
+    "parameters": "what a run was started with is inputs.NAME",
+    "workflow": "the id of the workflow is run.workflow",
+    "job": "what a step has given is steps.NAME.output.VALUE",
+    "jobs": "what a step has given is steps.NAME.output.VALUE",
+}
 _SHOWN: Final = 12
 _UNDOING_HELP: Final = "what a compensation gives stays within it: look at it there, or keep it in a file"
 
@@ -203,8 +221,8 @@ def unknown_flat(resolved: Resolved, seen: Iterable[Scope], root: str, name: str
     return Unresolved("WFE0207", path, f"no step lists an output `{name}`", span, help)
 
 
-def unknown_name(resolved: Resolved, seen: list[Scope], name: str, span: Span) -> Unresolved:
-    """An expression begins with a name that is no root and nothing else."""
+def unknown_name(resolved: Resolved, seen: list[Scope], name: str, span: Span, *, alone: bool) -> Unresolved:
+    """An expression begins with a name that is no root and nothing else; ``alone``: no member of it is asked for."""
     items = [scope.item_name for scope in seen if scope.owner is not None]
     if name == "host":
         message = "`host` can only be asked: host.has(…)"
@@ -220,7 +238,10 @@ def unknown_name(resolved: Resolved, seen: list[Scope], name: str, span: Span) -
         help = f"did you mean `outputs.{name}`?"
     else:
         near = nearest(name, [root for root in ROOTS if root != "item"] + items)
-        help = f"did you mean `{near}`?" if near else f"an expression starts at one of {', '.join(ROOTS[:8])}"
+        start = _ROOTS_ELSEWHERE.get(name) or f"an expression starts at one of {', '.join(ROOTS[:8])}"
+        if alone and name not in _ROOTS_ELSEWHERE:
+            start = f"if a text is meant, quote it in the expression: '{name}'; else {start}"
+        help = f"did you mean `{near}`?" if near else start
     return Unresolved("WFE0209", name, f"unknown name `{name}`", span, help)
 
 

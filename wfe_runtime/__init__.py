@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .library.events import LifecycleEvent, Subscription
     from .library.handles import RunHandle
     from .library.lookup import RunInfo
-    from .library.middleware import RunCall, RunMiddleware, StepMiddleware
+    from .library.middleware import RunCall, RunMiddleware, RunNext, StepMiddleware, StepNext
     from .providers import open_store
     from .providers.contracts import Published, Registration, Store, Transaction
     from .result import RunResult
@@ -54,9 +54,11 @@ __all__ = [
     "RunHandle",
     "RunInfo",
     "RunMiddleware",
+    "RunNext",
     "RunResult",
     "StepContext",
     "StepMiddleware",
+    "StepNext",
     "StepResult",
     "StepStopped",
     "Store",
@@ -89,9 +91,11 @@ _LAZY = {
     "RunHandle": "library.handles",
     "RunInfo": "library.lookup",
     "RunMiddleware": "library.middleware",
+    "RunNext": "library.middleware",
     "RunResult": "result",
     "StepContext": "executors.contract",
     "StepMiddleware": "library.middleware",
+    "StepNext": "library.middleware",
     "StepResult": "executors.contract",
     "StepStopped": "executors.python_call",
     "Store": "providers.contracts",

@@ -69,10 +69,17 @@ async def answer_approval(
 ) -> Answer:
     """Answer an approval of a run whose stored state this is; the answer is durable when this returns.
 
-    Raises what ``choose_approval`` raises, and NotFound where the run went on without an answer meanwhile.
+    What was answered before is refused also once its run has gone on. Raises what ``choose_approval`` raises, and
+    NotFound where the run went on without an answer meanwhile.
     """
     waits = await _with_paths(store, row.id, open_waits(state, program))
-    wait = choose_approval(row, waits, step, option)
+    try:
+        wait = choose_approval(row, waits, step, option)
+    except NotFound:
+        before = await _answered(store, row.id, program, step)
+        if before is None:
+            raise
+        return before
     earlier = await _first_pending(store, row.id, wait)
     if earlier is not None:
         return Answer(False, wait.path, earlier[1].option, earlier[1].by)
@@ -101,9 +108,26 @@ async def _taken(store: Store, run: str, wait: OpenWait) -> tuple[str, str, str]
     """Return the answer that the run has taken: option, who, when. None: it went on without one."""
     async for record in _records(store, run):
         if (record.what, record.activation, record.attempt) == ("ended", wait.activation, wait.attempt):
-            said = record.error.details if record.error is not None else record.outputs or {}
-            return (said["option"], said["by"], said["at"]) if said.get("option") else None
+            return _said(record)
     return None
+
+
+async def _answered(store: Store, run: str, program: Program, step: str) -> Answer | None:
+    """Return the last answer that the run has taken, at that step if one is given."""
+    found = None
+    async for record in _records(store, run):
+        one = program.steps[record.step]
+        if record.what == "ended" and one.signal is not None and one.signal.options:
+            said = _said(record)
+            if said is not None and step in ("", record.path, one.path, one.name):
+                found = Answer(False, record.path, said[0], said[1])
+    return found
+
+
+def _said(record: Record) -> tuple[str, str, str] | None:
+    """Return what an approval was answered: option, who, when. None: it ended without an answer."""
+    said = record.error.details if record.error is not None else record.outputs or {}
+    return (said["option"], said["by"], said["at"]) if said.get("option") else None
 
 
 async def _with_paths(store: Store, run: str, waits: Sequence[OpenWait]) -> list[OpenWait]:

@@ -62,7 +62,7 @@ class NameTaken(StoreError):
     """A run of that name exists already."""
 
     def __init__(self, name: str) -> None:
-        super().__init__("name-taken", f"a run named {name!r} exists already", "choose another --name")
+        super().__init__("name-taken", f"a run named {name!r} exists already", "choose another name")
 
 
 class GroupFull(StoreError):

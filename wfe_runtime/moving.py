@@ -18,7 +18,7 @@ from wfe_vm.state import encode_delta
 from . import faults
 from .errors import NotFound, WfeError
 from .programs import LoadedProgram
-from .providers.contracts import ProgramRow, RunCommit
+from .providers.contracts import FINISHED, ProgramRow, RunCommit
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -57,7 +57,11 @@ async def move_run(engine: Engine, run: str, programs: Sequence[ProgramRow], has
     moved = False
     try:
         if row.status not in MOVABLE:
-            raise WfeError("refused", f"run {row.name} is {row.status}: only one that stands still can be moved")
+            raise WfeError(
+                "refused",
+                f"run {row.name} is {row.status}: only one that is suspended, failed or aborted can be moved",
+                None if row.status in FINISHED else f"suspend it first: wfec suspend {row.name}",
+            )
         if row.program == hash:
             return False
         old = await engine.programs.load(row.program)

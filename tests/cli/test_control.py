@@ -147,6 +147,20 @@ def test_a_suspended_run_is_moved_by_resume_and_what_does_not_fit_is_refused_wit
     assert (folder / "ran.txt").read_text() == "prepared\n7\n"
 
 
+@pytest.mark.acceptance("CTL-10", "CLI-17")
+def test_a_waiting_run_is_moved_once_it_is_suspended_and_says_so_before(folder: Path, wfec: Wfec) -> None:
+    text = 'workflow w version 1 {\n  wait event "go"\n  step say = shell "echo old"\n}\n'
+    path = write(folder, text, "w.wfe")
+    assert wfec("run", path, "--no-wait", "--name", "w").code == 6
+    write(folder, text.replace("old", "new"), "w.wfe")
+    refused = wfec("resume", "w", "--program", path, "--no-wait")
+    assert (refused.code, "suspend it first: wfec suspend w" in refused.err) == (2, True)
+    assert wfec("suspend", "w").code == 0
+    assert wfec("resume", "w", "--program", path, "--no-wait").code == 6
+    assert wfec("event", "go").code == 0
+    assert "say | new" in wfec("resume", "w").out
+
+
 @pytest.mark.acceptance("CTL-07", "CLI-17")
 def test_retry_of_a_run_that_did_not_fail_is_refused_and_changes_nothing(folder: Path, wfec: Wfec) -> None:
     write(folder, CHAIN)

@@ -78,7 +78,9 @@ def test_a_run_is_parked_until_its_event_and_its_answer_have_come(folder: Path, 
     assert (second.code, "answered go before" in second.err) == (1, True)
     ended = wfec("resume", "order-1", "--json")
     assert ended.lines[-1]["outputs"] == {"got": [[5], getpass.getuser()]}
-    assert wfec("approve", "order-1", "--option", "go").code == 4
+    late = wfec("approve", "order-1", "--option", "never")
+    assert (late.code, "answered go before" in late.err) == (1, True)
+    assert wfec("approve", "order-1/paid", "--option", "go").code == 4
     assert wfec("why", "order-1", "-o", "json").json["waiting_for"] == []
 
 

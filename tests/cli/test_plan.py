@@ -51,6 +51,13 @@ def test_inputs_are_held_against_what_is_declared(folder: Path, wfec: Wfec) -> N
     assert wfec("plan", "file.yaml", "greting").code == 4
 
 
+def test_of_several_workflows_one_has_to_be_named(folder: Path, wfec: Wfec) -> None:
+    steps = "steps: [{name: s, config: {run: echo hi}}]"
+    write(folder, f"workflows: [{{id: a, version: 1, {steps}}}, {{id: b, version: 1, {steps}}}]")
+    result = wfec("plan", "file.yaml")
+    assert (result.code, "say which: wfec plan file.yaml a" in result.err) == (2, True)
+
+
 @pytest.mark.acceptance("SEC-10")
 def test_a_hostile_file_ends_in_its_mistakes(folder: Path, wfec: Wfec) -> None:
     write(folder, "workflow: " + "[" * 500)

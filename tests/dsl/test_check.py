@@ -110,6 +110,14 @@ def test_workflow_hooks_see_every_step() -> None:
         ("inputs.zzzzz", "WFE0206", "it declares region; declare it under `inputs:`"),
         ("region", "WFE0209", "did you mean `inputs.region`?"),
         ("input.region", "WFE0209", "did you mean `inputs`?"),
+        ("github.ref", "WFE0209", "`run` tells of this run, `inputs` of what it was started with"),
+        ("needs.build.result", "WFE0209", "what a step before has given is steps.NAME.output.VALUE"),
+        (
+            "staging",
+            "WFE0209",
+            "if a text is meant, quote it in the expression: 'staging'; else an expression starts at one of inputs, "
+            "outputs, steps, vars, item, index, run, host",
+        ),
         ("outputs.region", "WFE0207", "`region` is an input: write inputs.region"),
         ("outputs.imge", "WFE0207", "did you mean `image`?"),
         ("vars.imge", "WFE0208", "give it a value first: `set: {imge: …}`"),

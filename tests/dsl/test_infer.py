@@ -159,6 +159,7 @@ def test_types_are_inferred(text, type):
         ("null && b", "WFE0313", (1, 5), "??"),
         ("length(s)", "WFE0310", (1, 7), "`len`"),
         ("startswith(s, 'a')", "WFE0310", (1, 11), "`starts_with`"),
+        ("always()", "WFE0310", (1, 7), "`ensure` of the step before"),
         ("nonsense(s)", "WFE0310", (1, 9), "functions are"),
         ("s.upper()", "WFE0310", (1, 8), ""),
         ("len()", "WFE0311", (1, 6), "1 argument"),

@@ -39,6 +39,7 @@ def test_the_builder_gives_the_same_program_as_a_file() -> None:
     [
         ("[{cron: '30 6 * *'}]", "WFE0455"),
         ("[{cron: '61 6 * * *'}]", "WFE0455"),
+        ("[{cron: '@daily'}]", "WFE0455"),
         ("[{cron: '* * * * * *'}]", "WFE0455"),
         ("[{cron: '0 0 31 2 *'}]", "WFE0455"),
         ("[{cron: '0 6 * * *', timezone: Europe/Berln}]", "WFE0456"),

@@ -373,6 +373,52 @@ def test_a_misspelt_key_is_one_error_with_the_right_key(steps: str, help: str) -
     assert [(one.code, one.help) for one in found] == [("WFE0101", f"did you mean `{help}`?")]
 
 
+@pytest.mark.parametrize(
+    ("step", "help"),
+    [
+        (f"- {{name: a, needs: [b], {RUN}}}", "steps run one after another, in the order of the file"),
+        (f"- {{name: a, continue-on-error: true, {RUN}}}", "write `continue_on_failure: true`"),
+        (f"- {{name: a, timeout-minutes: 5, {RUN}}}", "write `timeout: 5m`"),
+        (f"- {{name: a, retry_policy: {{maximum_attempts: 3}}, {RUN}}}", "write `retry: {attempts: 3, interval: 5s}`"),
+        (f"- {{name: a, retry: {{maximum_attempts: 3}}, {RUN}}}", "write `attempts: 3`, the first included"),
+        ("- {name: a, uses: actions/checkout@v4}", "there are no actions"),
+        ("- {wait_for: paid}", "write `wait: {event: paid}`"),
+        ("- {wait: paid}", "write `wait: {event: paid}`"),
+        ("- {publish: shipped}", "write `publish: {event: shipped}`"),
+        ("- {wait: {signal: paid}}", "write `event: paid`"),
+        ("- {publish: {event: paid, payload: 5}}", "write `data: {amount: 5}`"),
+        ("- {approve: {question: Ship?}}", "write `title: Ship it?`"),
+        ("- {for_each: [1], steps: [{sleep: 1s}]}", "the steps of a loop stand under `do:`"),
+        ("- {if: 1 == 1, steps: [{sleep: 1s}]}", "those of an `if` under `then:`"),
+        (f"- {{name: a, if: 1 == 1, {RUN}}}", "the condition of a single step is `when:`"),
+        (f"- {{name: a, for_each: [1], {RUN}}}", "what is done in each pass stands under `do:`"),
+        (f"- {{name: a, type: bash, {RUN}}}", "write `type: shell`, and `shell: bash` in its config"),
+        ("- {name: a, type: docker, config: {image: a}}", "write `type: container`"),
+    ],
+)
+def test_what_another_system_calls_a_thing_is_one_error_that_says_what_it_is_here(step: str, help: str) -> None:
+    _, found = load(wrap(step))
+    assert len(found) == 1, found
+    assert found[0].help is not None
+    assert help in found[0].help
+
+
+@pytest.mark.parametrize(
+    ("text", "help"),
+    [
+        ("on: push\nworkflow: {id: a, version: 1, steps: [{sleep: 1s}]}", "runs are started by `wfec run`"),
+        ("jobs: {build: {}}\nworkflow: {id: a, version: 1, steps: [{sleep: 1s}]}", "its parts are `steps:`"),
+        (wrap("- {sleep: 1s}", "cron: 0 4 * * *"), "write `schedule: [{cron: '0 4 * * *'}]`"),
+        (wrap("- {sleep: 1s}", "concurrency: {group: a, cancel-in-progress: true}"), "write `on_full: cancel_running`"),
+        (wrap("- {sleep: 1s}", "inputs: {a: {type: string, required: true}}"), "what may be left out has a `default`"),
+    ],
+)
+def test_a_key_of_another_system_around_the_steps_says_where_it_is_here(text: str, help: str) -> None:
+    _, found = load(text)
+    assert len(found) == 1, found
+    assert help in (found[0].help or "")
+
+
 def test_a_key_of_a_config_at_the_step_is_sent_to_its_place() -> None:
     _, found = load(wrap("- {name: t, run: make}"))
     assert [(one.code, one.help) for one in found] == [("WFE0101", "`run` belongs under `config:`")]

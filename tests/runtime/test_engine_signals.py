@@ -214,8 +214,11 @@ def test_an_approval_is_answered_once_with_one_of_its_options(make_store: MakeSt
             assert {(answer.option, answer.by) for answer in answers} == {(first.option, first.by)}
             result = await result_of(engine, run)
             assert (result.status == "succeeded") == (first.by == "ann")
+            for step in ("", "ask"):  # the run has gone on, and the first answer stands all the same
+                late = await engine.answer(run, "never", "carl", step)
+                assert (late.accepted, late.option, late.by, late.step) == (False, first.option, first.by, "ask")
             with pytest.raises(NotFound):
-                await engine.answer(run, "go", "ann")
+                await engine.answer(run, "go", "ann", "other")
 
     asyncio.run(main())
 

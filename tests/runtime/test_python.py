@@ -332,6 +332,34 @@ def test_a_blocking_function_leaves_the_loop_free_and_its_late_result_is_dropped
     assert told == [True]
 
 
+def holds_itself() -> list[Any]:
+    found: list[Any] = []
+    found.append(found)
+    return found
+
+
+def in_turn() -> Iterator[int]:
+    yield 1
+
+
+@pytest.mark.parametrize(
+    ("function", "cure"),
+    [
+        (object, "a object can't be kept; return maps, lists, texts, numbers, bools or None, or a dataclass"),
+        (holds_itself, "it is nested too deep, or holds itself"),
+        (in_turn, "a generator can't be kept; return a list of what it gives"),
+        (lambda: asyncio.sleep(0), "a coroutine can't be kept; define the function with `async def`"),
+    ],
+)
+def test_what_a_function_may_not_return_is_told_with_its_cure(
+    folder: Path, function: Callable[..., Any], cure: str
+) -> None:
+    result = call(folder, "own", functions={"own": function})
+    assert result.error is not None
+    assert result.error.kind == "type"
+    assert f"the result of own is no plain data: {cure}" in result.error.message
+
+
 @pytest.mark.acceptance("PYS-05")
 def test_a_cancelled_async_function_runs_its_finally_before_the_step_is_over(folder: Path) -> None:
     done: list[str] = []
@@ -354,6 +382,36 @@ def test_a_cancelled_async_function_runs_its_finally_before_the_step_is_over(fol
         with pytest.raises(asyncio.CancelledError):
             await step
         assert done == ["finally"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.acceptance("PYS-05")
+def test_an_async_function_that_goes_on_although_it_was_cancelled_is_left_to_itself(folder: Path) -> None:
+    async def main() -> None:
+        entered, never = asyncio.Event(), asyncio.Event()
+        told: list[bool] = []
+
+        async def goes_on(context: CallContext) -> int:
+            entered.set()
+            while not never.is_set():
+                try:
+                    await never.wait()
+                except asyncio.CancelledError:
+                    told.append(context.cancelled.is_set())
+            return 1
+
+        executor = PythonExecutor({"goes-on": goes_on}, grace_s=0.01)
+        log = MemoryLog()
+        step = asyncio.create_task(executor.run(context({"call": "goes-on"}, folder, log=log, type="python")))
+        await entered.wait()
+        step.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await step
+        assert told == [True]
+        assert log.streams["log"] == b"the function was cancelled and goes on; what it gives is dropped\n"
+        await executor.close()
+        assert len(asyncio.all_tasks()) == 1, "or the loop would wait for it"
 
     asyncio.run(main())
 

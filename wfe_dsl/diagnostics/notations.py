@@ -30,6 +30,11 @@ HELPS: Final[tuple[tuple[str, str, str], ...]] = (
     ),
     ("write a text; one with `: ` or ` #` in it needs quotes", 'write a text, in quotes: `"…"`', 'write a text: `"…"`'),
     ("write `true` or `false`, without quotes", "write `true` or `false`, without quotes", "write `True` or `False`"),
+    (
+        "if a text is meant, quote it in the expression: '*'",
+        "if a text is meant, quote it: '*'",
+        'if a text is meant, write `value("*")`',
+    ),
     # A workflow
     ("as in `id: deploy`", "as in `workflow deploy version 1 { … }`", 'as in `Workflow("deploy", 1)`'),
     ("as in `version: 1`", "as in `workflow deploy version 1 { … }`", 'as in `Workflow("deploy", 1)`'),
@@ -51,6 +56,11 @@ HELPS: Final[tuple[tuple[str, str, str], ...]] = (
     ("declare it under the `outputs:` of `*`", "declare it as an `output` of `*`", "declare it in `outputs=` of `*`"),
     ("declare it under `inputs:`", "declare it with `input`", "declare it in the workflow's `inputs=`"),
     ("declare it under `services:`", "declare it in `services { }`", "declare it in `services=`"),
+    (
+        "as in `- {cron: '30 6 * * mon-fri', timezone: Europe/Berlin}`",
+        'as in `schedule [{ cron "30 6 * * mon-fri"; timezone "Europe/Berlin" }]`',
+        'as in `schedule=[{"cron": "30 6 * * mon-fri", "timezone": "Europe/Berlin"}]`',
+    ),
     (
         "`database: {image: 'postgres:17', ports: [5432]}`",
         '`services { database { image "postgres:17"; ports [5432] } }`',

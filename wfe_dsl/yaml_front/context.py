@@ -23,6 +23,7 @@ from ..interpolation import Interpolator
 from ..interpolation_text import input_path
 from ..source import Span
 from ..suggest import did_you_mean, nearest
+from .other_keys import other_key
 from .positions import span_of
 from .tree import Broken, Entry, Listing, Mapping, Meant, Node, Scalar, kind_of, words_in
 
@@ -80,7 +81,11 @@ class Context:
                 continue
             self.unread.update(words_in(entry.value))
             guess = nearest(key, allowed)
-            if guess is not None:
+            other = other_key(what, key)
+            if other is not None and other[1] != guess:
+                help = other[0]
+                guesses.update((other[1],) if other[1] else allowed)
+            elif guess is not None:
                 guesses.add(guess)
                 help = f"did you mean `{guess}`?"
             elif elsewhere and key in elsewhere:

@@ -302,7 +302,10 @@ def _approve(inner: Inner, node: Node) -> nodes.Block:
 
 def _signal(inner: Inner, node: Node, kind: str, keys: tuple[str, ...], help: str) -> Mapping:
     """Return the map of a kind that says all it has to say under its own key; the first of ``keys`` has to be there."""
-    mapping = inner.context.as_map(node, f"`{kind}`", f"its keys are: {', '.join(keys)}")
+    shape = f"its keys are: {', '.join(keys)}"
+    if isinstance(node, Scalar) and isinstance(node.value, str) and node.value.isidentifier():
+        shape = f"write `{kind}: {{{keys[0]}: {node.value}}}`"
+    mapping = inner.context.as_map(node, f"`{kind}`", shape)
     if mapping is None:
         return Mapping(node.span, {})
     guesses = inner.context.check_keys(mapping, keys, f"`{kind}`")

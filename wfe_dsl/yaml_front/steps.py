@@ -17,6 +17,7 @@ from .configs import build_config
 from .context import Context
 from .data import Entries, build_inputs, build_outputs
 from .kinds import BUILDERS, Inner
+from .other_keys import OTHER_TYPES, SINGLE_STEP
 from .recovery import read_recovery
 from .step_keys import (
     COMMON,
@@ -182,7 +183,10 @@ def _kind(context: Context, mapping: Mapping, unknown: bool) -> str | None:
         first, other = sorted(present, key=lambda key: _position(entries[key].key_span))[:2]
         message = f"a step is one thing, and this one has both `{first}` and `{other}`"
         label = (Label(entries[first].key_span, "and this one"),)
-        context.report("WFE0111", message, entries[other].key_span, "make two steps of it", label)
+        cures = [SINGLE_STEP[key] for key in (first, other) if key in SINGLE_STEP and "config" in entries]
+        context.report(
+            "WFE0111", message, entries[other].key_span, cures[0] if cures else "make two steps of it", label
+        )
         return None
     if not present:
         if not unknown:
@@ -254,7 +258,9 @@ def _task(context: Context, mapping: Mapping) -> tuple[nodes.Task, Entries | Non
             context.as_map(config_node, "`config`")
     elif type_name is not None:
         known = (*STEP_TYPES, *context.step_types)
-        help = did_you_mean(type_name, known) or f"it is one of: {', '.join(FIRST_TYPES)} …"
+        help = (
+            OTHER_TYPES.get(type_name) or did_you_mean(type_name, known) or f"it is one of: {', '.join(FIRST_TYPES)} …"
+        )
         context.report("WFE0501", f"there is no step type `{type_name}`", type_span, help)
     assert isinstance(values, nodes.MapExpression)
     return nodes.Task(span=span, type=type_name or "shell", type_span=type_span, config=values), inputs, None

@@ -131,8 +131,8 @@ def _unpacked(entry: Entry) -> list[Found] | None:
         return None
 
 
-def choose(programs: Sequence[Found], workflow: str | None, path: str) -> Found:
-    """Return the program to run: of the workflow that was named, else of the only one, else of `ci` or `main`.
+def choose(programs: Sequence[Found], workflow: str | None, path: str, verb: str = "run") -> Found:
+    """Return the program that ``wfec verb`` is about: of the workflow that is named, else of the only one, ci or main.
 
     Only the file's own workflows count; of several versions the highest. Raises UsageError with the list
     where that is none, CommandError (4) for a workflow that is not there.
@@ -155,7 +155,7 @@ def choose(programs: Sequence[Found], workflow: str | None, path: str) -> Found:
             return own[name]
     if not own:
         raise UsageError(f"{path} has no workflow of its own, it only includes others", "run the file that has it")
-    raise UsageError(f"{path} has several workflows: {listed}", f"say which: wfec run {path} {next(iter(own))}")
+    raise UsageError(f"{path} has several workflows: {listed}", f"say which: wfec {verb} {path} {next(iter(own))}")
 
 
 def named(programs: Sequence[Found], workflow: str | None, path: str) -> list[Found]:

@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     programs = load(arguments.file, variable_sources(arguments.var, arguments.vars_file))
-    chosen = choose(programs, arguments.workflow, arguments.file)
+    chosen = choose(programs, arguments.workflow, arguments.file, "plan")
     program = chosen.program
     inputs = read_inputs(program, arguments.inputs, arguments.inputs_file, partial=True)
     complete = not program.open_inputs and all(row.name in inputs for row in program.inputs)

@@ -65,7 +65,7 @@ def execute(arguments: argparse.Namespace) -> int:
             f"the store {settings.store} ends with this command, and the run with it", "name a file by --store", MISSING
         )
     programs = _programs_of(arguments, settings)
-    given = choose(programs, arguments.workflow, arguments.file) if programs else None
+    given = choose(programs, arguments.workflow, arguments.file, "start") if programs else None
     inputs = {} if given is None else _inputs_of(given, arguments)  # before a store is made
     name, key, folder = name_of(arguments.name), key_of(arguments.key), current_folder()
 

@@ -5,7 +5,8 @@ Owns where a function runs and how it is stopped; what a call means is ``python_
 Rules:
 
 1. An async function is a task of the engine's loop: a cancel reaches it as CancelledError, and its
-   ``finally`` is waited for.
+   ``finally`` is waited for, but no longer than ``GRACE_S``. One that goes on all the same is left to itself as a
+   thread is: the step ends, and what the function gives later is dropped.
 2. A plain function runs in a daemon thread, of which there are so many at most, those included that were
    told to stop and don't. A cancel sets ``CallContext.cancelled``; the step ends at once, and what the
    function gives later is dropped.
@@ -20,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import inspect
 import json
 import sys
 import threading
@@ -35,7 +37,7 @@ from .contract import LogSink, StepContext, StepResult
 from .outputs import Tail
 from .problems import TaskProblem
 from .python_call import CallContext, failure_of, find_function, missing_module, outputs_of, prepare_call
-from .shell import STDOUT_BYTES, ShellExecutor
+from .shell import GRACE_S, STDOUT_BYTES, ShellExecutor
 
 __all__ = ["PythonExecutor", "call_context"]
 
@@ -63,9 +65,18 @@ class PythonExecutor:
 
     types: tuple[str, ...] = ("python",)
 
-    def __init__(self, functions: Mapping[str, Callable[..., Any]] | None = None, *, threads: int = THREADS) -> None:
+    def __init__(
+        self,
+        functions: Mapping[str, Callable[..., Any]] | None = None,
+        *,
+        threads: int = THREADS,
+        grace_s: float = GRACE_S,
+    ) -> None:
+        """``grace_s`` is how long an async function that was cancelled may take to end."""
         self._functions = dict(functions or {})
         self._room = asyncio.Semaphore(threads)
+        self._grace_s = grace_s
+        self._left: set[asyncio.Task[Any]] = set()  # go on although they were cancelled
         self._isolated: ShellExecutor | None = None
 
     def register(self, name: str, function: Callable[..., Any]) -> None:
@@ -95,7 +106,19 @@ class PythonExecutor:
             return StepResult("error", error=problem.to_failure(context))
 
     async def close(self) -> None:
-        """Let go of what is kept between steps. Functions that still run in threads are left to end."""
+        """Let go of what is kept between steps. Functions that still run in threads are left to end.
+
+        Async ones that go on are broken off where they await: a loop that ends waits for all its tasks.
+        """
+        left = set(self._left)
+        for task in left:
+            coroutine = task.get_coro()
+            if inspect.iscoroutine(coroutine):
+                with contextlib.suppress(Exception):  # whatever its ``finally`` raises; nobody can be told any more
+                    coroutine.close()
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=self._grace_s)
         if self._isolated is not None:
             await self._isolated.close()
 
@@ -113,7 +136,7 @@ class PythonExecutor:
         call = prepare_call(name, function, context.inputs or {}, own)
         try:
             if call.is_async:
-                value = await _awaited(write, call.function, call.arguments)
+                value = await self._in_task(write, own, call.function, call.arguments)
             else:
                 value = await self._in_thread(write, own, lambda: call.function(**call.arguments))
         except _Raised as raised:
@@ -123,6 +146,39 @@ class PythonExecutor:
             await context.log.drain()
         outputs = outputs_of(name, value, [output.name for output in context.outputs], call.result)
         return StepResult("success", outputs, stdout=None if stdout is None else stdout.text())
+
+    async def _in_task(
+        self,
+        write: Callable[[str, bytes], None],
+        own: CallContext,
+        function: Callable[..., Any],
+        arguments: dict[str, Any],
+    ) -> Any:
+        """Return what an async function gives. Raises _Raised for what it raises."""
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(_awaited(write, function, arguments))
+        ended: asyncio.Future[None] = loop.create_future()
+        task.add_done_callback(lambda _: None if ended.done() else ended.set_result(None))
+        try:
+            await ended
+        except asyncio.CancelledError:
+            own.cancelled.set()
+            task.cancel()
+            try:
+                await asyncio.wait({task}, timeout=self._grace_s)
+            finally:
+                if not task.done():
+                    self._left.add(task)
+                    task.add_done_callback(self._forget)
+            if not task.done():
+                write("log", b"the function was cancelled and goes on; what it gives is dropped\n")
+                raise
+        return task.result()
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._left.discard(task)
+        if not task.cancelled():
+            task.exception()  # nobody asks for it
 
     async def _in_thread(
         self,

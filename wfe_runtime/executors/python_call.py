@@ -51,6 +51,13 @@ __all__ = [
 TRACEBACK_BYTES: Final = 4 * 1024
 """What a failure tells of the traceback: its last part."""
 
+_UNSUPPORTED: Final = re.compile(r"objects of type ([\w.]+)")
+_CURES: Final = {
+    "coroutine": "define the function with `async def`, or await in it what it returns",
+    "generator": "return a list of what it gives",
+    "async_generator": "return a list of what it gives",
+}
+
 
 _ADDS_NOTHING: Final = re.compile(r"Expected `[^`]*`, got `[^`]*`|Invalid enum value [^`]*")
 
@@ -256,6 +263,8 @@ def outputs_of(name: str, value: Any, declared: Sequence[str], hint: Any = inspe
     Raises TaskProblem (``type``) for what no run can keep, and for what is not of the type that the function's
     own ``hint`` promises.
     """
+    if inspect.iscoroutine(value):
+        value.close()  # nobody will await it
     is_members = type(value) is dict or dataclasses.is_dataclass(value) or isinstance(value, msgspec.Struct)
     plain = _to_plain(name, value)
     _check_result(name, value, plain, hint)
@@ -353,8 +362,22 @@ def _detail(error: msgspec.ValidationError) -> str:
 def _to_plain(name: str, value: Any) -> Any:
     try:
         return msgspec.to_builtins(value, str_keys=True)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise TaskProblem("type", f"the result of {name} is no plain data: {error}") from None
+    except RecursionError:
+        raise TaskProblem(
+            "type", f"the result of {name} is no plain data: it is nested too deep, or holds itself"
+        ) from None
+    except (TypeError, ValueError) as error:
+        raise TaskProblem("type", f"the result of {name} is no plain data: {_why_not_plain(error)}") from None
+
+
+def _why_not_plain(error: Exception) -> str:
+    """Say what msgspec can't turn into plain data, and what is to be done about it."""
+    found = _UNSUPPORTED.search(str(error))
+    if found is None:
+        return str(error)
+    kind = found.group(1)
+    cure = _CURES.get(kind, "return maps, lists, texts, numbers, bools or None, or a dataclass that holds such")
+    return f"a {kind} can't be kept; {cure}"
 
 
 def _tail(error: BaseException) -> str:

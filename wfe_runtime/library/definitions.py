@@ -9,6 +9,7 @@ itself, in the text language if it begins as that does, else in YAML.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     """What can be registered."""
 
 __all__ = ["Definition", "Definitions", "read_definitions"]
+
+logger = logging.getLogger("wfe")
 
 SUFFIXES: Final = (".yaml", ".yml", ".wfe", ".wfc", ".py")
 TEXT_LANGUAGE: Final = re.compile(r"(?:\s|#[^\n]*(?:\n|\Z))*(?:workflow[ \t]+[\w\"-]|include[ \t]+\")")
@@ -140,7 +143,7 @@ def _of_workflow(workflow: Any, variables: Mapping[str, Any] | None, step_types:
 def _compiled(
     work: Callable[[Diagnostics, Variables], list[Compiled]], variables: Mapping[str, Any] | None
 ) -> Definitions:
-    """Have something compiled. Raises DefinitionError that shows its errors."""
+    """Have something compiled; its warnings go to the log. Raises DefinitionError that shows its errors."""
     from wfe_dsl.diagnostics.model import Diagnostics
     from wfe_dsl.diagnostics.render_text import render_text
     from wfe_dsl.variables import Variables
@@ -149,7 +152,11 @@ def _compiled(
     compiled = work(diagnostics, Variables(file=dict(variables or {})))
     if diagnostics.has_errors:
         found = diagnostics.in_source_order()
-        raise DefinitionError(f"the workflow has mistakes:\n{render_text(found).rstrip()}", found)
+        told = [one for one in found if one.severity != "note"]
+        raise DefinitionError(f"the workflow has mistakes:\n{render_text(told).rstrip()}", found)
+    warnings = [one for one in diagnostics.in_source_order() if one.severity == "warning"]
+    if warnings:
+        logger.warning("%s", render_text(warnings).rstrip())
     rows = [_row(one.program, one.source_map) for one in compiled]
     return Definitions(rows, {}, [row.hash for row, one in zip(rows, compiled, strict=True) if one.own])
 

@@ -18,15 +18,16 @@ import logging
 import os
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final, Self, TypeVar, overload
 
 from wfe_vm.state import Delta
 
 from .. import engine as core_engine
 from ..approvals import Answer
 from ..clock import Clock, SystemClock
-from ..errors import MissingError, WfeError
+from ..errors import MissingError, NotFound, WfeError
 from ..executors.contract import Executor
 from ..providers import open_store
 from ..providers.contracts import FINISHED, Published, Registration, RunRow, Store
@@ -34,6 +35,16 @@ from ..registry import Registry
 from ..result import RunResult
 from ..serving import SWEEP_SECONDS, Server, register_schedules
 from .activities import Activities
+from .arguments import (
+    check_durability,
+    check_executors,
+    check_functions,
+    check_name,
+    check_number,
+    check_text,
+    check_transactions,
+    check_workflows,
+)
 from .definitions import Definition, read_definitions
 from .ends import Ends
 from .events import BACKLOG, Subscription
@@ -45,7 +56,6 @@ from .transactions import TransactionalPython
 
 __all__ = ["Engine"]
 
-LONGEST_NAME: Final = 200
 MIDDLEWARE_GRACE_S: Final = 5.0
 """How long middleware around runs may take to end once the engine is left."""
 
@@ -74,6 +84,7 @@ class Engine:
         step_middleware: Sequence[StepMiddleware] = (),
         run_middleware: Sequence[RunMiddleware] = (),
         recover: bool = True,
+        schedules: bool = False,
         clock: Clock | None = None,
         step_limit: int | None = None,
         who: str = "",
@@ -83,18 +94,32 @@ class Engine:
         ``workflows`` are registered on entering, ``functions`` are what python steps may call by a name, and
         ``transactions`` those of them that write their own rows in the store's transactions. With
         ``recover`` the store's unfinished runs that no living process advances are taken up, on entering and later
-        on, and runs that only wait take no memory.
+        on, and runs that only wait take no memory; with ``schedules`` runs are started when the store's schedules say,
+        too, as a worker does it: of several that do so each time starts one run.
         ``step_limit`` is how many steps run at once, 16 a core if it isn't given. ``who`` is what the history of
-        registrations says of this program. Raises StoreError for a URL of no store.
+        registrations says of this program. Raises StoreError for a URL of no store, TypeError and ValueError for what
+        else can't be.
         """
+        if not isinstance(store, str) and not hasattr(store, "create_run"):
+            raise TypeError(f"store has to be the URL of a store or a Store, not a {type(store).__name__}")
+        check_workflows(workflows)
+        check_functions("functions", functions)
+        check_functions("transactions", transactions)
+        check_executors(executors)
+        for middleware in (*step_middleware, *run_middleware):
+            check_functions("the middleware", [middleware])
+        if step_limit is not None:
+            check_number("step_limit", step_limit, 1)
         self._store = store
         self._workflows = tuple(workflows)
         self._functions = named(functions)
         self._transactions = named(transactions)
+        check_transactions(self._transactions)
         self._executors = tuple(executors)
         self._step_middleware = list(step_middleware)
         self._run_middleware = list(run_middleware)
         self._recover = recover
+        self.fires_schedules = schedules
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._step_limit = step_limit
         self._who = who
@@ -104,7 +129,7 @@ class Engine:
 
     # Its own life
 
-    async def __aenter__(self) -> Engine:
+    async def __aenter__(self) -> Self:
         if self._open is not None:
             raise WfeError("open", "the engine is open already", "make another one: two in a process do no harm")
         opened = self._open = _Open(self)
@@ -212,10 +237,11 @@ class Engine:
     def transaction(self, function: Function, /) -> Function:
         """Let python steps call a function by its name that writes its own rows in the transaction that ends the step.
 
-        It has a parameter ``transaction``, is a plain function, and short. Raises ValueError for a name that means
-        another function, WfeError (``transaction``) where the store has no such transactions.
+        It has a parameter ``transaction``, is a plain function, and short. Raises ValueError for one that is not so, or
+        for a name that means another function, WfeError (``transaction``) where the store has no such transactions.
         """
         for name, plain in named([function]).items():
+            check_transactions({name: plain})
             if self._functions.get(name, self._transactions.get(name, plain)) is not plain:
                 raise ValueError(f"another function is registered as {name}")
             if self._open is not None:
@@ -266,10 +292,13 @@ class Engine:
         NameTaken for a name in use, ValueError for one that is none.
         """
         opened = self._opened
-        if name is not None and (not name.strip() or name != name.strip() or len(name) > LONGEST_NAME or "/" in name):
-            raise ValueError(
-                f"{name!r} is no name for a run: up to {LONGEST_NAME} characters, no / and no blanks around"
-            )
+        check_text("workflow", workflow)
+        check_text("key", key)
+        check_durability(durability)
+        if version is not None:
+            check_number("version", version, 0)
+        if name is not None:
+            check_name(name)
         loaded = await opened.registry.find(workflow, version)
         lacks = lacking(opened.core, opened.python, loaded)
         if lacks:
@@ -292,19 +321,25 @@ class Engine:
         workflow: str,
         inputs: Mapping[str, Any] | None = None,
         *,
-        timeout: float | None = None,  # noqa: ASYNC109 - as in `result`
-        **options: Any,
+        timeout: float | timedelta | None = None,  # noqa: ASYNC109 - as in `result`
+        version: int | None = None,
+        name: str | None = None,
+        key: str = "",
+        folder: str = "",
+        durability: str = "",
     ) -> RunResult:
-        """Start a run as ``start`` does, with the same options, and wait for its end as ``RunHandle.result`` does."""
-        handle = await self.start(workflow, inputs, **options)
+        """Start a run as ``start`` does, and wait for its end as ``RunHandle.result`` does."""
+        handle = await self.start(
+            workflow, inputs, version=version, name=name, key=key, folder=folder, durability=durability
+        )
         return await handle.result(timeout)
 
-    async def handle(self, reference: str) -> RunHandle:
-        """Return a run by its id, its name, or what only one of them begins with.
+    async def handle(self, reference: Reference) -> RunHandle:
+        """Return a run by its id, its name, or what only one of them begins with; by a handle, of another engine too.
 
         Raises NotFound with names that are near, WfeError (``ambiguous``) with the candidates.
         """
-        return RunHandle(self, await find_run(self.core.store, reference))
+        return RunHandle(self, await find_run(self.core.store, _text_of(reference)))
 
     async def query(
         self,
@@ -322,8 +357,10 @@ class Engine:
 
         ``name`` is what their name begins with; they were created ``since`` then and before ``until``: a datetime,
         a timedelta (so long ago) or epoch milliseconds. The next page comes ``after`` the id of the last run of
-        this one; ``limit`` 0: all at once.
+        this one; ``limit`` 0: all at once. Raises NotFound for a run ``after`` which or ``parent`` that is not there.
         """
+        if after and await self.core.store.get_run(after) is None:
+            raise NotFound(f"no run has the id {after}, after which to go on")
         above = await self._id_of(parent) if parent else ""
         filter = run_filter(self._clock, status, workflow, above, name, since, until, after, limit)
         return [info_of(row) for row in await self.core.store.list_runs(filter)]
@@ -350,16 +387,21 @@ class Engine:
         """Publish an event to every run that waits for its name and key, or will. It is durable then.
 
         An ``id`` that was published before is that event: nothing happens, and the answer's ``new`` says so.
-        Raises InputError for data that is no plain data.
+        Raises InputError for data that is no plain data, and for texts that are too long.
         """
+        for what, text in (("event", event), ("key", key), ("id", id)):
+            check_text(what, text)
         return await self.core.publish(event, key, data, id)
 
     async def answer(self, run: Reference, option: str, by: str, step: str = "") -> Answer:
         """Answer an approval of a run: the only open one, or that of ``step``. It is durable then.
 
-        Of two answers the first stands: ``accepted`` tells. Raises NotFound where nothing is asked, WfeError
-        (``ambiguous``) where several approvals are open, InputError for what is no option.
+        Of two answers the first stands, also once its run has gone on: ``accepted`` tells, and ``by`` and ``option``
+        are the first one's. Raises NotFound where nothing is or was asked, WfeError (``ambiguous``) where several
+        approvals are open, InputError for what is no option.
         """
+        for what, text in (("option", option), ("by", by), ("step", step)):
+            check_text(what, text)
         return await self.core.answer(await self._id_of(run), option, by, step)
 
     def events(self, run: RunHandle | str = "", *, after: str = "", backlog: int = BACKLOG) -> Subscription:
@@ -391,7 +433,13 @@ class Engine:
         return await self._opened.ends.wait(run)
 
     async def _id_of(self, run: Reference) -> str:
-        return run.id if isinstance(run, RunHandle) else (await find_run(self.core.store, run)).id
+        return run.id if isinstance(run, RunHandle) else (await find_run(self.core.store, _text_of(run))).id
+
+
+def _text_of(reference: Reference) -> str:
+    text = reference.id if isinstance(reference, RunHandle) else reference
+    check_text("a run", text)
+    return text
 
 
 class _Open:
@@ -409,6 +457,7 @@ class _Open:
         self.core.adopted = lambda row: None if row.status in FINISHED else engine.watch_run(row)
         self.registry = Registry(store, self.core.programs, clock, engine._who or self.core.host.id)
         self.server = Server(self.core, lambda loaded: lacking(self.core, self.python, loaded))
+        self._schedules = engine.fires_schedules
         self.ends = Ends(self.core)
         self.activities = Activities(store, clock)
         self.subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
@@ -425,7 +474,7 @@ class _Open:
     async def _serve(self) -> None:
         while True:
             try:
-                await self.server.serve(schedules=False)
+                await self.server.serve(self._schedules)
             except WfeError as error:
                 self.core.listener.troubled(f"runs could not be taken up: {error}")
             except Exception as error:

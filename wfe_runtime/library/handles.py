@@ -14,6 +14,7 @@ from ..approvals import Answer
 from ..errors import NotCompleted, NotFound, WfeError
 from ..providers.contracts import RunRow
 from ..result import RunResult
+from .arguments import check_length, check_text, several
 from .control import ask
 from .events import Subscription
 from .lookup import RunInfo, info_of
@@ -56,6 +57,8 @@ class RunHandle:
         Raises NotCompleted after ``timeout`` (seconds), which leaves the run as it is; StoreError where the store
         fails, WfeError (``closed``) where the engine is left meanwhile.
         """
+        if timeout is not None:
+            check_length("timeout", timeout)
         seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
         try:
             async with asyncio.timeout(seconds):
@@ -81,7 +84,7 @@ class RunHandle:
         self,
         reason: str = "",
         *,
-        from_steps: Sequence[str] = (),
+        from_steps: str | Sequence[str] = (),
         skip: str = "",
         outputs: Mapping[str, Any] | None = None,
     ) -> bool:
@@ -92,14 +95,19 @@ class RunHandle:
         up, NotFound for an unknown one, InputError for outputs of a wrong type; then nothing has changed.
         """
         core = self._engine.core
+        start_at = several("from_steps", from_steps)
+        check_text("skip", skip)
+        if outputs and not skip:
+            raise ValueError("outputs says what a skipped step gives, and skip names none")
         row = await self._row()
         if row.status not in ("failed", "aborted"):
             message = f"run {self.name} is {row.status}: only a failed or aborted run can be retried"
-            raise WfeError("refused", message)
+            hint = "resume() goes on with it, and tries a failed step again" if row.status == "suspended" else None
+            raise WfeError("refused", message, hint)
         await core.take_over(self.id)
         given = dict(outputs or {})
         changed = await core.retry(
-            self.id, self._why("retried", reason), start_at=from_steps, supplied=skip, outputs=lambda step: given
+            self.id, self._why("retried", reason), start_at=start_at, supplied=skip, outputs=lambda step: given
         )
         await core.settled()
         if changed:
@@ -111,6 +119,7 @@ class RunHandle:
 
         Returns whether that changes anything. It has ended when ``result`` returns.
         """
+        check_length("deadline", deadline)
         seconds = deadline.total_seconds() if isinstance(deadline, timedelta) else deadline
         until = int(seconds * 1000)
         return await self._ask(lambda now: Cancel(now, self._why("cancelled", reason), now + until if until else 0))

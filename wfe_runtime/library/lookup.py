@@ -16,6 +16,7 @@ from ..clock import Clock
 from ..errors import NotFound, WfeError
 from ..providers.contracts import RunFilter, RunRow, Store
 from ..result import RunResult, decode_event, decode_result
+from .arguments import check_moment, check_number, check_text
 
 __all__ = ["Moment", "RunInfo", "find_run", "info_of", "inputs_of", "run_filter"]
 
@@ -99,7 +100,13 @@ def run_filter(
     after: str,
     limit: int,
 ) -> RunFilter:
-    """Return the conditions of a query. Raises ValueError for a status that no run has."""
+    """Return the conditions of a query. Raises TypeError and ValueError for what can't be one."""
+    for what, text in (("workflow", workflow), ("name", name), ("after", after)):
+        check_text(what, text)
+    check_number("limit", limit, 0)
+    for what, moment in (("since", since), ("until", until)):
+        if moment is not None:
+            check_moment(what, moment)
     statuses = (status,) if isinstance(status, str) and status else tuple(status)
     for one in statuses:
         if one not in RUN_STATUSES:

@@ -23,9 +23,10 @@ from ..executors import ExecutorRegistry
 from ..executors.contract import Executor, StepContext, StepResult
 from ..result import RunResult
 
-__all__ = ["MiddlewareRegistry", "RunCall", "RunMiddleware", "StepMiddleware", "around_run"]
+__all__ = ["MiddlewareRegistry", "RunCall", "RunMiddleware", "RunNext", "StepMiddleware", "StepNext", "around_run"]
 
 StepNext = Callable[[StepContext], Awaitable[StepResult]]
+"""What middleware around a step calls for the attempt, or for the middleware within it."""
 StepMiddleware = Callable[[StepContext, StepNext], Awaitable[StepResult]]
 
 
@@ -42,6 +43,7 @@ class RunCall(msgspec.Struct, frozen=True):
 
 
 RunNext = Callable[[RunCall], Awaitable[RunResult]]
+"""What middleware around a run calls for its end."""
 RunMiddleware = Callable[[RunCall, RunNext], Awaitable[RunResult]]
 
 

@@ -19,6 +19,7 @@ from wfe_vm.outcome import Failure
 from .. import faults
 from ..engine import LEASE_MS
 from ..errors import WfeError
+from ..library.arguments import check_length
 from ..library.engine import Engine, Reference
 from ..library.lookup import find_run
 from ..providers.contracts import Store
@@ -74,11 +75,14 @@ class EngineUnderTest(Engine):
         """
         until = 0
         if by is not None:
+            check_length("by", by)
             seconds = by.total_seconds() if isinstance(by, timedelta) else by
+            if seconds < 0:
+                raise ValueError(f"the clock does not go back: by has to be at least 0, not {by}")
             until = self.clock.now() + round(seconds * 1000)
         await self.settle()
         jumps = 0
-        while self._open is not None and (due := self._open.core.timers.next_due()) and (not until or due <= until):
+        while (due := await self._next_due()) and (not until or due <= until):
             if jumps == MOST_JUMPS:
                 raise WfeError("endless", f"something is due again after {jumps} jumps", "say how far: advance(by=…)")
             jumps += 1
@@ -87,6 +91,16 @@ class EngineUnderTest(Engine):
         if until > self.clock.now():
             self.clock.jump_to(until)
         return jumps
+
+    async def _next_due(self) -> int:
+        """Return the next due time, of timers and of the schedules that the engine serves; 0 for none."""
+        if self._open is None:
+            return 0
+        dues = [self._open.core.timers.next_due()]
+        if self.fires_schedules:
+            dues.append(await self._open.server.fire_due())
+            await self.settle()
+        return min(filter(None, dues), default=0)
 
     # Steps
 
@@ -144,7 +158,8 @@ class EngineUnderTest(Engine):
             if dying:
                 await dying[0]
             loop.set_exception_handler(handle)
-        assert dying, f"the point {point} was not reached {count} times"
+        often = "" if count == 1 else f" {count} times"
+        assert dying, f"the point {point} was not reached{often}"
         await self.restart()
 
     async def restart(self) -> None:

@@ -34,6 +34,10 @@ class History:
         self.run = run
         self.ended = ended
 
+    def __repr__(self) -> str:
+        told = ", ".join(f"{one.step} {one.status}" for one in self.ended) or "nothing ran"
+        return f"<history of {self.run}: {told}>"
+
     @property
     def steps(self) -> list[str]:
         """The paths of the steps that ran, once each, by the end of their first attempt."""

@@ -10,9 +10,10 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from wfe_vm.outcome import Failure
+from wfe_vm.outcome import ERROR_KINDS, Failure
 
 from ..executors.contract import StepContext, StepResult
+from ..library.arguments import check_text
 from .history import is_named
 
 __all__ = ["Mock", "Mocks"]
@@ -27,6 +28,13 @@ class Mock:
         self, target: str, outputs: Outputs | None, raises: BaseException | Failure | None, times: int
     ) -> None:
         """As ``EngineUnderTest.mock``."""
+        check_text("target", target)
+        if not target:
+            raise ValueError("target is the type of steps, or the path or name of one, and empty")
+        if outputs is not None and not callable(outputs) and not isinstance(outputs, Mapping):
+            raise TypeError(f"outputs has to be a map or a function of the StepContext, not {outputs!r}")
+        if raises is not None and not isinstance(raises, (BaseException, Failure)):
+            raise TypeError(f"raises has to be an exception, as in OSError('no tape'), or a Failure, not {raises!r}")
         if outputs is not None and raises is not None:
             raise ValueError(f"the mock of {target} can't both give outputs and raise")
         if times < 0:
@@ -84,4 +92,4 @@ class Mocks:
 def _failed(error: BaseException | Failure) -> StepResult:
     if not isinstance(error, Failure):
         error = Failure("throw", f"{type(error).__name__}: {error}")
-    return StepResult("failure", error=error)
+    return StepResult("error" if error.kind in ERROR_KINDS else "failure", error=error)

@@ -302,7 +302,7 @@ def test_concurrent_starts_get_successive_names_and_a_blank_or_taken_one_is_refu
             assert (await engine.start("double", {"n": 1}, name="mine")).name == "mine"
             with pytest.raises(NameTaken, match="mine"):
                 await engine.start("double", {"n": 1}, name="mine")
-            for name in ("", "  ", " x", "a/b", "x" * 201):
+            for name in ("", "  ", " x", "a/b", "x" * 201, "a\nb", "a\x1bb"):
                 with pytest.raises(ValueError, match="is no name for a run"):
                     await engine.start("double", {"n": 1}, name=name)
 
@@ -384,6 +384,8 @@ def test_control_calls_say_whether_they_change_anything(store: Store) -> None:
             handle = await engine.start("waits")
             await until_status(engine, handle.name, "waiting")
             assert [await handle.suspend(), await handle.suspend(), await handle.status()] == [True, False, "suspended"]
+            with pytest.raises(WfeError, match="resume\\(\\) goes on with it"):
+                await handle.retry()
             assert [await handle.resume(), await handle.resume(), await handle.status()] == [True, False, "waiting"]
             assert [await handle.cancel(), await handle.cancel()] == [True, False]
             assert (await handle.result()).status == "aborted"

@@ -8,8 +8,7 @@ import msgspec
 import pytest
 
 from tests.runtime.library.workflows import DOUBLE, PARENT, WAITS, calls
-from wfe_runtime import Engine, RunCall, RunResult, StepContext, StepResult, Store
-from wfe_runtime.library.middleware import RunNext, StepNext
+from wfe_runtime import Engine, RunCall, RunNext, RunResult, StepContext, StepNext, StepResult, Store
 
 
 def double(n: int) -> int:

@@ -196,3 +196,12 @@ def test_a_run_goes_on_from_the_stored_program_though_its_file_is_gone(
             assert (await engine.run("hold", {"n": 8})).outputs == {"n": 8}
 
     asyncio.run(main())
+
+
+def test_what_a_definition_is_warned_of_goes_to_the_log(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with Engine(store) as engine:
+            await engine.register("workflow endless version 1 {\n  while run.id != '' { sleep 1h }\n}\n")
+
+    asyncio.run(main())
+    assert "warning[WFE0405]: the loop `while-1` has no bound" in caplog.text

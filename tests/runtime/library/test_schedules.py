@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 
-from wfe_runtime import Engine, Store
+from wfe_runtime import Engine, LifecycleEvent, Store, Subscription
 from wfe_runtime.serving import Server
 from wfe_runtime.testing.clock import JumpingClock
 
@@ -42,6 +43,30 @@ def test_a_registered_workflow_starts_when_its_schedule_comes(store: Store) -> N
             assert row.folder == os.getcwd()
 
     asyncio.run(main())
+
+
+def test_an_engine_serves_schedules_if_it_is_told_to(make_store: Callable[[], Store]) -> None:
+    async def main() -> None:
+        clock = JumpingClock()
+        async with Engine(make_store(), clock=clock, workflows=[nightly()]):
+            clock.jump(HOUR)
+        async with Engine(make_store(), clock=clock) as engine:
+            await engine.run("nightly", name="by-hand")
+            assert [run.name for run in await engine.query()] == ["by-hand"]
+        async with Engine(make_store(), clock=clock, schedules=True) as engine:
+            async with engine.events() as events:
+                ended = [event.name async for event in _until_ended(events)]
+            assert ended == ["nightly-1"]
+            assert [run.key for run in await engine.query(name="nightly")] != [""]
+
+    asyncio.run(main())
+
+
+async def _until_ended(events: Subscription) -> AsyncIterator[LifecycleEvent]:
+    async for event in events:
+        if event.type == "run.ended":
+            yield event
+            return
 
 
 def test_a_newer_registration_takes_the_place_of_a_schedule_and_an_older_one_does_not(store: Store) -> None:

@@ -102,7 +102,9 @@ def test_an_async_function_and_a_store_without_transactions_are_refused(tmp_path
     async def later(transaction: Transaction, n: int) -> int:
         return n
 
-    result, _ = run_one(tmp_path / "runs.db", later)
+    with pytest.raises(ValueError, match="later is async"):
+        Engine("memory:", transactions=[later])
+    result, _ = run_one(tmp_path / "runs.db", Later())
     assert result.error is not None
     assert "later is async" in result.error.message
 
@@ -119,6 +121,15 @@ def test_an_async_function_and_a_store_without_transactions_are_refused(tmp_path
             engine.transaction(named_later)
 
     asyncio.run(main())
+
+
+class Later:
+    """An async function that only its call shows to be one."""
+
+    __name__ = "later"
+
+    async def __call__(self, transaction: Transaction, n: int) -> int:
+        return n
 
 
 def named_later(transaction: Transaction) -> None: ...

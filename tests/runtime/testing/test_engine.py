@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, assert_type
 
 import pytest
 
@@ -74,6 +74,15 @@ def within(engine: EngineUnderTest, story: Callable[[], Coroutine[Any, Any, None
     asyncio.run(tell_it())
 
 
+def test_what_is_entered_is_the_engine_itself_to_a_type_checker_too(engine: EngineUnderTest) -> None:
+    async def main() -> None:
+        async with engine as entered:
+            assert_type(entered, EngineUnderTest)
+            assert entered is engine
+
+    asyncio.run(main())
+
+
 def test_thirty_days_pass_as_soon_as_nothing_else_goes_on(engine: EngineUnderTest) -> None:
     async def story() -> None:
         began = engine.clock.time
@@ -85,6 +94,19 @@ def test_thirty_days_pass_as_soon_as_nothing_else_goes_on(engine: EngineUnderTes
         assert engine.clock.time - began == timedelta(days=30)
 
     within(engine, story)
+
+
+def test_schedules_come_as_time_passes(tmp_path: Path) -> None:
+    nightly = 'workflow nightly version 1 {\n  schedule [{ cron "0 4 * * *" }]\n  let x = 1\n}\n'
+
+    async def main() -> None:
+        for url in ("memory:", f"sqlite:///{tmp_path}/runs.db"):
+            async with EngineUnderTest(url, schedules=True, workflows=[nightly]) as engine:
+                await engine.advance(timedelta(days=3))
+                runs = await engine.query(workflow="nightly")
+                assert [run.status for run in runs] == ["succeeded"] * 3
+
+    asyncio.run(main())
 
 
 def test_time_goes_only_as_far_as_it_is_told_to(engine: EngineUnderTest) -> None:
@@ -180,6 +202,37 @@ def test_a_mock_that_makes_no_sense_is_refused(engine: EngineUnderTest) -> None:
         engine.mock("tell", outputs={}, raises=OSError())
     with pytest.raises(ValueError, match="-1 times"):
         engine.mock("tell", times=-1)
+    with pytest.raises(ValueError, match="target is the type of steps, or the path or name of one"):
+        engine.mock("")
+    wrong: Any = OSError
+    with pytest.raises(TypeError, match="raises has to be an exception, as in OSError"):
+        engine.mock("tell", raises=wrong)
+    wrong = 5
+    with pytest.raises(TypeError, match="outputs has to be a map or a function of the StepContext, not 5"):
+        engine.mock("tell", outputs=wrong)
+
+
+@pytest.mark.parametrize(
+    ("kind", "hook"),
+    [("timeout", "work/on_error/erred"), ("lost", "work/on_error/erred"), ("exit", "work/on_failure/failed")],
+)
+def test_a_mock_ends_a_step_in_error_where_its_kind_is_one(engine: EngineUnderTest, kind: str, hook: str) -> None:
+    hooked = (
+        "workflow: {id: hooked, version: 1, steps: [{name: work, config: {run: make}, "
+        "on_failure: {name: failed, config: {run: a}}, on_error: {name: erred, config: {run: a}}}]}"
+    )
+
+    async def story() -> None:
+        await engine.register(hooked)
+        engine.mock("shell")
+        engine.mock("work", raises=Failure(kind, "so it is told"))
+        run = await engine.start("hooked")
+        assert (await run.result()).status == "failed"
+        history = await engine.history(run)
+        assert [step for step in history.steps if "/" in step] == [hook]
+        assert repr(history).startswith("<history of hooked-1: work ")
+
+    within(engine, story)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +291,7 @@ def test_an_engine_that_is_restarted_goes_on_with_what_waits(engine: EngineUnder
 
 def test_a_point_that_is_not_reached_or_not_known_is_told(engine: EngineUnderTest) -> None:
     async def story() -> None:
-        with pytest.raises(AssertionError, match=r"engine\.after_timer was not reached 1 times"):
+        with pytest.raises(AssertionError, match=r"engine\.after_timer was not reached$"):
             async with engine.crash_at("engine.after_timer"):
                 await engine.start("order")
         for point in ("engine.never", "sqlite.after_commit", "activities.after_end"):
@@ -267,6 +320,17 @@ def test_what_was_not_done_is_told_with_what_was(engine: EngineUnderTest) -> Non
             history.assert_not_ran("pack")
         with pytest.raises(AssertionError, match="ship did not run in order-1"):
             history.outputs("ship")
+
+    within(engine, story)
+
+
+def test_time_is_told_as_seconds_or_a_timedelta(engine: EngineUnderTest) -> None:
+    async def story() -> None:
+        wrong: Any = "1d"
+        with pytest.raises(TypeError, match="by has to be seconds or a timedelta, and '1d' was given"):
+            await engine.advance(wrong)
+        with pytest.raises(ValueError, match="the clock does not go back"):
+            await engine.advance(-5)
 
     within(engine, story)
 

@@ -1,0 +1,116 @@
+"""Calls of the library with what can't be: told by the name of the argument, where it is given."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.runtime.library.workflows import DOUBLE
+from wfe_runtime import Engine, NotFound
+
+
+def double(n: int) -> dict[str, int]:
+    return {"n": 2 * n}
+
+
+def no_transaction(amount: int) -> int:
+    return amount
+
+
+async def in_its_own_time(transaction: Any) -> None: ...
+
+
+class Unspeakable:
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"store": None}, "store has to be the URL of a store or a Store, not a NoneType"),
+        ({"workflows": "workflow: {id: a}"}, "workflows has to be a list of workflows, and 'workflow: {id: a}' was"),
+        ({"workflows": Path("a.yaml")}, "workflows has to be a list of workflows"),
+        ({"workflows": 5}, "workflows has to be a list of workflows, and 5 was given"),
+        ({"functions": "double"}, "functions has to be a list of functions or a map from names to them, not 'double'"),
+        ({"functions": {"double": 5}}, "each of functions has to be a function, and 5 is none"),
+        ({"functions": [Unspeakable()]}, "each of functions has to be a function, and a Unspeakable is none"),
+        ({"transactions": [no_transaction]}, "no_transaction takes no `transaction`"),
+        ({"transactions": [in_its_own_time]}, "in_its_own_time is async"),
+        ({"executors": [5]}, "each of executors has to be an Executor, and 5 has no `types`"),
+        ({"executors": 5}, "executors has to be a list of executors"),
+        ({"step_middleware": ["trace"]}, "each of the middleware has to be a function, and 'trace' is none"),
+        ({"step_limit": 0}, "step_limit has to be at least 1, not 0"),
+        ({"step_limit": "8"}, "step_limit has to be a whole number, and '8' was given"),
+    ],
+)
+def test_an_engine_that_can_not_be_is_refused_where_it_is_made(options: dict[str, Any], told: str) -> None:
+    with pytest.raises((TypeError, ValueError)) as caught:
+        Engine(**{"store": "memory:", **options})
+    assert told in str(caught.value)
+
+
+def calls(engine: Engine) -> Iterator[tuple[Callable[[], Awaitable[Any]], str]]:
+    def start(**options: Any) -> Callable[[], Awaitable[Any]]:
+        return lambda: engine.start("double", {"n": 1}, **options)
+
+    def publish(*arguments: Any, **options: Any) -> Callable[[], Awaitable[Any]]:
+        return lambda: engine.publish(*arguments, **options)
+
+    def query(**options: Any) -> Callable[[], Awaitable[Any]]:
+        return lambda: engine.query(**options)
+
+    nothing: Any = None
+    yield lambda: engine.start(nothing), "workflow has to be a text, and None was given"
+    yield start(version="1"), "version has to be a whole number, and '1' was given"
+    yield start(key=5), "key has to be a text, and 5 was given"
+    yield start(name=7), "name has to be a text, and 7 was given"
+    yield start(durability="fast"), "'fast' is no durability; it is sync, group(20ms) or relaxed"
+    yield lambda: engine.handle(nothing), "a run has to be a text, and None was given"
+    yield publish(nothing), "event has to be a text, and None was given"
+    yield publish("paid", 7), "key has to be a text, and 7 was given"
+    yield publish("paid", "7", id=8), "id has to be a text, and 8 was given"
+    yield lambda: engine.answer("double-1", "approve", nothing), "by has to be a text, and None was given"
+    yield query(since="1h"), "since has to be a datetime, a timedelta (so long ago) or epoch milliseconds, and '1h' was"
+    yield query(limit=-1), "limit has to be at least 0, not -1"
+    yield query(name=5), "name has to be a text, and 5 was given"
+    yield query(status="done"), "'done' is no status of a run"
+
+
+def test_a_call_that_can_not_be_names_the_argument_and_changes_nothing() -> None:
+    async def main() -> None:
+        async with Engine("memory:", functions=[double], workflows=[DOUBLE]) as engine:
+            handle = await engine.start("double", {"n": 1})
+            await handle.result()
+            for call, told in calls(engine):
+                with pytest.raises((TypeError, ValueError)) as caught:
+                    await call()
+                assert told in str(caught.value)
+            wrong: Any = "1s"
+            with pytest.raises(TypeError, match="timeout has to be seconds or a timedelta, and '1s' was given"):
+                await handle.result(wrong)
+            with pytest.raises(TypeError, match="deadline has to be seconds or a timedelta"):
+                await handle.cancel(deadline=wrong)
+            with pytest.raises(ValueError, match="outputs says what a skipped step gives, and skip names none"):
+                await handle.retry(outputs={"n": 1})
+            with pytest.raises(ValueError, match="async: a function that writes in a transaction is a plain one"):
+                engine.transaction(in_its_own_time)
+            with pytest.raises(NotFound, match="no run has the id nowhere, after which to go on"):
+                await engine.query(after="nowhere")
+            assert [run.id for run in await engine.query()] == [handle.id]
+
+    asyncio.run(main())
+
+
+def test_a_handle_stands_for_its_run_wherever_one_is_named() -> None:
+    async def main() -> None:
+        async with Engine("memory:", functions=[double], workflows=[DOUBLE]) as engine:
+            handle = await engine.start("double", {"n": 1})
+            assert (await engine.handle(handle)).id == handle.id
+            assert (await engine.run("double", {"n": 2}, name="two", timeout=60)).outputs == {"n": 4}
+
+    asyncio.run(main())
