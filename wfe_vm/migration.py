@@ -47,10 +47,11 @@ class Obstacle(msgspec.Struct, frozen=True):
 
 
 class Migration(msgspec.Struct, frozen=True):
-    """All moves, if there is no obstacle."""
+    """All moves, if there is no obstacle. ``kept`` are those of what a retry would reopen."""
 
     moves: tuple[Move, ...]
     obstacles: tuple[Obstacle, ...]
+    kept: tuple[Move, ...] = ()
 
     @property
     def possible(self) -> bool:
@@ -64,23 +65,23 @@ Names = Sequence[tuple[int, int, str]]
 def migration_of(old: Program, new: Program, state: State, names: tuple[Names | None, Names | None]) -> Migration:
     """Return how a run of ``old`` in this state would go on with ``new``, or why it can't.
 
-    Of a run that has ended, what a retry would reopen is looked at. ``names`` are those of both source maps, None
+    Of a run that has ended, what a retry would reopen is all there is. ``names`` are those of both source maps, None
     for a program without one.
     """
     check = _Check(old, new)
     if old.workflow != new.workflow:
         check.obstacles.append(Obstacle("", f"the program is one of {new.workflow}, the run one of {old.workflow}"))
     check.inputs(state)
-    pointers = dict(state.pointers)
-    if state.end is not None:
-        pointers = {id: pointer_from(row) for id, row in state.reopen.items()}
-        if not pointers:
-            check.obstacles.append(Obstacle("", f"the run has ended {state.end[0]}, and has nothing to go on with"))
-    moves = [check.pointer(pointers[id], state.end is None) for id in sorted(pointers)]
+    kept = tuple([check.pointer(pointer_from(state.reopen[id]), False) for id in sorted(state.reopen)])
+    moves = kept
+    if state.end is None:
+        moves = tuple([check.pointer(state.pointers[id], True) for id in sorted(state.pointers)])
+    elif not kept:
+        check.obstacles.append(Obstacle("", f"the run has ended {state.end[0]}, and has nothing to go on with"))
     check.data(state, names)
     check.waits(state)
     obstacles = tuple(dict.fromkeys(check.obstacles))
-    return Migration(() if obstacles else tuple(moves), obstacles)
+    return Migration((), obstacles) if obstacles else Migration(moves, (), kept)
 
 
 class _Check:

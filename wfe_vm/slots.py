@@ -19,9 +19,11 @@ SlotName = tuple[str, str]
 def loops_around(program: Program, step: int) -> list[str]:
     """Return the loop of each depth around a step, the run's own first."""
     found: list[str] = []
-    while (step := program.steps[step].parent) > 0:
-        if program.steps[step].kind == "for_each":
-            found.append(program.steps[step].path)
+    while (around := program.steps[step].parent) > 0:
+        # The steps of a loop's own hooks have it for a parent, and lie in none of its iterations.
+        if program.steps[around].kind == "for_each" and program.steps[step].depth > program.steps[around].depth:
+            found.append(program.steps[around].path)
+        step = around
     return ["", *reversed(found)]
 
 
