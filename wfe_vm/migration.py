@@ -153,6 +153,8 @@ class _Check:
         if loops != loops_around(self.new, index):
             self.no(step.path, "it is done and may have to be undone, and lies in other loops now")
         read = {name for name, slot in after.items() if (_depth_of(name, loops), slot) in other.frozen}
+        if not {(_depth_of(name, loops), slot) for name, slot in after.items()}.issuperset(other.frozen):
+            self.no(step.path, "its compensation reads what has no name")
         if not read <= kept:
             missing = ", ".join(sorted(name for _, name in read - kept))
             self.no(step.path, f"its compensation reads more now, which was not kept when it was done: {missing}")

@@ -72,7 +72,8 @@ def _moved_reads(
     loops = loops_around(old, row[0])
     found = []
     for depth, slot, value in row[3]:
-        target = after.get((loops[depth], slot_names[loops[depth], slot]))
+        # A slot that has no name has no place in the new program, and nothing there that reads it.
+        target = after.get((loops[depth], slot_names.get((loops[depth], slot), "")))
         if target is not None:
             found.append((depth, target, value))
     return found

@@ -35,7 +35,8 @@ def slots_by_name(program: Program, names: Sequence[tuple[int, int, str]]) -> di
     for number, step in enumerate(program.steps):
         loop = loops_around(program, number)[-1]
         path = step.path if number else ""
-        found[loop, f"result of {path}"] = step.slot
+        if number:  # the run itself leaves no result
+            found[loop, f"result of {path}"] = step.slot
         if step.hook_slot != NO_PC:
             found[loop, f"outcome of {path}"] = step.hook_slot
         for output in step.outputs:

@@ -13,6 +13,7 @@ from wfe_vm.machine import Machine
 from wfe_vm.migration import Migration, migration_of
 from wfe_vm.moving import move_state
 from wfe_vm.outcome import Failure
+from wfe_vm.slots import slots_by_name
 from wfe_vm.state import State, restore
 from wfe_vm.verify import verify
 
@@ -133,6 +134,19 @@ def test_a_run_moves_while_a_hook_of_what_failed_is_under_way() -> None:
     machine.advance(state, StepEnded(3, hook.activation, hook.attempt, "success", {}, None))
     [again] = [one for one in machine.advance(state, Retry(4)).commands if isinstance(one, RunStep)]
     assert again.path == "a"
+
+
+def test_the_run_itself_has_no_result_that_would_have_to_move() -> None:
+    assert ("", "result of ") not in slots_by_name(compiled(CHAIN).program, ())
+
+
+def test_a_compensation_that_reads_what_has_no_name_is_an_obstacle() -> None:
+    undone = "{name: t, config: {run: a}, compensate: {name: u, config: {run: 'echo ${{ vars.x }}'}}}"
+    old = compiled(f"- set: {{x: '1'}}\n- name: sa\n  saga: [{undone}, {{name: z, sleep: 1h}}]\n")
+    state = stands(old, "sa/t")
+    assert migration(old, old, state).possible
+    found = migration_of(old.program, old.program, state, ((), ()))
+    assert "its compensation reads what has no name" in reasons(found)
 
 
 def test_what_a_loops_hook_leaves_lies_outside_of_the_loop_and_moves_from_there() -> None:
