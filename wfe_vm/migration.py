@@ -47,10 +47,11 @@ class Obstacle(msgspec.Struct, frozen=True):
 
 
 class Migration(msgspec.Struct, frozen=True):
-    """All moves, if there is no obstacle."""
+    """All moves, if there is no obstacle. ``kept`` are those of what a retry would reopen."""
 
     moves: tuple[Move, ...]
     obstacles: tuple[Obstacle, ...]
+    kept: tuple[Move, ...] = ()
 
     @property
     def possible(self) -> bool:
@@ -64,23 +65,23 @@ Names = Sequence[tuple[int, int, str]]
 def migration_of(old: Program, new: Program, state: State, names: tuple[Names | None, Names | None]) -> Migration:
     """Return how a run of ``old`` in this state would go on with ``new``, or why it can't.
 
-    Of a run that has ended, what a retry would reopen is looked at. ``names`` are those of both source maps, None
+    Of a run that has ended, what a retry would reopen is all there is. ``names`` are those of both source maps, None
     for a program without one.
     """
     check = _Check(old, new)
     if old.workflow != new.workflow:
         check.obstacles.append(Obstacle("", f"the program is one of {new.workflow}, the run one of {old.workflow}"))
     check.inputs(state)
-    pointers = dict(state.pointers)
-    if state.end is not None:
-        pointers = {id: pointer_from(row) for id, row in state.reopen.items()}
-        if not pointers:
-            check.obstacles.append(Obstacle("", f"the run has ended {state.end[0]}, and has nothing to go on with"))
-    moves = [check.pointer(pointers[id], state.end is None) for id in sorted(pointers)]
+    kept = tuple([check.pointer(pointer_from(state.reopen[id]), False) for id in sorted(state.reopen)])
+    moves = kept
+    if state.end is None:
+        moves = tuple([check.pointer(state.pointers[id], True) for id in sorted(state.pointers)])
+    elif not kept:
+        check.obstacles.append(Obstacle("", f"the run has ended {state.end[0]}, and has nothing to go on with"))
     check.data(state, names)
     check.waits(state)
     obstacles = tuple(dict.fromkeys(check.obstacles))
-    return Migration(() if obstacles else tuple(moves), obstacles)
+    return Migration((), obstacles) if obstacles else Migration(moves, (), kept)
 
 
 class _Check:
@@ -152,6 +153,8 @@ class _Check:
         if loops != loops_around(self.new, index):
             self.no(step.path, "it is done and may have to be undone, and lies in other loops now")
         read = {name for name, slot in after.items() if (_depth_of(name, loops), slot) in other.frozen}
+        if not {(_depth_of(name, loops), slot) for name, slot in after.items()}.issuperset(other.frozen):
+            self.no(step.path, "its compensation reads what has no name")
         if not read <= kept:
             missing = ", ".join(sorted(name for _, name in read - kept))
             self.no(step.path, f"its compensation reads more now, which was not kept when it was done: {missing}")

@@ -30,6 +30,7 @@ def move_state(
     if not migration.possible:
         raise InternalError(f"run {state.run} was to be moved though it can't be")
     moves = {move.pointer: move for move in migration.moves}
+    kept = {move.pointer: move for move in migration.kept}
     before, after = (slots_by_name(program, known) for program, known in zip((old, new), names, strict=True))
     depths = {"": 0, **{step.path: step.depth + 1 for step in new.steps if step.kind == "for_each"}}
     loops = loops_of_scopes(old, state)
@@ -48,11 +49,10 @@ def move_state(
         state.registered[number] = (step, row[1], row[2], _moved_reads(old, row, slot_names, after))
     for id, pointer in state.pointers.items():
         _move(pointer, moves[id])
-    for id, kept in list(state.reopen.items()):
-        if id in moves:
-            pointer = pointer_from(kept)
-            _move(pointer, moves[id])
-            state.reopen[id] = pointer.row()
+    for id, reopened in list(state.reopen.items()):
+        pointer = pointer_from(reopened)
+        _move(pointer, kept[id])
+        state.reopen[id] = pointer.row()
     state.program = hash
     state.bind()
 
@@ -72,7 +72,8 @@ def _moved_reads(
     loops = loops_around(old, row[0])
     found = []
     for depth, slot, value in row[3]:
-        target = after.get((loops[depth], slot_names[loops[depth], slot]))
+        # A slot that has no name has no place in the new program, and nothing there that reads it.
+        target = after.get((loops[depth], slot_names.get((loops[depth], slot), "")))
         if target is not None:
             found.append((depth, target, value))
     return found

@@ -67,6 +67,8 @@ def _race_branches(program: Program) -> dict[int, list[list[int]]]:
             found[index] = [[] for _ in step.branches]
             for branch, pc in zip(found[index], step.branches, strict=True):
                 lists.setdefault(words[pc + 1], []).append(branch)
+    if not found:
+        return found  # as most programs
     for index, step in enumerate(program.steps):
         if index and step.depth == program.steps[step.parent].depth:
             inherited = lists.get(step.parent, [])

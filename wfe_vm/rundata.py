@@ -42,7 +42,8 @@ class RunData:
         self.steps = program.steps
         self.max_instructions = max_instructions
         self.max_state_bytes = max_state_bytes
-        self.output_types = [[(output, parse_type(output.type)) for output in step.outputs] for step in program.steps]
+        # Of each step that has ended once, its outputs with their types: of a large program a process needs a few.
+        self.output_types: list[Any] = [None] * len(program.steps)
         self.run_outputs = [(output, parse_type(output.type)) for output in program.outputs]
 
     def _store(self, state: State, pointer: Pointer, depth: int, slot: int, value: Any) -> None:
@@ -95,11 +96,15 @@ class RunData:
 
     def _declared_outputs(self, state: State, frame: Frame, outputs: dict[str, Any]) -> dict[str, Any]:
         """Return a step's outputs as declared. Raises ExpressionError for a wrong type or a size over the limit."""
+        step = self.steps[frame.step]
         if outputs:
-            self._check_size(state, outputs, f"the result of {self.steps[frame.step].name}")
-        declarations = self.output_types[frame.step]
-        if not declarations:
+            self._check_size(state, outputs, f"the result of {step.name}")
+        if not step.outputs:
             return outputs
+        declarations = self.output_types[frame.step]
+        if declarations is None:
+            declarations = [(output, parse_type(output.type)) for output in step.outputs]
+            self.output_types[frame.step] = declarations
         value: Any
         outputs = dict(outputs)
         for output, declared in declarations:

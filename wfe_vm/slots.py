@@ -19,9 +19,11 @@ SlotName = tuple[str, str]
 def loops_around(program: Program, step: int) -> list[str]:
     """Return the loop of each depth around a step, the run's own first."""
     found: list[str] = []
-    while (step := program.steps[step].parent) > 0:
-        if program.steps[step].kind == "for_each":
-            found.append(program.steps[step].path)
+    while (around := program.steps[step].parent) > 0:
+        # The steps of a loop's own hooks have it for a parent, and lie in none of its iterations.
+        if program.steps[around].kind == "for_each" and program.steps[step].depth > program.steps[around].depth:
+            found.append(program.steps[around].path)
+        step = around
     return ["", *reversed(found)]
 
 
@@ -33,7 +35,8 @@ def slots_by_name(program: Program, names: Sequence[tuple[int, int, str]]) -> di
     for number, step in enumerate(program.steps):
         loop = loops_around(program, number)[-1]
         path = step.path if number else ""
-        found[loop, f"result of {path}"] = step.slot
+        if number:  # the run itself leaves no result
+            found[loop, f"result of {path}"] = step.slot
         if step.hook_slot != NO_PC:
             found[loop, f"outcome of {path}"] = step.hook_slot
         for output in step.outputs:

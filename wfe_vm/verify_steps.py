@@ -210,6 +210,8 @@ class _Steps:
             self.flaw("step-undoable", "is undone as a whole, which is for sagas and the run")
 
     def check_branches(self, row: StepRow) -> None:
+        if row.entry == _NONE and not row.branches:
+            return  # nothing begins it: it is part of a compensation that nothing can set off
         if row.kind == "for_each":
             self.check_loop(row)
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.dsl.build import compile_text, in_workflow
+from wfe_vm.verify import verify
 
 UNDO = "compensate: {name: undo, config: {run: make}}"
 TASK = f"{{name: t, config: {{run: make}}, {UNDO}}}"
@@ -81,3 +82,19 @@ def test_only_what_something_can_set_off_is_part_of_the_program() -> None:
     assert programs[0].program.steps[1].compensation == -1
     programs, _ = compile_text(in_workflow(f"- saga: [{TASK}]"))
     assert programs[0].program.steps[2].compensation > 0
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        f"parallel: [{BARE}, {{sleep: 1s}}]",
+        f"race: [{BARE}, {{sleep: 1s}}]",
+        f"for_each: '[1]', do: [{BARE}]",
+        f"for_each: '[1]', collect: {{all: item}}, do: [{BARE}]",
+        f"if: run.id == 'x', then: [{{parallel: [{BARE}, {{sleep: 1s}}]}}]",
+    ],
+)
+def test_a_block_in_a_compensation_that_nothing_can_set_off_compiles(block: str) -> None:
+    programs, found = compile_text(in_workflow(f"- {{name: u, config: {{run: make}}, compensate: {{{block}}}}}"))
+    assert [one.code for one in found] == ["WFE0421"]
+    assert verify(programs[0].program) == []

@@ -13,6 +13,7 @@ from wfe_vm.machine import Machine
 from wfe_vm.migration import Migration, migration_of
 from wfe_vm.moving import move_state
 from wfe_vm.outcome import Failure
+from wfe_vm.slots import slots_by_name
 from wfe_vm.state import State, restore
 from wfe_vm.verify import verify
 
@@ -107,6 +108,65 @@ def test_data_moves_with_a_run_by_its_names_whatever_the_order_of_the_slots() ->
     assert "1" in str(b.config)
     assert "2" in str(b.config)
     assert "5" not in str(b.config)
+
+
+def test_what_a_retry_would_reopen_moves_with_a_run_that_goes_on() -> None:
+    """One branch has failed; the other one is under way."""
+    fork = FORK.format("y")
+    old, new = compiled(fork), compiled(CHAIN + fork)
+    state = moved(old, new, stands(old, "p/x", outcome="failure"))
+    machine = Machine(new.program)
+    [y] = [one for one in machine.recover(state) if isinstance(one, RunStep)]
+    assert y.path == "p/y"
+    machine.advance(state, StepEnded(3, y.activation, y.attempt, "success", {}, None))
+    assert state.status == "failed"
+    [again] = [one for one in machine.advance(state, Retry(4)).commands if isinstance(one, RunStep)]
+    assert again.path == "p/x"
+
+
+def test_a_run_moves_while_a_hook_of_what_failed_is_under_way() -> None:
+    text = "- {name: a, config: {run: a}, on_failure: {name: h, config: {run: h}}}\n"
+    old, new = compiled(text), compiled(text + CHAIN.replace("name: a", "name: d"))
+    state = moved(old, new, stands(old, "a", outcome="failure"))
+    machine = Machine(new.program)
+    [hook] = [one for one in machine.recover(state) if isinstance(one, RunStep)]
+    assert hook.path == "a/on_failure/h"
+    machine.advance(state, StepEnded(3, hook.activation, hook.attempt, "success", {}, None))
+    [again] = [one for one in machine.advance(state, Retry(4)).commands if isinstance(one, RunStep)]
+    assert again.path == "a"
+
+
+def test_the_run_itself_has_no_result_that_would_have_to_move() -> None:
+    assert ("", "result of ") not in slots_by_name(compiled(CHAIN).program, ())
+
+
+def test_a_compensation_that_reads_what_has_no_name_is_an_obstacle() -> None:
+    undone = "{name: t, config: {run: a}, compensate: {name: u, config: {run: 'echo ${{ vars.x }}'}}}"
+    old = compiled(f"- set: {{x: '1'}}\n- name: sa\n  saga: [{undone}, {{name: z, sleep: 1h}}]\n")
+    state = stands(old, "sa/t")
+    assert migration(old, old, state).possible
+    found = migration_of(old.program, old.program, state, ((), ()))
+    assert "its compensation reads what has no name" in reasons(found)
+
+
+def test_what_a_loops_hook_leaves_lies_outside_of_the_loop_and_moves_from_there() -> None:
+    loop = (
+        "- name: each\n  for_each: '[1, 2]'\n  do: [{name: w, config: {run: a}}]\n"
+        "  ensure: {name: h, config: {run: h}, outputs: [{name: o, type: string}]}\n"
+    )
+    after = "- {name: last, config: {run: 'echo ${{ steps.h.output.o }}'}}\n"
+    old, new = compiled(loop + after), compiled("- set: {x: '1'}\n" + loop + after)
+    machine = Machine(old.program)
+    state = machine.new_state("r1", "demo-1", old.hash)
+    pending = [one for one in machine.advance(state, Started(1, {})).commands if isinstance(one, RunStep)]
+    while pending[0].path != "last":
+        task = pending.pop(0)
+        given = {"o": "kept"} if task.path.endswith("h") else {}
+        commands = machine.advance(state, StepEnded(2, task.activation, task.attempt, "success", given, None)).commands
+        pending += [one for one in commands if isinstance(one, RunStep)]
+    state = moved(old, new, state)
+    [last] = [one for one in Machine(new.program).recover(state) if isinstance(one, RunStep)]
+    assert "kept" in str(last.config)
 
 
 def test_each_iteration_keeps_its_own_item_in_the_new_program() -> None:
