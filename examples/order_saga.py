@@ -46,6 +46,11 @@ workflow:
           config: {call: ship}
           inputs: {item: inputs.item, shelf: steps.reserve.output.shelf}
           outputs: [{name: parcel, type: string}]
+          compensate:
+            name: call-back
+            type: python
+            config: {call: call_back}
+            inputs: {parcel: steps.ship.output.parcel}
     - return: {parcel: steps.ship.output.parcel}
 """
 
@@ -86,8 +91,12 @@ def ship(item: str, shelf: str, context: CallContext) -> str:
     return "parcel-1"
 
 
+def call_back(parcel: str, context: CallContext) -> None:
+    once(context, f"call {parcel} back")
+
+
 async def main() -> None:
-    functions = [reserve, put_back, charge, refund, ship]
+    functions = [reserve, put_back, charge, refund, ship, call_back]
     async with Engine("memory:", functions=functions, workflows=[ORDER]) as engine:
         for item, card in (("lamp", "valid"), ("chair", "expired"), ("piano", "valid")):
             print(f"order a {item}")

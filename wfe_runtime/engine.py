@@ -252,7 +252,7 @@ class Engine:
         self.check_open()
         await self.hold_lease()
         if programs:
-            await self.store.put_programs(programs, self.clock.now())
+            await self.programs.keep(programs, self.clock.now())
         loaded = await self.programs.load(hash)
         await self._detached.bind(loaded)
         complete = check_inputs(loaded.program, inputs)

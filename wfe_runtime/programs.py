@@ -6,6 +6,7 @@ Which need not be verified again, since a store remembers that they were, is ``v
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Final
@@ -27,6 +28,9 @@ __all__ = ["LoadedProgram", "ProgramCache", "home_of"]
 
 NUMBER: Final = re.compile(r"\[[0-9]+\]")
 """Of an iteration or a pass, in a path."""
+
+KEPT_MS: Final = 10 * 60 * 1000
+"""For how long a store need not be told again: a purge leaves alone what it was told of in the last hour."""
 
 DAMAGED_HINT: Final = "what its runs have committed is kept; take the program from a backup of the store"
 
@@ -53,6 +57,21 @@ class LoadedProgram:
             with collector_off(), suppress(msgspec.DecodeError, UnicodeError, RecursionError):
                 return _source_map_decoder.decode(self._packed_map)
         return None
+
+    @cached_property
+    def tasks(self) -> dict[str, str]:
+        """The types of its tasks, each with the name of the first step of it."""
+        tasks: dict[str, str] = {}
+        for step in self.program.steps:
+            if step.kind == "task":
+                tasks.setdefault(step.type, step.name)
+        return tasks
+
+    @cached_property
+    def pinned(self) -> tuple[str, ...]:
+        """The hashes of the programs that it starts as children, once each."""
+        children = (step.child.program for step in self.program.steps if step.child is not None)
+        return tuple(dict.fromkeys(filter(None, children)))
 
     def step_of(self, record: Record) -> int:
         """Return the step that a line of a run's history is about, -1 for one that this program does not have.
@@ -92,6 +111,7 @@ class ProgramCache:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._loaded: dict[str, LoadedProgram] = {}
+        self._kept: dict[str, int] = {}  # when the store was told to
 
     def get(self, hash: str) -> LoadedProgram | None:
         """Return a program that was loaded before."""
@@ -110,11 +130,17 @@ class ProgramCache:
         if row is None:
             raise NotFound(f"the store has no program {hash[:12]}")
         found = await self._load(row)
-        for step in found.program.steps:
-            if step.child is not None and step.child.program:
-                await self.load(step.child.program)
+        for child in found.pinned:
+            await self.load(child)
         self._loaded[hash] = found
         return found
+
+    async def keep(self, programs: Sequence[ProgramRow], now: int) -> None:
+        """Have the store keep programs, unless it was told so by this cache a short while ago."""
+        new = [row for row in programs if not 0 <= now - self._kept.get(row.hash, -KEPT_MS) < KEPT_MS]
+        if new:
+            await self._store.put_programs(new, now)
+            self._kept.update((row.hash, now) for row in new)
 
     async def _load(self, row: ProgramRow) -> LoadedProgram:
         verifier = this_verifier() if len(row.program) >= LEAST_BYTES else ""

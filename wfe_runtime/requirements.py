@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from wfe_vm.program import Program
-
 from .executors import ExecutorRegistry
 from .executors.container_cli import CLI_NAMES
 from .facts import host_has
@@ -28,24 +26,24 @@ def lacks_of(loaded: LoadedProgram, programs: ProgramCache, executors: ExecutorR
     seen: set[str] = set()
     pending = [loaded]
     while pending:
-        program = pending.pop().program
-        engine = lacks_container_engine(program)
+        found = pending.pop()
+        engine = _lacks_container_engine(found)
         if engine is not None:
             lacks.append(engine)
-        for name in program.requires:
+        for name in found.program.requires:
             if not host_has(name):
                 lacks.append(f"it requires {name}, which is not here")
-        for step in program.steps:
-            if step.child is not None and step.child.program and step.child.program not in seen:
-                seen.add(step.child.program)
-                child = programs.get(step.child.program)
-                if child is not None:
-                    pending.append(child)
-            if step.kind != "task" or step.type == ACTIVITY:
+        for hash in found.pinned:
+            child = programs.get(hash)
+            if child is not None and hash not in seen:
+                pending.append(child)
+            seen.add(hash)
+        for type, step in found.tasks.items():
+            if type == ACTIVITY:
                 continue
-            executor = executors.for_type(step.type)
+            executor = executors.for_type(type)
             if executor is None:
-                lack: str | None = f"no executor for steps of type {step.type} (step {step.name})"
+                lack: str | None = f"no executor for steps of type {type} (step {step})"
             else:
                 lack = executor.missing({})
             if lack is not None and lack not in lacks:
@@ -53,17 +51,19 @@ def lacks_of(loaded: LoadedProgram, programs: ProgramCache, executors: ExecutorR
     return lacks
 
 
-def lacks_container_engine(program: Program) -> str | None:
+def _lacks_container_engine(loaded: LoadedProgram) -> str | None:
     """Say, in words, that a program's containers have no engine here; None if they have, or need none.
 
     A program that asks `host.has()` for one decides itself what it does without; one with a `cli` of its own is left
     to tell when the step starts.
     """
+    program = loaded.program
     asks = any(name in program.host_names for name in (*CLI_NAMES, "buildctl"))
-    needs = [(f"step {step.name}", () if asks else CONTAINER_TYPES.get(step.type, ())) for step in program.steps]
+    tasks = {} if asks else loaded.tasks
+    needs = [(f"step {step}", CONTAINER_TYPES[type]) for type, step in tasks.items() if type in CONTAINER_TYPES]
     needs += [(f"service {service.name}", CLI_NAMES) for service in program.services]
     for what, programs in needs:
-        if programs and not any(map(host_has, programs)) and not any(map(_names_cli, program.constants)):
+        if not any(map(host_has, programs)) and not any(map(_names_cli, program.constants)):
             looked_for = f"{', '.join(programs[:-1])} or {programs[-1]}"
             return f"no container engine ({what}): {looked_for} was not found on PATH"
     return None

@@ -51,7 +51,7 @@ async def register_schedules(engine: Engine, programs: Sequence[ProgramRow], has
 
     Of several versions the highest counts; a workflow without a schedule is not started by itself any more.
     """
-    await engine.store.put_programs(programs, engine.clock.now())
+    await engine.programs.keep(programs, engine.clock.now())
     count = 0
     now = engine.clock.now()
     for hash in hashes:

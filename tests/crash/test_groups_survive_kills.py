@@ -130,7 +130,8 @@ def kill_at_random(launchers: list[Launcher], folder: Path, kills: int, seed: in
     number = 0
     while left > 0:
         commands: list[Command] = []
-        runs = [run.name for run in check_slots(folder, 2) if run.status not in FINISHED] if number else []
+        is_new = not (folder / ".wfe/wfe.db").exists()
+        runs = [] if is_new else [run.name for run in check_slots(folder, 2) if run.status not in FINISHED]
         for launcher in launchers:
             if runs and chance.random() < 0.7:
                 argv = ("resume", runs.pop(chance.randrange(len(runs))))
@@ -142,8 +143,9 @@ def kill_at_random(launchers: list[Launcher], folder: Path, kills: int, seed: in
         time.sleep(chance.uniform(0.05, 1.0))
         for command in commands:
             command.kill()
-        for command in commands:
-            left -= command.wait().code == -signal.SIGKILL
+        killed = sum(command.wait().code == -signal.SIGKILL for command in commands)
+        if (folder / ".wfe/wfe.db").exists() and check_slots(folder, 2):  # else they died before there was any run
+            left -= killed
     while unfinished := [run for run in check_slots(folder, 2) if run.status not in FINISHED]:
         unfinished.sort(key=lambda run: run.place != "held")  # the others wait for these
         commands = [

@@ -54,7 +54,7 @@ class Saga:
     def __init__(self, item: str) -> None:
         self._example = load_example("order_saga")
         self._item = item
-        names = ("reserve", "put_back", "charge", "refund", "ship")
+        names = ("reserve", "put_back", "charge", "refund", "ship", "call_back")
         self.options = {
             "workflows": [self._example.ORDER],
             "functions": [getattr(self._example, name) for name in names],

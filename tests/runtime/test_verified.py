@@ -12,15 +12,12 @@ import pytest
 from msgspec.structs import replace
 
 import wfe_vm
-from tests.runtime.engine_support import Workflows, embedded, result_of
-from tests.runtime.test_engine import ONE, make_store
+from tests.runtime.engine_support import ONE, Workflows, embedded, result_of
 from tests.runtime.test_releases import Programs
 from wfe_runtime import programs, verified
 from wfe_runtime.engine import Engine
 from wfe_runtime.errors import StoreError
 from wfe_vm.program import Program
-
-__all__ = ["make_store"]
 
 MakeStore = Callable[[], Any]
 

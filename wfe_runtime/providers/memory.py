@@ -214,10 +214,10 @@ class MemoryStore:
             holder = self._groups.rejects(run.place, run.created)
             if holder is not None:
                 raise GroupFull(run.place.group, holder.name)
-        touched = {run.id}
+        touched: set[str] = set() if run.owner else {run.id}  # whoever owns it has made it
         created = self._create(run, touched)
         touched.update(self._post(posts))
-        self._watchers.announce(touched)
+        self._watchers.announce(touched, {run.id})
         return created.row()
 
     def _create(self, new: NewRun, touched: set[str]) -> _Run:
@@ -347,7 +347,8 @@ class MemoryStore:
         for child in commit.children:
             if child.id not in self._runs:
                 self._create(_giving_way(child, self._names, self._keys), touched)
-                touched.add(child.id)
+                if not child.owner:
+                    touched.add(child.id)
         if commit.posts:
             touched.update(self._post(commit.posts))
         for signal in commit.signals:

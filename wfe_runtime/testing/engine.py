@@ -159,7 +159,8 @@ class EngineUnderTest(Engine):
                 await dying[0]
             loop.set_exception_handler(handle)
         often = "" if count == 1 else f" {count} times"
-        assert dying, f"the point {point} was not reached{often}"
+        if not dying:
+            raise AssertionError(f"the point {point} was not reached{often}")
         await self.restart()
 
     async def restart(self) -> None:

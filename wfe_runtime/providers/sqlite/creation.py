@@ -89,7 +89,8 @@ def insert_run(session: Session, new: NewRun) -> RunRow:
         ),
     )
     known = session.remember(new.id, Known(run, 0, fence, "pending", 0, 0, 0, int(new.durability == "relaxed"), 0))
-    session.touched.add(new.id)
+    # Whoever owns it has made it, and nobody has told it anything yet.
+    (session.advanced if new.owner else session.touched).add(new.id)
     place = take_place(session, run, new) if new.place is not None else ""
     known.placed = int(bool(place))
     return new.created_as(name, place)
