@@ -159,26 +159,28 @@ class ActiveRun:
             snapshot = state.snapshot()
             self._snapshot_bytes = len(snapshot)
             self._delta_bytes = 0
-        head = (
-            self.id,
-            self.committed,
-            self.row.fence,
-            state.sequence,
-            state.status,
-            tuple(self._journal),
-            snapshot,
-            state.due(),
-            self.started_at if self.committed == 0 else 0,
-            self.ended_at,
-        )
+        id, fence, sequence, status, ended_at = self.id, self.row.fence, state.sequence, state.status, self.ended_at
+        journal, due = tuple(self._journal), state.due()
+        started_at = 0 if self.committed else self.started_at
         if state.end is None and not (
             self.releases or self._children or self._posts or self._consumed or self._signals
-        ):
-            commit = RunCommit(*head)  # as most
+        ):  # as most
+            commit = RunCommit(
+                id, self.committed, fence, sequence, status, journal, snapshot, due, started_at, ended_at
+            )
         else:
             result = self.result()
             commit = RunCommit(
-                *head,
+                id,
+                self.committed,
+                fence,
+                sequence,
+                status,
+                journal,
+                snapshot,
+                due,
+                started_at,
+                ended_at,
                 b"" if result is None else encode_result(result),
                 tuple(self._children),
                 tuple(self._posts),

@@ -91,7 +91,7 @@ def holds_large(commits: Sequence[RunCommit]) -> bool:
     """Say whether these commits take longer than the event loop should wait for them."""
     for commit in commits:
         for _, _, delta in commit.journal:
-            if _is_large(delta):
+            if type(delta) is bytes and len(delta) > MAX_INLINE_BYTES:
                 return True
     return False
 

@@ -183,14 +183,9 @@ def _reopens(known: Known, commit: RunCommit) -> bool:
 def _keeps_columns(known: Known, commit: RunCommit) -> bool:
     """Say whether the journal alone tells what a commit changes."""
     journal = commit.journal
-    return (
-        commit.status == known.status
-        and commit.due == known.due
-        and commit.ended == known.ended
-        and not commit.started
-        and bool(journal)
-        and journal[-1][0] == commit.sequence
-    )
+    if not journal or journal[-1][0] != commit.sequence or commit.started:
+        return False
+    return commit.status == known.status and commit.due == known.due and commit.ended == known.ended
 
 
 def _change(known: Known, commit: RunCommit) -> tuple[int, str, int, int, int, int, int, int]:
@@ -207,13 +202,11 @@ def _change(known: Known, commit: RunCommit) -> tuple[int, str, int, int, int, i
 
 
 def _has_rest(known: Known, commit: RunCommit) -> bool:
-    return (
-        commit.snapshot is not None
-        or bool(commit.result or commit.children or commit.posts or commit.consumed or commit.signals)
-        or commit.release
-        or bool(known.placed and commit.ended)
-        or bool(known.has_result or commit.program)
-    )
+    if commit.snapshot is not None or commit.result or commit.children or commit.posts or commit.consumed:
+        return True
+    if commit.signals or commit.release or commit.program or known.has_result:
+        return True
+    return known.placed > 0 and commit.ended > 0
 
 
 def _apply_rest(session: Session, known: Known, commit: RunCommit) -> None:
