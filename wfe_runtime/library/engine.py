@@ -45,13 +45,14 @@ from .arguments import (
     check_transactions,
     check_workflows,
 )
-from .definitions import Definition, read_definitions
+from .definitions import Definition, Definitions, read_definitions
 from .ends import Ends
 from .events import BACKLOG, Subscription
 from .functions import Functions, lacking, named
 from .handles import RunHandle
 from .lookup import Moment, RunInfo, find_run, info_of, inputs_of, run_filter
 from .middleware import MiddlewareRegistry, RunCall, RunMiddleware, StepMiddleware, around_run
+from .moving import move
 from .transactions import TransactionalPython
 
 __all__ = ["Engine"]
@@ -188,9 +189,7 @@ class Engine:
         those in flight keep theirs.
         """
         opened = self._opened
-        found = read_definitions(definition, variables, {name for one in self._executors for name in one.types})
-        for name, function in found.functions.items():
-            self._add_function(name, function)
+        found = self._read(definition, variables)
         registrations = await opened.registry.add(found.rows, replace)
         await register_schedules(opened.core, [], found.own, os.getcwd())
         return registrations
@@ -422,6 +421,24 @@ class Engine:
         return self._opened.activities
 
     # For its own parts
+
+    async def move(
+        self, run: RunHandle, definition: Definition, reason: str, variables: Mapping[str, Any] | None
+    ) -> bool:
+        """Move a run as ``RunHandle.move`` does; ``reason`` is what its history says."""
+        opened = self._opened
+        found = self._read(definition, variables)
+        row = await opened.core.store.get_run(run.id)
+        if row is None:
+            raise NotFound(f"run {run.name} is gone from the store")
+        return await move(opened.core, row, found.rows, reason)
+
+    def _read(self, definition: Definition, variables: Mapping[str, Any] | None) -> Definitions:
+        """Return the programs of a definition; the functions that came with it are known then."""
+        found = read_definitions(definition, variables, {name for one in self._executors for name in one.types})
+        for name, function in found.functions.items():
+            self._add_function(name, function)
+        return found
 
     def watch_run(self, row: RunRow) -> None:
         """Call the middleware around a run that begins or goes on here."""
