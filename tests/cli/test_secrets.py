@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 import pytest
 
+from wfe_runtime.executors.deno_home import find_deno
+
 from .conftest import Wfec, steps_of
 from .files import write
 
@@ -27,6 +29,20 @@ FORMS = {
         json.dumps(secret)[1:-1],
     )
 }
+SCRIPT = """\
+    - name: script
+      type: deno
+      continue_on_failure: true
+      config:
+        env: {TOKEN: '${{ secrets.token }}'}
+        script: |
+          const token = Deno.env.get("TOKEN");
+          console.log(token, encodeURIComponent(token), JSON.stringify([token]));
+          Deno.stdout.writeSync(new TextEncoder().encode(token.slice(0, 5)));
+          await new Promise((done) => setTimeout(done, 50));
+          console.log(token.slice(5));
+          throw new Error(`with ${token}`);
+"""
 LEAKY = """
 workflow:
   id: leaky
@@ -61,19 +77,6 @@ workflow:
     - name: fail
       continue_on_failure: true
       config: {run: 'cat key.txt; for i in $(seq 400); do cat key.txt >&2; done; exit 3'}
-    - name: script
-      type: deno
-      when: host.has("deno")
-      continue_on_failure: true
-      config:
-        env: {TOKEN: '${{ secrets.token }}'}
-        script: |
-          const token = Deno.env.get("TOKEN");
-          console.log(token, encodeURIComponent(token), JSON.stringify([token]));
-          Deno.stdout.writeSync(new TextEncoder().encode(token.slice(0, 5)));
-          await new Promise((done) => setTimeout(done, 50));
-          console.log(token.slice(5));
-          throw new Error(`with ${token}`);
     - {name: show, when: "steps.talk.stdout contains 'no such'", config: {run: 'true'}}
 """
 
@@ -83,7 +86,8 @@ def leaky(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("DEPLOY_TOKEN", SECRET)
     (folder / "key.txt").write_text(KEY + "\n")
     (folder / "made.txt").write_text(MADE + "\n")
-    return write(folder, LEAKY)
+    # A host without deno starts no run that has such a step; all else is shown there, too.
+    return write(folder, LEAKY if find_deno() is None else LEAKY + SCRIPT)
 
 
 def leaks(text: bytes) -> list[bytes]:

@@ -12,6 +12,8 @@ from wfe_runtime.executors.deno import DenoExecutor
 
 from .deno_support import run_with, script_context
 
+pytestmark = pytest.mark.usefixtures("deno_program")
+
 PASSES = 4
 
 

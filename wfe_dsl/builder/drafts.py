@@ -6,10 +6,12 @@ This module knows that steps hold lists of steps, under paths of keys; which key
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..diagnostics.model import Diagnostics
+import msgspec
+
+from ..diagnostics.model import Diagnostic, Diagnostics
 from ..source import Span
 from ..yaml_front.tree import Entry, Listing, Mapping, Node, Scalar
 from .places import Part, Place
@@ -19,9 +21,12 @@ __all__ = ["Draft", "Recorder", "Steps"]
 
 
 class Steps:
-    """A list of steps under a key. ``branching`` is the ``if`` that an ``else_`` would now belong to."""
+    """A list of steps under a key. ``branching`` is the ``if`` that an ``else_`` would now belong to.
 
-    __slots__ = ("branching", "items", "key_span", "quoted", "span")
+    ``entered`` says whether ``with`` has ever opened it.
+    """
+
+    __slots__ = ("branching", "entered", "items", "key_span", "quoted", "span")
 
     def __init__(self, span: Span, quoted: bool = True) -> None:
         self.span = span
@@ -29,6 +34,7 @@ class Steps:
         self.quoted = quoted
         self.items: list[Draft] = []
         self.branching: Draft | None = None
+        self.entered = False
 
     def listing(self) -> Listing:
         return Listing(self.span, [draft.mapping() for draft in self.items])
@@ -88,6 +94,7 @@ class Recorder:
         """The functions that its steps call by a registered name."""
         self.top = draft.steps(("steps",), draft.span)
         self._open = [self.top]
+        self._blocks: list[Steps] = []
 
     @property
     def current(self) -> Steps:
@@ -99,7 +106,13 @@ class Recorder:
         """The block that was entered last and not left yet; None outside of all."""
         return self._open[-1] if len(self._open) > 1 else None
 
+    def expect(self, steps: Steps) -> Steps:
+        """Take it that ``with`` is going to open this list. Returns it."""
+        self._blocks.append(steps)
+        return steps
+
     def enter(self, steps: Steps) -> None:
+        steps.entered = True
         self._open.append(steps)
 
     def leave(self, steps: Steps) -> None:
@@ -110,6 +123,17 @@ class Recorder:
         """Put a step at the end of the list that is open."""
         self.current.items.append(draft)
         self.current.branching = draft if branching else None
+
+    def told_of_with(self, found: Iterable[Diagnostic]) -> list[Diagnostic]:
+        """Return what was found in the plain tree; of blocks without steps that ``with`` never opened it says so."""
+        unopened = {block.span for block in self._blocks if not block.entered}
+        help = "put `with` before the call and its steps inside, as in `with wf.parallel():`"
+        return [
+            msgspec.structs.replace(one, message="the block has no steps: `with` does not open it", help=help)
+            if one.code == "WFE0108" and one.span in unopened
+            else one
+            for one in found
+        ]
 
     def entry(self, key: str, part: Part, value: object) -> Entry:
         """Return a key with the value that was given for it."""

@@ -27,7 +27,7 @@ class Branch:
 
     def __init__(self, recorder: Recorder, steps: Steps) -> None:
         self._recorder = recorder
-        self._steps = steps
+        self._steps = recorder.expect(steps)
 
     def __enter__(self) -> None:
         self._recorder.enter(self._steps)
@@ -126,7 +126,7 @@ class Block(Step):
 
     def __init__(self, recorder: Recorder, draft: Draft, name: str | None, path: tuple[str, ...]) -> None:
         super().__init__(recorder, draft, name)
-        self._steps = draft.steps(path, draft.span)
+        self._steps = recorder.expect(draft.steps(path, draft.span))
 
     def __enter__(self) -> Self:
         self._recorder.enter(self._steps)
@@ -151,7 +151,7 @@ class Iteration(Step):
 
     def __init__(self, recorder: Recorder, draft: Draft, name: str | None, variable: str) -> None:
         super().__init__(recorder, draft, name)
-        self._steps = draft.steps(("do",), draft.span)
+        self._steps = recorder.expect(draft.steps(("do",), draft.span))
         self._variable = variable
 
     def __enter__(self) -> Expression:
@@ -169,7 +169,7 @@ class Cases(Step):
 
     def __init__(self, recorder: Recorder, draft: Draft, name: str | None) -> None:
         super().__init__(recorder, draft, name)
-        self._outside = Steps(draft.span)
+        self._outside = recorder.expect(Steps(draft.span))
 
     def case(self, value: str | int | float | bool | None) -> Branch:
         """The steps inside run where the subject equals the value."""

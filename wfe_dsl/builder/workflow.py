@@ -127,7 +127,10 @@ class Workflow(TaskCalls, BlockCalls, Hooked):
         if opened is not None:
             help = "build it after the `with` blocks have ended"
             diagnostics.add("WFE0657", "the workflow is built inside of one of its own blocks", opened.key_span, help)
-        return build_workflow(self._draft.mapping(), variables, diagnostics, step_types)
+        before = len(diagnostics.found)
+        tree = build_workflow(self._draft.mapping(), variables, diagnostics, step_types)
+        diagnostics.found[before:] = self._recorder.told_of_with(diagnostics.found[before:])
+        return tree
 
     def build(self, variables: Variables | None = None, step_types: Collection[str] = ()) -> nodes.Document:
         """Return its tree, with those of the workflows that it starts. As ``document``."""

@@ -45,13 +45,14 @@ from .arguments import (
     check_transactions,
     check_workflows,
 )
-from .definitions import Definition, read_definitions
+from .definitions import Definition, Definitions, read_definitions
 from .ends import Ends
 from .events import BACKLOG, Subscription
 from .functions import Functions, lacking, named
 from .handles import RunHandle
 from .lookup import Moment, RunInfo, find_run, info_of, inputs_of, run_filter
 from .middleware import MiddlewareRegistry, RunCall, RunMiddleware, StepMiddleware, around_run
+from .moving import move
 from .transactions import TransactionalPython
 
 __all__ = ["Engine"]
@@ -182,18 +183,18 @@ class Engine:
         Workflow's steps call by a registered name are registered, too. Again the same: nothing happens. From now on
         runs of its own workflows, not of included ones, start when their schedules say, their folder being the current
         one, while somebody serves the store; a higher version's schedule, or a replaced one, takes the earlier's place.
+        It is compiled in a thread, so runs go on meanwhile; what is registered at once is so in the order of the calls.
 
         Raises DefinitionError for its mistakes, NotFound for a file that isn't there, WfeError (``registered``)
         where the version is registered with another program: with ``replace`` new runs use the new one then, and
         those in flight keep theirs.
         """
         opened = self._opened
-        found = read_definitions(definition, variables, {name for one in self._executors for name in one.types})
-        for name, function in found.functions.items():
-            self._add_function(name, function)
-        registrations = await opened.registry.add(found.rows, replace)
-        await register_schedules(opened.core, [], found.own, os.getcwd())
-        return registrations
+        async with opened.registering:
+            found = await self._read(opened, definition, variables)
+            registrations = await opened.registry.add(found.rows, replace)
+            await register_schedules(opened.core, [], found.own, os.getcwd())
+            return registrations
 
     async def unregister(self, workflow: str, version: int) -> bool:
         """Start no more runs of a workflow's version, by its schedule neither; finished ones stay.
@@ -423,6 +424,26 @@ class Engine:
 
     # For its own parts
 
+    async def move(
+        self, run: RunHandle, definition: Definition, reason: str, variables: Mapping[str, Any] | None
+    ) -> bool:
+        """Move a run as ``RunHandle.move`` does; ``reason`` is what its history says."""
+        opened = self._opened
+        found = await self._read(opened, definition, variables)
+        row = await opened.core.store.get_run(run.id)
+        if row is None:
+            raise NotFound(f"run {run.name} is gone from the store")
+        return await move(opened.core, row, found.rows, reason)
+
+    async def _read(self, opened: _Open, definition: Definition, variables: Mapping[str, Any] | None) -> Definitions:
+        """Return the programs of a definition; the functions that came with it are known then."""
+        found = await read_definitions(definition, variables, {name for one in self._executors for name in one.types})
+        if self._open is not opened:
+            raise WfeError("closed", "the engine was closed before the workflow was compiled")
+        for name, function in found.functions.items():
+            self._add_function(name, function)
+        return found
+
     def watch_run(self, row: RunRow) -> None:
         """Call the middleware around a run that begins or goes on here."""
         if self._run_middleware and self._open is not None:
@@ -460,6 +481,7 @@ class _Open:
         self._schedules = engine.fires_schedules
         self.ends = Ends(self.core)
         self.activities = Activities(store, clock)
+        self.registering = asyncio.Lock()  # it lets in those who wait in the order in which they came
         self.subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._watched: set[str] = set()

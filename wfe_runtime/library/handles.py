@@ -16,6 +16,7 @@ from ..providers.contracts import RunRow
 from ..result import RunResult
 from .arguments import check_length, check_text, several
 from .control import ask
+from .definitions import Definition
 from .events import Subscription
 from .lookup import RunInfo, info_of
 
@@ -113,6 +114,21 @@ class RunHandle:
         if changed:
             self._engine.watch_run(row)
         return changed
+
+    async def move(
+        self, definition: Definition, reason: str = "", *, variables: Mapping[str, Any] | None = None
+    ) -> bool:
+        """Move a run that is suspended, failed or aborted to its workflow in a definition, and leave it standing still.
+
+        ``definition`` and ``variables`` are as for ``Engine.register``, which this does not do: no other run changes.
+        Of several versions the highest counts. Each place where the run stands has to be there again, and what
+        steps have left has to fit; data goes along by its names. ``resume`` or ``retry`` then goes on with the new one.
+
+        Returns False where the run has it already. Raises DefinitionError for mistakes in the definition, NotFound
+        where its workflow is not in it, WfeError: ``refused`` for a run that does not stand still, or does not fit,
+        with each obstacle, ``owned`` where another live process has it. Then nothing has changed.
+        """
+        return await self._engine.move(self, definition, self._why("moved", reason), variables)
 
     async def cancel(self, reason: str = "", deadline: float | timedelta = CANCEL_DEADLINE) -> bool:
         """End the run in order, its abort hooks included; hard after ``deadline`` (seconds; 0: never).

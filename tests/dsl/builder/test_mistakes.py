@@ -74,7 +74,8 @@ def name_twice(wf: Workflow) -> None:
 
 def empty_block(wf: Workflow) -> None:
     wf.shell("a", "make")
-    wf.parallel(limit=2)  # here: wf.parallel
+    with wf.parallel(limit=2):  # here: wf.parallel
+        pass
 
 
 def bad_limit(wf: Workflow) -> None:
@@ -234,3 +235,39 @@ def test_a_file_that_raises_is_told_at_its_line(tmp_path: Path) -> None:
     [found] = diagnostics.found
     assert (found.code, found.span.line) == ("WFE0658", 4)
     assert "ZeroDivisionError" in found.message
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        *("wf.if_('true')", "wf.while_('true')", "wf.until('true')", "wf.for_each([1])", "wf.matrix({'n': [1]})"),
+        *("wf.sequence()", "wf.parallel()", "wf.race()", "wf.saga()", "wf.switch('1')", "wf.switch('1').case(1)"),
+        *("before.on_failure()", "before.compensate_with()", "before.ensure()", "wf.on_failure()"),
+    ],
+)
+def test_a_block_that_no_with_opens_is_told_of_as_that_at_its_call(tmp_path: Path, call: str) -> None:
+    path = tmp_path / "flow.py"
+    path.write_text(
+        "from wfe_dsl.builder import Workflow\nwf = Workflow('demo', 1)\nwith wf.saga():\n"
+        f"    before = wf.shell('a', 'make')\n    {call}\n    wf.shell('b', 'make')\n"
+    )
+    diagnostics = Diagnostics()
+    load_python(str(path), diagnostics)
+    [found] = diagnostics.found
+    assert (found.code, found.span.line, found.span.column) == ("WFE0108", 5, 5)
+    assert found.message == "the block has no steps: `with` does not open it"
+    assert "put `with` before the call" in found.help
+
+
+def test_an_else_that_no_with_opens_is_told_of_and_an_opened_block_without_steps_is_told_of_as_ever() -> None:
+    def build(wf: Workflow) -> None:
+        with wf.if_("true"):
+            wf.shell("a", "make")
+        wf.else_()
+        with wf.race():
+            pass
+
+    assert [found.message for found in mistakes(build)] == [
+        "the block has no steps: `with` does not open it",
+        "`race` has no steps",
+    ]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.runtime.engine_support import until
 from tests.runtime.library.workflows import DOUBLE, HOLD, WAITS, calls
+from wfe_dsl import compiler
 from wfe_dsl.builder import Workflow, task
 from wfe_runtime import DefinitionError, Engine, NotFound, Store, WfeError
 from wfe_vm.program_file import write_program_file
@@ -99,6 +103,61 @@ def test_mistakes_are_an_error_with_all_diagnostics(store: Store, tmp_path: Path
             with pytest.raises(TypeError, match="int can't be registered"):
                 await engine.register(5)
             assert await engine.registered() == []
+
+    asyncio.run(main())
+
+
+class HeldCompiler:
+    """The compiler, whose first work has to wait until the event loop lets it go on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun = threading.Event()
+        self.go_on = threading.Event()
+        self._compile = compiler.compile_document
+        monkeypatch.setattr(compiler, "compile_document", self)
+
+    async def has_begun(self) -> bool:
+        return self.begun.is_set()
+
+    def __call__(self, *arguments: Any) -> Any:
+        first = not self.begun.is_set()
+        self.begun.set()
+        assert not first or self.go_on.wait(30), "the event loop stands still"
+        return self._compile(*arguments)
+
+
+@pytest.mark.parametrize("make", [lambda: DOUBLE, built], ids=["text", "builder"])
+def test_runs_go_on_while_a_workflow_is_compiled_and_registrations_keep_their_order(
+    store: Store, monkeypatch: pytest.MonkeyPatch, make: Callable[[], Any]
+) -> None:
+    async def main() -> None:
+        async with Engine(store, functions=[double], workflows=[calls("double", "other")]) as engine:
+            held = HeldCompiler(monkeypatch)
+            definition = make()
+            first = asyncio.ensure_future(engine.register(definition))
+            await until(held.has_begun)
+            second = asyncio.ensure_future(engine.register(calls("double", "later")))
+            if isinstance(definition, Workflow):
+                definition.shell("too-late", "true")
+            assert (await engine.run("other", {"n": 2})).outputs == {"n": 4}
+            assert not second.done()
+            held.go_on.set()
+            [[row], _] = await asyncio.gather(first, second)
+            assert [one.workflow for one in await engine.registered(history=True)] == ["other", row.workflow, "later"]
+            assert (await engine.register(make()))[0].program == row.program
+
+    asyncio.run(main())
+
+
+def test_an_engine_that_is_left_while_it_compiles_says_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        held = HeldCompiler(monkeypatch)
+        async with Engine(store) as engine:
+            registering = asyncio.ensure_future(engine.register(DOUBLE))
+            await until(held.has_begun)
+        held.go_on.set()
+        with pytest.raises(WfeError, match="closed before the workflow was compiled"):
+            await registering
 
     asyncio.run(main())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -76,16 +77,33 @@ def test_a_result_that_the_step_can_not_give_undoes_the_rows(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "statement",
+    ("statement", "told"),
     [
-        *("COMMIT", "ROLLBACK", "BEGIN", "SAVEPOINT x", "RELEASE step", "PRAGMA user_version = 9"),
-        *("DELETE FROM runs", "UPDATE runs SET fence = 9", "DROP TABLE inbox", "ALTER TABLE runs ADD COLUMN x"),
-        *("CREATE INDEX x ON runs (fence)", "DROP INDEX runs_parked", "ATTACH ':memory:' AS x"),
-        "CREATE TRIGGER x AFTER INSERT ON runs BEGIN SELECT 1; END",
+        ("COMMIT", "COMMIT is not allowed in a transaction step: the store begins and ends the transaction"),
+        ("END", "COMMIT is not allowed"),
+        ("ROLLBACK", "ROLLBACK is not allowed in a transaction step: .* raise an exception to undo them"),
+        ("BEGIN", "BEGIN is not allowed"),
+        *((statement, "a savepoint is not allowed") for statement in ("SAVEPOINT x", "RELEASE step")),
+        ("ROLLBACK TO step", "a savepoint is not allowed"),
+        ("PRAGMA user_version = 9", "PRAGMA user_version is not allowed in a transaction step: the connection is"),
+        ("ATTACH ':memory:' AS x", "ATTACH is not allowed in a transaction step: what is in another file"),
+        ("DETACH x", "DETACH is not allowed"),
+        ("CREATE TEMP TABLE runs (x)", "a temporary table is not allowed in a transaction step: it would outlive"),
+        ("CREATE TEMP VIEW runs AS SELECT 1", "a temporary view is not allowed"),
+        ("CREATE TEMP TRIGGER x AFTER INSERT ON runs BEGIN SELECT 1; END", "a temporary trigger is not allowed"),
+        *(
+            (statement, "runs is a table of the store itself, which a transaction step may only read")
+            for statement in (
+                *("DELETE FROM runs", "UPDATE runs SET fence = 9", "ALTER TABLE runs ADD COLUMN x"),
+                *("CREATE INDEX x ON runs (fence)", "DROP INDEX runs_parked"),
+                "CREATE TRIGGER x AFTER INSERT ON runs BEGIN SELECT 1; END",
+            )
+        ),
+        ("DROP TABLE inbox", "inbox is a table of the store itself"),
     ],
 )
-def test_a_function_may_neither_end_the_transaction_nor_change_the_tables_of_the_store(
-    tmp_path: Path, statement: str
+def test_a_function_is_told_that_it_may_neither_end_the_transaction_nor_change_the_tables_of_the_store(
+    tmp_path: Path, statement: str, told: str
 ) -> None:
     def wild(transaction: Transaction, n: int, context: CallContext) -> int:
         book(transaction, n, context)
@@ -95,7 +113,22 @@ def test_a_function_may_neither_end_the_transaction_nor_change_the_tables_of_the
     result, rows = run_one(tmp_path / "runs.db", wild)
     assert result.error is not None
     assert (result.status, rows) == ("failed", [])
-    assert "not authorized" in result.error.message
+    assert re.search(f"wild raised DatabaseError: {told}", result.error.message)
+
+
+def test_the_methods_of_the_driver_that_end_a_transaction_are_refused_alike(tmp_path: Path) -> None:
+    def wild(transaction: Any, n: int, context: CallContext) -> int:
+        book(transaction, n, context)
+        try:
+            transaction.rollback()
+        except sqlite3.DatabaseError:
+            transaction.commit()
+        return n
+
+    result, rows = run_one(tmp_path / "runs.db", wild)
+    assert rows == []
+    assert result.error is not None
+    assert "COMMIT is not allowed in a transaction step" in result.error.message
 
 
 def test_an_async_function_and_a_store_without_transactions_are_refused(tmp_path: Path) -> None:
