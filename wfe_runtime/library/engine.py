@@ -511,13 +511,15 @@ class _Open:
         if self._serving is not None:
             self._serving.cancel()
             await asyncio.gather(self._serving, return_exceptions=True)
-        await end(self.core)
-        # All middleware around runs has its end now, or that there will be none here.
-        if self._tasks:
-            _, left = await asyncio.wait(self._tasks, timeout=MIDDLEWARE_GRACE_S)
-            for task in left:
-                task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
+        try:
+            await end(self.core)
+        finally:
+            # All middleware around runs has its end now, or that there will be none here.
+            if self._tasks:
+                _, left = await asyncio.wait(self._tasks, timeout=MIDDLEWARE_GRACE_S)
+                for task in left:
+                    task.cancel()
+                await asyncio.gather(*left, return_exceptions=True)
 
     def _spawn(self, work: Any) -> asyncio.Task[Any]:
         task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(work)

@@ -504,7 +504,10 @@ class Store(Protocol):
         """Connect, create or migrate the schema. A newer schema, a foreign or damaged file: StoreError."""
 
     async def close(self) -> None:
-        """Finish what was asked and let go of everything. Repeatable."""
+        """Finish what was asked and let go of everything. Repeatable.
+
+        Raises StoreError, with all let go, where what was written is known to be lost.
+        """
 
     # Programs
 
