@@ -68,6 +68,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "store": ("operate", "look after a store: init, migrate, status, compact, purge"),
     "doctor": ("operate", "see what is installed here, and what is missing for what"),
     "config": ("operate", "show the settings and where each comes from"),
+    "completion": ("operate", "print a script that completes commands in bash, zsh or fish"),
 }
 """Every verb: its group and what it does."""
 
