@@ -178,3 +178,9 @@ def test_what_can_not_be_done_is_refused_with_its_reason(
     result = wfec(*argv)
     assert (result.code, result.out) == (code, "")
     assert result.err.startswith("wfec: ")
+
+
+def test_data_of_an_event_that_has_a_key_twice_is_refused(wfec: Wfec) -> None:
+    result = wfec("event", "paid", "--data", '{"amount": 1, "amount": 2}')
+    assert result.code == 2
+    assert "--data: the key 'amount' is given twice" in result.err

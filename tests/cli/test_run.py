@@ -228,6 +228,12 @@ def test_an_input_is_read_by_its_declared_type(folder: Path, wfec: Wfec, argumen
         (("--inputs", "list.json"), "--inputs list.json holds no map\n  it is a JSON object or a YAML map from names"),
         (("--inputs", "empty.yaml"), "--inputs empty.yaml is empty\n  it is a JSON object or a YAML map from names"),
         (("--inputs", "broken.yaml"), "broken.yaml:2:"),
+        (("--inputs", "twice.yaml"), "twice.yaml:2:1"),
+        (
+            ("--inputs", "twice.json"),
+            "--inputs twice.json:3:3: the key 'k' is given twice, at line 2, column 9 and at line 3, column 3",
+        ),
+        (("-i", 'x=[{"k": {"k": 1}, "q": ["k"], "\\u006b": 2}]'), "x: the key 'k' is given twice, at line 1, column 3"),
     ],
 )
 def test_a_bad_input_exits_with_2_names_it_and_stores_nothing(
@@ -236,6 +242,8 @@ def test_a_bad_input_exits_with_2_names_it_and_stores_nothing(
     write(folder, INPUTS)
     (folder / "list.json").write_text("[1]")
     (folder / "broken.yaml").write_text("a: [1\n")
+    (folder / "twice.yaml").write_text("n: 1\nn: 2\n")
+    (folder / "twice.json").write_text('{"n": 1,\n  "x": {"k": "}",\n  "k": 2}}')
     (folder / "empty.yaml").touch()
     result = wfec("run", "file.yaml", *arguments, "--json")
     assert (result.code, result.out) == (2, "")

@@ -9,12 +9,11 @@ import argparse
 import os
 import time
 
-import msgspec
-
 from wfe_vm.ids import make_id
 
 from ..signals import new_event
 from .exits import SUCCEEDED, UsageError
+from .json_texts import RepeatedKey, read_json
 from .options import add_store_option, settings_of
 from .output import print_line
 from .stores import open_for_change, run_loop
@@ -61,6 +60,8 @@ def _data(text: str | None) -> object:
     if text is None:
         return None
     try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
-        raise UsageError(f"--data is no JSON: {error}", "a text needs its quotes: --data '\"done\"'") from None
+        return read_json(text)
+    except RepeatedKey as error:
+        raise UsageError(f"--data: {error}", "keep one of them") from None
+    except ValueError as error:
+        raise UsageError(f"--data: {error}", "a text needs its quotes: --data '\"done\"'") from None
