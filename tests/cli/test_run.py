@@ -44,6 +44,30 @@ def test_a_run_that_succeeds_exits_with_0_and_ends_its_stream_with_its_outputs(f
     assert (ended["tolerated"], ended["compensated"], ended["warnings"]) == ([], False, [])
 
 
+@pytest.mark.parametrize(
+    ("step", "helps"),
+    [
+        ("{name: stop, fail: too big}", "wfec inspect r-1"),
+        ("{name: stop, set: {x: 1 / inputs.n}}", "wfec inspect r-1"),
+        ("{name: stop, config: {run: exit 3}}", "wfec logs r-1 stop"),
+        ("{name: stop, type: workflow, config: {workflow: child}}", "wfec logs r-1 stop/inner"),
+        ("{name: stop, type: workflow, config: {workflow: refuser}}", "wfec inspect r-1"),
+    ],
+)
+def test_what_to_do_next_names_a_log_only_where_the_failed_step_has_one(
+    folder: Path, wfec: Wfec, step: str, helps: str
+) -> None:
+    text = f"""
+workflows:
+  - {{id: r, version: 1, inputs: {{n: {{type: integer, default: 0}}}}, steps: [{step}]}}
+  - {{id: child, version: 1, steps: [{{name: inner, config: {{run: exit 3}}}}]}}
+  - {{id: refuser, version: 1, steps: [{{name: inner, fail: too small}}]}}
+"""
+    result = wfec("run", write(folder, text), "r")
+    assert result.code == 1
+    assert f"next: {helps}\n      wfec retry r-1\n" in result.err
+
+
 @pytest.mark.acceptance("CLI-01", "CLI-03")
 def test_a_run_that_fails_exits_with_1_and_says_what_where_and_what_next(folder: Path, wfec: Wfec) -> None:
     write(folder, FLAKY)
