@@ -210,3 +210,13 @@ def test_why_of_a_run_whose_process_is_gone_says_who_can_end_its_step(
     process.wait()
     (reason,) = wfec("why", "busy", "-o", "json").json["waiting_for"]
     assert (reason["kind"], reason["command"]) == ("step", "wfec resume busy")
+
+
+def test_an_id_that_another_event_has_is_warned_of(wfec: Wfec) -> None:
+    first = wfec("event", "paid", "--data", "1", "--id", "e1")
+    again = wfec("event", "paid", "--data", "1", "--id", "e1")
+    assert (first.code, first.err, again.code, again.err) == (0, "", 0, "")
+    for other in (("sent", "--data", "1"), ("paid", "--data", "2"), ("paid", "--data", "1", "--key", "k")):
+        dropped = wfec("event", *other, "--id", "e1")
+        assert (dropped.code, "this one was dropped" in dropped.err) == (0, True)
+        assert wfec("event", *other, "--id", "e1", "--json").json["same"] is False

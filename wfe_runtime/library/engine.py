@@ -386,7 +386,8 @@ class Engine:
     async def publish(self, event: str, key: str = "", data: Any = None, *, id: str = "") -> Published:
         """Publish an event to every run that waits for its name and key, or will. It is durable then.
 
-        An ``id`` that was published before is that event: nothing happens, and the answer's ``new`` says so.
+        An ``id`` that was published before is that event: nothing happens, and the answer's ``new`` says so. Where
+        that event has another name, key or other data its ``same`` is false: this one was dropped.
         Raises InputError for data that is no plain data, and for texts that are too long.
         """
         for what, text in (("event", event), ("key", key), ("id", id)):

@@ -306,11 +306,15 @@ class EventRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class Published(msgspec.Struct, frozen=True, gc=False):
-    """What became of an event: its number, and whether it is new; else an event of that id was there."""
+    """What became of an event: its number, and whether it is new; else an event of that id was there, and ``same``
+
+    says whether it has this name, key and data.
+    """
 
     id: str
     number: int
     new: bool
+    same: bool = True
 
 
 class Subscription(msgspec.Struct, frozen=True, gc=False):
