@@ -19,6 +19,7 @@ from wfe_vm.typeterms import ANY, BOOL, Type, accepts, check_value, coerce, list
 from . import nodes
 from .check_children import check_child
 from .check_conditions import check_choice, check_condition
+from .check_environment import check_environment
 from .check_surroundings import check_surroundings
 from .children import Family, child_of
 from .declared_types import declared_type, report_type
@@ -31,6 +32,7 @@ from .resolved import Resolved
 from .scopes import BODY, Place, StepInfo
 from .source import Span
 from .suggest import nearest
+from .tasks import WITHOUT_ENV, entry_of
 from .unresolved import Unresolved
 
 __all__ = ["check_workflow"]
@@ -218,6 +220,8 @@ class _Checker:
             if not isinstance(value, nodes.Literal):
                 self.infer(value, place)
         types = {name: self.infer(expression, place) for name, _, expression in node.inputs or ()}
+        if info.config is not None and info.kind not in WITHOUT_ENV:
+            check_environment(entry_of(info.config, "env"), self.diagnostics)
         if info.kind == "workflow":
             check_child(self.resolved, self.family, info, types, place, self.diagnostics)
 

@@ -11,6 +11,7 @@ from typing import Final
 from wfe_vm.typeterms import ANY, Type
 
 from . import nodes
+from .check_environment import check_environment
 from .diagnostics.model import Diagnostics
 from .infer import Path, Scope, infer
 from .roots import ROOTS
@@ -40,6 +41,7 @@ def check_surroundings(workflow: nodes.Workflow, names: Scope, diagnostics: Diag
         what = f"the service `{service.name}` starts before the first step"
         early = _Early(names, _BEFORE_THE_STEPS, what, diagnostics)
         if service.env is not None:
+            check_environment(service.env, diagnostics)
             infer(service.env, early, diagnostics)
 
 

@@ -21,7 +21,7 @@ from .script_modules import find_modules
 from .shell_text import reference_expressions
 from .source import Span
 
-__all__ = ["Policy", "entry_of", "implicit_inputs", "policy_of", "prepare_task"]
+__all__ = ["WITHOUT_ENV", "Policy", "entry_of", "implicit_inputs", "policy_of", "prepare_task"]
 
 MAX_SCRIPT_BYTES: Final = 16 * 1024 * 1024
 """As of any document."""
@@ -29,7 +29,9 @@ MAX_SCRIPT_BYTES: Final = 16 * 1024 * 1024
 _WITH_SCRIPT: Final = frozenset({"shell", "deno", "container", "containerd"})
 """Types with a script: in a `run` an expression becomes a variable, never text, and a `file` is embedded."""
 
-_WITHOUT_ENV: Final = frozenset({"workflow", "activity"})
+WITHOUT_ENV: Final = frozenset({"workflow", "activity"})
+"""Types whose steps have no environment."""
+
 _WITH_SHELL: Final = frozenset({"shell", "kubernetes", "k8s"})
 _WITH_FOLDER_PREFIXES: Final = ("shell", "git-repo", "cargo-", "python", "container", "kubernetes", "k8s")
 
@@ -87,7 +89,7 @@ def entry_of(config: nodes.MapExpression, key: str) -> nodes.Expression | None:
 def _with_defaults(task: nodes.Task, config: nodes.MapExpression, defaults: nodes.Defaults) -> nodes.MapExpression:
     entries = list(config.entries)
     own = entry_of(config, "env")
-    if defaults.env is not None and task.type not in _WITHOUT_ENV:
+    if defaults.env is not None and task.type not in WITHOUT_ENV:
         if own is None:
             entries.append(("env", defaults.env.span, defaults.env))
         elif isinstance(own, nodes.MapExpression):

@@ -14,7 +14,7 @@ from wfe_vm.errors import StateError
 from wfe_vm.events import EventArrived
 from wfe_vm.phases import PARKED, WAIT_ANSWER, WAIT_CHILD, WAIT_EVENT, WAIT_STEP, WAIT_TIMER
 from wfe_vm.program import ACTIVITY, Program
-from wfe_vm.state import State, Waiting
+from wfe_vm.state import Frame, Pointer, State, Waiting
 from wfe_vm.values import check_plain
 
 from .errors import InputError
@@ -29,6 +29,7 @@ __all__ = [
     "new_event",
     "open_waits",
     "signal_of",
+    "steps_at_work",
     "works_on_a_host",
 ]
 
@@ -79,10 +80,11 @@ def event_of(payload: bytes, now: int) -> EventArrived:
 
 
 class OpenWait(msgspec.Struct, frozen=True):
-    """What one pointer of a run that stands still waits for.
+    """What one pointer of a run waits for.
 
-    ``kind`` is event, approval, activity, timer, retry, child or resume. ``since`` and ``due`` are epoch
-    milliseconds, ``due`` 0 where no time ends it; ``path`` is the step's, without numbers of iterations.
+    ``kind`` is event, approval, activity, timer, retry, child or resume; step for one under way on a host.
+    ``since`` and ``due`` are epoch milliseconds, ``due`` 0 where no time ends it; ``path`` is the step's, without
+    numbers of iterations.
     """
 
     kind: str
@@ -110,33 +112,40 @@ def open_waits(state: State, program: Program) -> list[OpenWait]:
             kind = "retry" if (frame.id, "retry") in state.timers else "timer"
         elif pointer.wait == WAIT_STEP and program.steps[frame.step].type == ACTIVITY:
             kind = ACTIVITY
-        if not kind:
-            continue
-        step = program.steps[frame.step]
-        dues = [due for (activation, _), due in state.timers.items() if activation == frame.id]
-        options = () if step.signal is None else step.signal.options
-        found.append(
-            OpenWait(
-                kind,
-                frame.id,
-                frame.attempt,
-                step.path or step.name,
-                step.name,
-                frame.started or frame.opened,
-                min(dues, default=0),
-                state.waits.get(frame.id),
-                options,
-                frame.child,
-            )
-        )
+        if kind:
+            found.append(_open_wait(kind, frame, state, program))
     return sorted(found, key=lambda wait: wait.activation)
+
+
+def steps_at_work(state: State, program: Program) -> list[OpenWait]:
+    """Return the steps under way on the host that has the run, in the order of their activations."""
+    frames = [pointer.frames[-1] for pointer in state.pointers.values() if _is_at_work(pointer, program)]
+    return [_open_wait("step", frame, state, program) for frame in sorted(frames, key=lambda frame: frame.id)]
 
 
 def works_on_a_host(state: State, program: Program) -> bool:
     """Say whether a step is under way on the host that has the run; an activity is not: its worker is elsewhere."""
-    return any(
-        pointer.wait == WAIT_STEP and program.steps[pointer.frames[-1].step].type != ACTIVITY
-        for pointer in state.pointers.values()
+    return any(_is_at_work(pointer, program) for pointer in state.pointers.values())
+
+
+def _is_at_work(pointer: Pointer, program: Program) -> bool:
+    return pointer.wait == WAIT_STEP and program.steps[pointer.frames[-1].step].type != ACTIVITY
+
+
+def _open_wait(kind: str, frame: Frame, state: State, program: Program) -> OpenWait:
+    step = program.steps[frame.step]
+    dues = [due for (activation, _), due in state.timers.items() if activation == frame.id]
+    return OpenWait(
+        kind,
+        frame.id,
+        frame.attempt,
+        step.path or step.name,
+        step.name,
+        frame.started or frame.opened,
+        min(dues, default=0),
+        state.waits.get(frame.id),
+        () if step.signal is None else step.signal.options,
+        frame.child,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import Start, Wfec, finish, read_until
-from .files import write
+from .files import SLOW, under_way, write
 
 WAITING = """
 workflow:
@@ -178,3 +178,45 @@ def test_what_can_not_be_done_is_refused_with_its_reason(
     result = wfec(*argv)
     assert (result.code, result.out) == (code, "")
     assert result.err.startswith("wfec: ")
+
+
+def test_data_of_an_event_that_has_a_key_twice_is_refused(wfec: Wfec) -> None:
+    result = wfec("event", "paid", "--data", '{"amount": 1, "amount": 2}')
+    assert result.code == 2
+    assert "--data: the key 'amount' is given twice" in result.err
+
+
+def test_why_names_the_step_that_a_running_run_is_at_with_its_attempt_and_since_when(
+    folder: Path, processes: Start, wfec: Wfec
+) -> None:
+    process = processes("run", write(folder, SLOW), "--json", "--name", "busy")
+    read_until(process, under_way)
+    (reason,) = wfec("why", "busy", "-o", "json").json["waiting_for"]
+    (step,) = [found for found in wfec("inspect", "busy", "--json").json["steps"] if found["step"] == "long"]
+    assert (reason["kind"], reason["step"], reason["attempt"]) == ("step", "long", 1)
+    assert reason["since"] == step["attempts"][-1]["started"]
+    assert "busy/long waits for the end of attempt 1 at that step since " in wfec("why", "busy").out
+    (folder / "go").touch()
+    assert finish(process).code == 0
+    assert wfec("why", "busy", "-o", "json").json["waiting_for"] == []
+
+
+def test_why_of_a_run_whose_process_is_gone_says_who_can_end_its_step(
+    folder: Path, processes: Start, wfec: Wfec
+) -> None:
+    process = processes("run", write(folder, SLOW), "--json", "--name", "busy")
+    read_until(process, under_way)
+    process.kill()
+    process.wait()
+    (reason,) = wfec("why", "busy", "-o", "json").json["waiting_for"]
+    assert (reason["kind"], reason["command"]) == ("step", "wfec resume busy")
+
+
+def test_an_id_that_another_event_has_is_warned_of(wfec: Wfec) -> None:
+    first = wfec("event", "paid", "--data", "1", "--id", "e1")
+    again = wfec("event", "paid", "--data", "1", "--id", "e1")
+    assert (first.code, first.err, again.code, again.err) == (0, "", 0, "")
+    for other in (("sent", "--data", "1"), ("paid", "--data", "2"), ("paid", "--data", "1", "--key", "k")):
+        dropped = wfec("event", *other, "--id", "e1")
+        assert (dropped.code, "this one was dropped" in dropped.err) == (0, True)
+        assert wfec("event", *other, "--id", "e1", "--json").json["same"] is False

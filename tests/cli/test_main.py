@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shlex
 import subprocess
@@ -101,6 +102,32 @@ def test_a_bug_says_that_it_is_ours_and_shows_its_traceback_only_on_request(
     assert "Traceback" not in result.err
     monkeypatch.setenv("WFE_DEBUG", "1")
     assert "Traceback" in wfec("config").err
+
+
+@pytest.mark.acceptance("CLI-01", "CLI-22")
+@pytest.mark.parametrize("limit", [12, 64])
+def test_a_limit_of_open_files_that_is_too_low_is_told_with_its_cure(folder: Path, limit: int) -> None:
+    write(folder, GREETING)
+    script = f"ulimit -n {limit}; exec {shlex.quote(sys.executable)} -m wfe_runtime run file.yaml"
+    done = subprocess.run(["bash", "-c", script], cwd=folder, env=environment(), capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (5, "")
+    assert done.stderr == (
+        f"wfec: this process may have {limit} files open at once, and needs 96 or more\n"
+        "  raise the limit for it: ulimit -n 1024\n"
+    )
+    assert not (folder / ".wfe").exists()
+
+
+def test_files_that_run_out_later_are_no_bug_either(wfec: Wfec, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crowded(arguments: object) -> int:
+        try:
+            raise OSError(errno.EMFILE, "Too many open files")
+        except OSError:
+            raise RuntimeError("Cannot close a running event loop")  # noqa: B904 - as asyncio does
+
+    monkeypatch.setattr(config, "execute", crowded)
+    result = wfec("config")
+    assert (result.code, "ulimit -n" in result.err, "bug" in result.err) == (5, True, False)
 
 
 def test_run_returns_what_argparse_would_have_exited_with(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,6 +44,30 @@ def test_a_run_that_succeeds_exits_with_0_and_ends_its_stream_with_its_outputs(f
     assert (ended["tolerated"], ended["compensated"], ended["warnings"]) == ([], False, [])
 
 
+@pytest.mark.parametrize(
+    ("step", "helps"),
+    [
+        ("{name: stop, fail: too big}", "wfec inspect r-1"),
+        ("{name: stop, set: {x: 1 / inputs.n}}", "wfec inspect r-1"),
+        ("{name: stop, config: {run: exit 3}}", "wfec logs r-1 stop"),
+        ("{name: stop, type: workflow, config: {workflow: child}}", "wfec logs r-1 stop/inner"),
+        ("{name: stop, type: workflow, config: {workflow: refuser}}", "wfec inspect r-1"),
+    ],
+)
+def test_what_to_do_next_names_a_log_only_where_the_failed_step_has_one(
+    folder: Path, wfec: Wfec, step: str, helps: str
+) -> None:
+    text = f"""
+workflows:
+  - {{id: r, version: 1, inputs: {{n: {{type: integer, default: 0}}}}, steps: [{step}]}}
+  - {{id: child, version: 1, steps: [{{name: inner, config: {{run: exit 3}}}}]}}
+  - {{id: refuser, version: 1, steps: [{{name: inner, fail: too small}}]}}
+"""
+    result = wfec("run", write(folder, text), "r")
+    assert result.code == 1
+    assert f"next: {helps}\n      wfec retry r-1\n" in result.err
+
+
 @pytest.mark.acceptance("CLI-01", "CLI-03")
 def test_a_run_that_fails_exits_with_1_and_says_what_where_and_what_next(folder: Path, wfec: Wfec) -> None:
     write(folder, FLAKY)
@@ -228,6 +252,12 @@ def test_an_input_is_read_by_its_declared_type(folder: Path, wfec: Wfec, argumen
         (("--inputs", "list.json"), "--inputs list.json holds no map\n  it is a JSON object or a YAML map from names"),
         (("--inputs", "empty.yaml"), "--inputs empty.yaml is empty\n  it is a JSON object or a YAML map from names"),
         (("--inputs", "broken.yaml"), "broken.yaml:2:"),
+        (("--inputs", "twice.yaml"), "twice.yaml:2:1"),
+        (
+            ("--inputs", "twice.json"),
+            "--inputs twice.json:3:3: the key 'k' is given twice, at line 2, column 9 and at line 3, column 3",
+        ),
+        (("-i", 'x=[{"k": {"k": 1}, "q": ["k"], "\\u006b": 2}]'), "x: the key 'k' is given twice, at line 1, column 3"),
     ],
 )
 def test_a_bad_input_exits_with_2_names_it_and_stores_nothing(
@@ -236,6 +266,8 @@ def test_a_bad_input_exits_with_2_names_it_and_stores_nothing(
     write(folder, INPUTS)
     (folder / "list.json").write_text("[1]")
     (folder / "broken.yaml").write_text("a: [1\n")
+    (folder / "twice.yaml").write_text("n: 1\nn: 2\n")
+    (folder / "twice.json").write_text('{"n": 1,\n  "x": {"k": "}",\n  "k": 2}}')
     (folder / "empty.yaml").touch()
     result = wfec("run", "file.yaml", *arguments, "--json")
     assert (result.code, result.out) == (2, "")

@@ -74,3 +74,25 @@ def test_a_purge_takes_programs_that_no_run_and_no_registration_has(folder: Path
         assert program not in [hash for (hash,) in connection.execute("SELECT hash FROM programs")]
     assert wfec("inspect", run).code == 0
     assert wfec("start", "flaky").code == 0
+
+
+@pytest.mark.acceptance("CLI-01", "STO-15")
+@pytest.mark.parametrize("script", ["rm .wfe/wfe.db*", "cp .wfe/wfe.db new && mv new .wfe/wfe.db", "rm -r .wfe"])
+def test_a_run_whose_store_is_taken_away_meanwhile_is_not_called_a_success(
+    folder: Path, wfec: Wfec, script: str
+) -> None:
+    text = f"""
+workflow:
+  id: untidy
+  version: 1
+  steps:
+    - name: remove
+      config: {{run: '{script}'}}
+    - name: go_on
+      config: {{run: echo on}}
+"""
+    result = wfec("run", write(folder, text), "--json")
+    assert result.code == 5
+    assert "run.ended" not in [line["type"] for line in result.lines]
+    assert f"the store {folder}/.wfe/wfe.db was " in result.err
+    assert "start again" in result.err

@@ -526,3 +526,43 @@ def test_a_mistake_in_a_default_is_told_once_for_all_tasks() -> None:
     steps = "".join(f"- {task(f's{number}')}\n" for number in range(5))
     keys = "inputs: {a: string}\ndefaults: {env: {A: '${{ inputs.a - 1 }}'}}"
     assert len(codes(steps, keys)) == 1
+
+
+# Names of variables
+
+
+@pytest.mark.parametrize(
+    ("name", "proposal"),
+    [
+        ("A B", "`A_B`"),
+        ("A=B", "`A_B`"),
+        ("1ST", "`_1ST`"),
+        ("A\\0B", "`A_B`"),
+        ("A\\tB", "`A_B`"),
+        ("", ""),
+        ("=", ""),
+    ],
+)
+@pytest.mark.parametrize(
+    ("steps", "head"),
+    [
+        ('- {name: build, config: {run: make, env: {"%s": x}}}', ""),
+        ('- {name: build, type: deno, config: {script: "1", env: {"%s": x}}}', ""),
+        ("- {name: build, config: {run: make}}", 'defaults: {env: {"%s": x}}'),
+        (
+            "- {name: build, config: {run: make}}",
+            'services: {d: {image: p, ports: [1], readiness: {tcp: 1}, env: {"%s": x}}}',
+        ),
+    ],
+    ids=["shell", "deno", "defaults", "service"],
+)
+def test_a_variable_that_no_shell_could_name_is_refused(steps: str, head: str, name: str, proposal: str) -> None:
+    found = only(steps % name if "%" in steps else steps, head % name if head else "")
+    assert (found.code, found.severity) == ("WFE0113", "error")
+    assert found.help is not None
+    assert found.help.endswith(proposal or "`=`")
+
+
+@pytest.mark.parametrize("name", ["A", "_1", "a_b", "discovery.type", "X-Y", "ÄÖ"])
+def test_a_variable_that_some_program_can_read_is_let_be(name: str) -> None:
+    compiled(f'- {{name: a, config: {{run: make, env: {{"{name}": x}}}}}}')

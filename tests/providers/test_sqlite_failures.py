@@ -12,7 +12,8 @@ from tests.providers.contract.rows import advance, new
 from tests.providers.opening import opened_file
 from wfe_runtime import faults
 from wfe_runtime.errors import StoreError
-from wfe_runtime.providers.contracts import InboxPost, LogRow, NewEvent
+from wfe_runtime.providers.contracts import InboxPost, LogRow, NewEvent, RunFilter
+from wfe_runtime.providers.sqlite import SqliteStore, writer
 from wfe_runtime.providers.sqlite.schema import APPLICATION, MIGRATIONS
 
 
@@ -353,5 +354,78 @@ def test_a_store_that_another_program_holds_for_itself_can_not_be_opened_until_i
         other.close()
         async with opened_file(path) as store:
             assert await store.get_run("r0") is not None
+
+    asyncio.run(main())
+
+
+def delete(path):
+    path.unlink()
+
+
+def replace(path):
+    path.with_suffix(".new").write_bytes(path.read_bytes())
+    path.with_suffix(".new").rename(path)
+
+
+@pytest.mark.acceptance("STO-15")
+@pytest.mark.parametrize(("take_away", "happened"), [(delete, "deleted"), (replace, "replaced")])
+def test_a_run_that_ends_in_a_file_that_is_no_longer_the_stores_is_told_so(tmp_path, take_away, happened):
+    path = tmp_path / "wfe.db"
+
+    async def main():
+        store = SqliteStore(f"sqlite:///{path}")
+        await store.open()
+        await store.create_run(new("r1"))
+        await store.create_run(new("r2"))
+        take_away(path)
+        commit = advance("r1", 0, status="succeeded", ended=5, result=b"x")
+        for asked in (store.commit([commit, advance("r2", 0)]), store.post([InboxPost("r2", "e", b"")]), store.close()):
+            with pytest.raises(StoreError, match=happened) as caught:
+                await asked
+            assert str(path) in caught.value.message
+            assert caught.value.hint
+        await store.close()
+
+    asyncio.run(main())
+
+
+async def outcome(asked):
+    try:
+        await asked
+    except StoreError as error:
+        return error.code
+    return "served"
+
+
+def test_a_file_that_is_gone_is_noticed_in_the_middle_of_long_runs_and_at_the_end_of_short_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer, "LOOK_EVERY", 4)
+    path = tmp_path / "wfe.db"
+
+    async def main():
+        store = SqliteStore(f"sqlite:///{path}")
+        await store.open()
+        await store.create_run(new("r1"))
+        aside = path.rename(tmp_path / "aside.db")
+        answers = [await outcome(store.commit([advance("r1", sequence)])) for sequence in range(5)]
+        served = answers.count("served")
+        assert answers == ["served"] * served + ["unreachable"] * (5 - served)
+        assert served < 4
+        with pytest.raises(StoreError, match="deleted"):
+            await store.post([InboxPost("r1", "e", b"")])
+        aside.rename(path)
+        assert await store.post([InboxPost("r1", "e", b"")]) == [1]
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_who_only_looks_into_a_store_is_not_told_that_it_was_deleted(tmp_path):
+    path = tmp_path / "wfe.db"
+
+    async def main():
+        await fill(path)
+        async with opened_file(path) as store:
+            path.unlink()
+            assert len(await store.list_runs(RunFilter())) == 3
 
     asyncio.run(main())

@@ -116,7 +116,8 @@ STRUCTURE_ROWS: Final[tuple[tuple[str, ...], ...]] = (
         "WFE0113",
         "error",
         "A bad name",
-        "Names are made of letters, digits, `_` and `-`, so that expressions and paths can hold them.",
+        "Names are made of letters, digits, `_` and `-`, so that expressions and paths can hold them. A "
+        "variable of an `env` begins with no digit, and has neither blanks nor `=`: a shell drops any other silently.",
         steps_example("- name: say hello\n  config:\n    run: echo hello"),
         steps_example("- name: say-hello\n  config:\n    run: echo hello"),
     ),

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from wfe_vm.values import parse_json
-
 from .exits import NOT_FOUND, UsageError
+from .json_texts import RepeatedKey, read_json
 
 if TYPE_CHECKING:
     from wfe_dsl.variables import Variables
@@ -73,7 +72,9 @@ def _map_of(data: bytes, path: str, what: str) -> dict[str, Any]:
     name = "<standard input>" if path == "-" else path
     if data.lstrip()[:1] == b"{":
         try:
-            return _as_map(parse_json(data), name, what)
+            return _as_map(read_json(data), name, what)
+        except RepeatedKey as error:
+            raise UsageError(f"{what} {name}:{error.place}: {error}", "keep one of them") from None
         except (ValueError, UnicodeDecodeError):
             pass  # YAML's own braces, or a mistake that the YAML reader places by line
     from wfe_dsl.diagnostics.model import Diagnostics

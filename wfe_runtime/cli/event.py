@@ -1,6 +1,7 @@
 """Publish an event: every run that waits for its name and key is told, now or when it gets there.
 
-The event is kept in the store. With an id that was published before nothing happens, and that is said.
+The event is kept in the store. With an id that was published before nothing happens, and that is said; also where that
+event was another one.
 """
 
 from __future__ import annotations
@@ -9,14 +10,13 @@ import argparse
 import os
 import time
 
-import msgspec
-
 from wfe_vm.ids import make_id
 
 from ..signals import new_event
 from .exits import SUCCEEDED, UsageError
+from .json_texts import RepeatedKey, read_json
 from .options import add_store_option, settings_of
-from .output import print_line
+from .output import print_error, print_line
 from .stores import open_for_change, run_loop
 from .texts import harmless, to_json
 
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="JSON", help="what the wait gives as its data (default: null)")
     parser.add_argument("--id", metavar="ID", default="", help="publish once: a used id is not published again")
     add_store_option(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object: id, number, new")
+    parser.add_argument("--json", action="store_true", help="print one JSON object: id, number, new, same")
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -47,11 +47,17 @@ def execute(arguments: argparse.Namespace) -> int:
         async with open_for_change(settings) as store:
             (published,) = await store.publish([event])
         if arguments.json:
-            print_line(to_json({"id": published.id, "number": published.number, "new": published.new}))
+            facts = {"id": published.id, "number": published.number, "new": published.new, "same": published.same}
+            print_line(to_json(facts))
         elif published.new:
             print_line(harmless(f"published {event.name} with the id {published.id}"))
         else:
             print_line(harmless(f"an event with the id {published.id} was published already; nothing changed"))
+        if not published.same:
+            print_error(
+                harmless(f"wfec: the event that has the id {published.id} has another name, key or other data")
+                + "\n  this one was dropped: give an event that is not that one another --id"
+            )
         return SUCCEEDED
 
     return run_loop(work())
@@ -61,6 +67,8 @@ def _data(text: str | None) -> object:
     if text is None:
         return None
     try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
-        raise UsageError(f"--data is no JSON: {error}", "a text needs its quotes: --data '\"done\"'") from None
+        return read_json(text)
+    except RepeatedKey as error:
+        raise UsageError(f"--data: {error}", "keep one of them") from None
+    except ValueError as error:
+        raise UsageError(f"--data: {error}", "a text needs its quotes: --data '\"done\"'") from None

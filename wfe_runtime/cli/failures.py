@@ -7,17 +7,18 @@ import shlex
 
 from wfe_vm.errors import MachineError
 from wfe_vm.outcome import Failure
-from wfe_vm.program import Program
+from wfe_vm.program import ACTIVITY, Program
 
 from ..errors import WfeError
 from ..programs import LoadedProgram, ProgramCache
 from ..providers.contracts import RunRow, Store
 from .texts import harmless, harmless_lines
 
-__all__ = ["describe_failure", "next_steps", "place_of_failure", "step_at"]
+__all__ = ["describe_failure", "next_steps", "origin_of_failure", "place_in", "place_of_failure", "step_at"]
 
 STDERR_LINES = 15
 CAUSES_SHOWN = 5
+_WITHOUT_LOG = ("", "workflow", ACTIVITY)  # types of steps that print nothing here; blocks and the like have none
 NUMBER = re.compile(r"\[[0-9]+\]")
 
 
@@ -33,15 +34,25 @@ def step_at(program: Program, path: str) -> int:
             return -1
 
 
-async def place_of_failure(store: Store, row: RunRow, failure: Failure) -> str:
-    """Return ``file:line:column`` of where a run's failure began, in a child's file if it began there."""
+async def origin_of_failure(store: Store, row: RunRow, failure: Failure) -> LoadedProgram | None:
+    """Return the program that a run's failure began in, a child's if it began there; None where it can't be had."""
     try:
         origin = await store.get_run(failure.child) if failure.child else row
-        if origin is None:
-            return ""
-        return place_in(await ProgramCache(store).load(origin.program), failure)
+        return None if origin is None else await ProgramCache(store).load(origin.program)
     except (WfeError, MachineError):
-        return ""  # of use where it can be had; the failure itself is what matters
+        return None  # of use where it can be had; the failure itself is what matters
+
+
+async def place_of_failure(store: Store, row: RunRow, failure: Failure) -> str:
+    """Return ``file:line:column`` of where a run's failure began, in a child's file if it began there."""
+    loaded = await origin_of_failure(store, row, failure)
+    return "" if loaded is None else place_in(loaded, failure)
+
+
+def may_have_printed(loaded: LoadedProgram | None, failure: Failure) -> bool:
+    """Say whether the step that a failure began in is one that prints: work that a host has done."""
+    index = step_at(loaded.program, failure.step) if loaded is not None else -1
+    return loaded is None or index < 0 or loaded.program.steps[index].type not in _WITHOUT_LOG
 
 
 def place_in(loaded: LoadedProgram, failure: Failure) -> str:
@@ -81,11 +92,18 @@ def describe_failure(failure: Failure, place: str = "") -> list[str]:
     return lines
 
 
-def next_steps(row: RunRow, status: str, failure: Failure | None, flag: str) -> list[str]:
-    """Return commands that may help, each on a line. ``flag`` is what names the store, if anything."""
+def next_steps(
+    row: RunRow, status: str, failure: Failure | None, flag: str, loaded: LoadedProgram | None = None
+) -> list[str]:
+    """Return commands that may help, each on a line.
+
+    ``flag`` is what names the store, if anything; ``loaded`` the program that the failure began in, where it is known.
+    """
     name = shlex.quote(row.name)
     commands = []
-    if failure is not None and failure.step:
+    if failure is not None and failure.step and not may_have_printed(loaded, failure):
+        commands.append(f"wfec inspect {name}{flag}")
+    elif failure is not None and failure.step:
         commands.append(f"wfec logs {name} {shlex.quote(harmless(failure.step))}{flag}")
     if status in ("failed", "aborted"):
         commands.append(f"wfec retry {name}{flag}")

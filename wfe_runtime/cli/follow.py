@@ -31,7 +31,7 @@ from ..settings import Settings
 from ..signals import ACTIVITY, OpenWait, goes_on_by_itself, open_waits, works_on_a_host
 from ..undoing import left_to_undo
 from . import exits
-from .failures import describe_failure, next_steps, place_of_failure
+from .failures import describe_failure, next_steps, origin_of_failure, place_in
 from .family import Family
 from .output import print_at_once
 from .signals import Interrupts
@@ -313,10 +313,12 @@ class Follower:
 
     async def _told(self, engine: Engine, row: RunRow, status: str, failure: Failure | None) -> list[str]:
         lines = []
+        loaded = None
         if failure is not None:
-            lines = describe_failure(failure, await place_of_failure(engine.store, row, failure))
+            loaded = await origin_of_failure(engine.store, row, failure)
+            lines = describe_failure(failure, "" if loaded is None else place_in(loaded, failure))
         if keeps_runs(self._settings.store):
-            commands = next_steps(row, status, failure, store_flag(self._settings))
+            commands = next_steps(row, status, failure, store_flag(self._settings), loaded)
             lines += [f"{'next:' if not number else '     '} {command}" for number, command in enumerate(commands)]
         return lines
 

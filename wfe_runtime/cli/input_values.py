@@ -7,11 +7,12 @@ from typing import Any
 
 from wfe_vm.program import Program
 from wfe_vm.typeterms import TextValueError, parse_type, print_type, read_text, read_undeclared
-from wfe_vm.values import check_plain, parse_json
+from wfe_vm.values import check_plain
 
 from ..errors import InputError
 from ..inputs import check_inputs
 from .documents import read_map, split_assignment
+from .json_texts import RepeatedKey, read_json
 
 __all__ = ["read_inputs", "read_value"]
 
@@ -54,7 +55,7 @@ def read_inputs(program: Program, assignments: list[str], path: str | None, *, p
 
 def _why(text: str, declared: Any, error: Exception) -> str:
     """Return what is wrong with a text of the command line, and how a value of that type is written there."""
-    if declared is not None and declared.kind in ("list", "map", "record"):
+    if declared is not None and declared.kind in ("list", "map", "record") and not isinstance(error, RepeatedKey):
         example = '["a", "b"]' if declared.kind == "list" else '{"a": 1}'
         return f"{error}; {print_type(declared)} is written as JSON, like {example}"
     if declared is not None and declared.kind == "integer" and re.fullmatch(r"\s*[-+]?[0-9]+\s*", text):
@@ -68,11 +69,11 @@ def read_value(text: str, declared: Any) -> Any:
         return read_undeclared(text)
     if declared.kind == "any":
         try:
-            return parse_json(text)
+            return read_json(text)
         except ValueError:
             if text.lstrip()[:1] in ("{", "[", '"'):
                 raise
             return text  # what does not even look like JSON is meant as a text
     if declared.kind in ("list", "map", "record") and not (declared.optional and text.strip() in ("", "null")):
-        return parse_json(text)  # held against its type with all others, so that a problem names its place
+        return read_json(text)  # held against its type with all others, so that a problem names its place
     return read_text(text, declared)

@@ -29,6 +29,7 @@ from .exits import (
     folder_is_gone,
     folder_is_there,
 )
+from .open_files import explain_open_files
 from .output import print_error, print_line, print_lines, silence, steady_streams
 from .texts import harmless_lines
 
@@ -68,6 +69,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "store": ("operate", "look after a store: init, migrate, status, compact, purge"),
     "doctor": ("operate", "see what is installed here, and what is missing for what"),
     "config": ("operate", "show the settings and where each comes from"),
+    "completion": ("operate", "print a script that completes commands in bash, zsh or fish"),
 }
 """Every verb: its group and what it does."""
 
@@ -189,7 +191,10 @@ def version() -> str:
 
 
 def _report(error: Exception) -> int:
-    """Tell of an error that is none of this command's own: of a store's content, of the folder, or there is a bug."""
+    """Tell of an error that is none of this command's own: of a store's content, of the folder, of the limit of open
+
+    files, or there is a bug.
+    """
     from wfe_vm.errors import StateError
 
     if isinstance(error, StateError):
@@ -199,6 +204,10 @@ def _report(error: Exception) -> int:
         gone = folder_is_gone()
         _show(gone)
         return code_of(gone)
+    crowded = explain_open_files(error)
+    if crowded is not None:
+        _show(crowded)
+        return code_of(crowded)
     return _report_bug(error)
 
 

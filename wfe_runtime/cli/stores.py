@@ -14,7 +14,8 @@ from ..errors import NotFound
 from ..providers import open_store
 from ..providers.contracts import RunFilter, RunRow, Store
 from ..settings import Settings
-from .exits import UsageError
+from .exits import CommandError, UsageError
+from .open_files import require_open_files
 
 __all__ = [
     "file_of",
@@ -33,7 +34,15 @@ NAMES_COMPARED = 500
 
 
 def run_loop(work: Coroutine[Any, Any, int]) -> int:
-    """Run a coroutine to its end, on uvloop where it is installed, and return what it returns."""
+    """Run a coroutine to its end, on uvloop where it is installed, and return what it returns.
+
+    Raises CommandError (5) where this process may open too few files for that.
+    """
+    try:
+        require_open_files()
+    except CommandError:
+        work.close()
+        raise
     try:
         import uvloop
     except ImportError:

@@ -1,4 +1,4 @@
-"""Say why a run stands where it stands: what it waits for, since when, and who can end that.
+"""Say why a run stands where it stands: what it waits for or works at, since when, and who can end that.
 
 What it says is what was committed. A run that has ended waits for nothing.
 """
@@ -18,13 +18,14 @@ from ..engine import Engine, load_run_state
 from ..errors import MissingError, StoreError
 from ..programs import ProgramCache
 from ..providers.contracts import RunRow, Store
-from ..signals import ACTIVITY, OpenWait, open_waits
+from ..signals import ACTIVITY, OpenWait, open_waits, steps_at_work
 from .exits import SUCCEEDED
 from .family import read_records
 from .options import add_run_argument, add_store_option, settings_of
 from .output import print_line, print_lines
 from .queueing import Queueing, queueing_of
 from .stores import find_run, open_for_reading, require_store, run_loop, store_flag
+from .taking import is_owner_here
 from .texts import format_moment, harmless, to_json
 from .view_json import failure_object
 
@@ -98,6 +99,8 @@ async def _reasons(store: Store, row: RunRow, flag: str, depth: int) -> AsyncIte
             _command(row, "resume", flag),
             failed=_failed(state, last),
         )
+    for step in steps_at_work(state, program):
+        yield _at_work(row, step, paths.get(step.activation, step.path), flag)
     for wait in open_waits(state, program):
         if wait.kind == "resume":
             continue  # that is the suspension
@@ -132,6 +135,18 @@ def _queued(row: RunRow, queueing: Queueing, flag: str) -> dict[str, Any]:
     command = f"wfec why {holders[0]['name']}{flag}" if holders else _command(row, "resume", flag)
     details = {"group": queueing.group, "limit": queueing.limit, "holders": holders, "ahead": queueing.ahead}
     return _reason(row, "group", queueing.since, who, command, **details)
+
+
+def _at_work(row: RunRow, step: OpenWait, path: str, flag: str) -> dict[str, Any]:
+    """Explain a step that is under way, or was when the process that had the run ended."""
+    details: dict[str, Any] = {"step": path, "attempt": step.attempt, "due": step.due or None}
+    resume = _command(row, "resume", flag)
+    if not row.owner:
+        return _reason(row, "step", step.since, "a process that takes the run up", resume, **details)
+    who = "the step, in the process that has the run"
+    if is_owner_here(row.owner):
+        return _reason(row, "step", step.since, who, "", **details)
+    return _reason(row, "step", step.since, f"{who}, or where that is gone by another one", resume, **details)
 
 
 def _explain(row: RunRow, state: State, wait: OpenWait, path: str, flag: str) -> dict[str, Any]:
@@ -183,6 +198,7 @@ def _line(reason: dict[str, Any]) -> str:
         "suspended": "a resume",
         "activity": "the work of an activity",
         "timer": "a timer",
+        "step": f"the end of attempt {reason.get('attempt')} at that step",
         "retry": "the delay before its next attempt",
         "child": f"the child run {reason.get('child')}",
         "event": f"the event {reason.get('event')}" + (f" with the key {reason['key']}" if reason.get("key") else ""),

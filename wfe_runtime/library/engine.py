@@ -387,7 +387,8 @@ class Engine:
     async def publish(self, event: str, key: str = "", data: Any = None, *, id: str = "") -> Published:
         """Publish an event to every run that waits for its name and key, or will. It is durable then.
 
-        An ``id`` that was published before is that event: nothing happens, and the answer's ``new`` says so.
+        An ``id`` that was published before is that event: nothing happens, and the answer's ``new`` says so. Where
+        that event has another name, key or other data its ``same`` is false: this one was dropped.
         Raises InputError for data that is no plain data, and for texts that are too long.
         """
         for what, text in (("event", event), ("key", key), ("id", id)):
@@ -533,13 +534,15 @@ class _Open:
         if self._serving is not None:
             self._serving.cancel()
             await asyncio.gather(self._serving, return_exceptions=True)
-        await end(self.core)
-        # All middleware around runs has its end now, or that there will be none here.
-        if self._tasks:
-            _, left = await asyncio.wait(self._tasks, timeout=MIDDLEWARE_GRACE_S)
-            for task in left:
-                task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
+        try:
+            await end(self.core)
+        finally:
+            # All middleware around runs has its end now, or that there will be none here.
+            if self._tasks:
+                _, left = await asyncio.wait(self._tasks, timeout=MIDDLEWARE_GRACE_S)
+                for task in left:
+                    task.cancel()
+                await asyncio.gather(*left, return_exceptions=True)
 
     def _spawn(self, work: Any) -> asyncio.Task[Any]:
         task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(work)

@@ -306,11 +306,15 @@ class EventRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class Published(msgspec.Struct, frozen=True, gc=False):
-    """What became of an event: its number, and whether it is new; else an event of that id was there."""
+    """What became of an event: its number, and whether it is new; else an event of that id was there, and ``same``
+
+    says whether it has this name, key and data.
+    """
 
     id: str
     number: int
     new: bool
+    same: bool = True
 
 
 class Subscription(msgspec.Struct, frozen=True, gc=False):
@@ -504,7 +508,10 @@ class Store(Protocol):
         """Connect, create or migrate the schema. A newer schema, a foreign or damaged file: StoreError."""
 
     async def close(self) -> None:
-        """Finish what was asked and let go of everything. Repeatable."""
+        """Finish what was asked and let go of everything. Repeatable.
+
+        Raises StoreError, with all let go, where what was written is known to be lost.
+        """
 
     # Programs
 

@@ -14,7 +14,7 @@ from wfe_vm.state import SINCE_NOW, SINCE_RUN
 
 from .contracts import EVENTS_KEPT_MS, EventRow, NewEvent, Published, Subscription, Unsubscription
 
-__all__ = ["Board", "Delivery", "Told", "decode_delivery", "encode_delivery", "floor_of"]
+__all__ = ["Board", "Delivery", "Told", "decode_delivery", "encode_delivery", "floor_of", "is_same"]
 
 Told = tuple[str, bytes]
 """A run's id and the payload for its inbox."""
@@ -54,6 +54,21 @@ def floor_of(subscription: Subscription, events_before: int, last: int) -> tuple
     return subscription.after, subscription.since
 
 
+def is_same(known: EventRow, event: NewEvent) -> bool:
+    """Say whether an event has the name, the key and the data of one that was published before.
+
+    In what order the data have their keys does not matter.
+    """
+    if (known.name, known.key) != (event.name, event.key):
+        return False
+    if known.data == event.data:
+        return True
+    try:
+        return bool(msgspec.msgpack.decode(known.data) == msgspec.msgpack.decode(event.data))
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return False
+
+
 class Board:
     """Events and subscriptions in this process."""
 
@@ -67,7 +82,7 @@ class Board:
         """Keep an event. Returns what became of it, and who is to be told."""
         known = self._by_id.get(event.id)
         if known is not None:
-            return Published(known.id, known.number, False), []
+            return Published(known.id, known.number, False, is_same(known, event)), []
         self.drop_old(event.time - EVENTS_KEPT_MS)
         self.last += 1
         row = EventRow(self.last, event.id, event.name, event.key, event.time, event.data)

@@ -162,6 +162,16 @@ def test_all_mistakes_are_raised_at_once_with_their_lines_drawn() -> None:
     assert "^^^^^^" in shown
 
 
+def test_a_variable_that_no_shell_could_name_is_told_at_its_step() -> None:
+    wf = Workflow("demo", 1)
+    wf.shell("a", "make", env={"A B": "x"})
+    with pytest.raises(BuildError) as raised:
+        wf.compile()
+    [found] = raised.value.diagnostics
+    assert found.code == "WFE0113"
+    assert "wf.shell" in found.span.source.lines[found.span.line - 1]
+
+
 @pytest.mark.acceptance("BLD-04")
 def test_a_lambda_a_closure_and_a_method_are_refused_unless_registered_by_name() -> None:
     def closure() -> None:

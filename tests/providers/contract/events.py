@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from tests.providers.contract.rows import ODD, advance, event, new
@@ -57,6 +58,27 @@ class EventClauses:
             assert len(await store.read_inbox(["r1"])) == 1
             assert [row.new for row in await store.publish([event("e2"), event("e2", "other")])] == [True, False]
             assert await store.read_events("other", "") == []
+
+        run(check)
+
+    def test_an_id_that_an_event_with_another_name_key_or_data_has_is_told_apart(self, run):
+        async def check(store):
+            data = msgspec.msgpack.encode({"a": 1, "b": [2]})
+            turned = msgspec.msgpack.encode({"b": [2], "a": 1})
+            large = msgspec.msgpack.encode("x" * 300_000)
+            first = msgspec.structs.replace(event("e1", "paid", "k"), data=data)
+            big = msgspec.structs.replace(event("e2", "paid", "k"), data=large)
+            for published, others in (
+                (first, {"name": "sent", "key": "", "data": b"data"}),
+                (big, {"data": msgspec.msgpack.encode("x" * 300_001)}),
+            ):
+                asked = [published, published, msgspec.structs.replace(published, time=9)]
+                asked += [msgspec.structs.replace(published, **{field: value}) for field, value in others.items()]
+                answers = await store.publish(asked)
+                assert [row.new for row in answers] == [True] + [False] * (len(asked) - 1)
+                assert [row.same for row in answers] == [True] * 3 + [False] * len(others)
+            (again,) = await store.publish([msgspec.structs.replace(first, data=turned)])
+            assert (again.new, again.same) == (False, True)
 
         run(check)
 

@@ -357,7 +357,9 @@ def test_an_event_is_published_once_by_its_id(store: Store) -> None:
         async with Engine(store, workflows=[WAITS]) as engine:
             handle = await engine.start("waits")
             assert (await engine.publish("paid", "order-7", 1, id="e1")).new
-            assert not (await engine.publish("paid", "order-7", 2, id="e1")).new
+            again = await engine.publish("paid", "order-7", 1, id="e1")
+            other = await engine.publish("paid", "order-7", 2, id="e1")
+            assert [(answer.new, answer.same) for answer in (again, other)] == [(False, True), (False, False)]
             assert (await handle.result()).outputs == {"paid": 1}
 
     asyncio.run(main())

@@ -66,6 +66,7 @@ class Session:
         self.advanced: set[str] = set()  # runs that the open transaction advances
         self.touched: set[str] = set()  # runs that it changes otherwise, or tells something
         self.learned: list[tuple[Known, RunCommit]] = []  # to be remembered once it is durable
+        self.ended = False  # the last durable transaction has ended a run
 
     def look_up(self, id: str) -> Known | None:
         """Return the run's row as the open transaction sees it, and remember it; None: no such run."""
@@ -94,9 +95,11 @@ class Session:
 
     def keep(self) -> None:
         """Remember what the transaction that is durable now has changed. Of a run that has ended nothing is kept."""
+        self.ended = False
         for known, commit in self.learned:
             if commit.ended:
                 self.known.pop(commit.run, None)
+                self.ended = True
                 continue
             known.sequence = commit.sequence
             known.status = commit.status

@@ -24,7 +24,7 @@ from wfe_runtime.providers.contracts import (
     Subscription,
     Unsubscription,
 )
-from wfe_runtime.providers.deliveries import encode_delivery, floor_of
+from wfe_runtime.providers.deliveries import encode_delivery, floor_of, is_same
 from wfe_runtime.providers.sqlite.blobs import keep_large, whole_row
 from wfe_runtime.providers.sqlite.session import Session
 from wfe_vm.limits import MAX_INLINE_BYTES
@@ -33,6 +33,7 @@ __all__ = ["POST", "apply_signals", "list_subscriptions", "publish_events", "rea
 
 POST = "INSERT INTO inbox (run, kind, payload) VALUES (?, ?, ?)"
 EVENT = "INSERT INTO events (id, name, key, time, data) VALUES (?, ?, ?, ?, ?)"
+KNOWN = "SELECT number, id, name, key, time, data FROM events WHERE id = ?"
 DATA = "UPDATE events SET data = ? WHERE number = ?"
 DROP_OLD = "DELETE FROM events WHERE number IN (SELECT number FROM events WHERE time < ? ORDER BY time LIMIT 100)"
 SUBSCRIBERS = """
@@ -95,9 +96,10 @@ def _event(connection: sqlite3.Connection, row: tuple[Any, ...]) -> EventRow:
 
 
 def _publish(session: Session, event: NewEvent) -> Published:
-    known = session.execute("SELECT number FROM events WHERE id = ?", (event.id,)).fetchone()
-    if known is not None:
-        return Published(event.id, known[0], False)
+    found = session.execute(KNOWN, (event.id,)).fetchone()
+    if found is not None:
+        known = _event(session.connection, found)
+        return Published(event.id, known.number, False, is_same(known, event))
     data = event.data if len(event.data) <= MAX_INLINE_BYTES else b""
     number = session.execute(EVENT, (event.id, event.name, event.key, event.time, data)).lastrowid or 0
     if not data:

@@ -112,6 +112,7 @@ class SqliteStore:
             self._begin_to_watch()
 
     async def close(self) -> None:
+        """Raises StoreError, with all let go, where the file was deleted or replaced after it was written to."""
         writer, reader, notifier, lookout = self._writer, self._reader, self._notifier, self._lookout
         self._writer = self._reader = self._notifier = self._lookout = None
         if lookout is not None:
@@ -123,6 +124,8 @@ class SqliteStore:
         if notifier is not None:
             notifier.stop()
         self._watchers.clear()
+        if writer is not None:
+            writer.check_file()
 
     # Programs
 

@@ -9,6 +9,8 @@ nothing of what is written (see commits, changes). The rules:
 * A transaction that fails is rolled back and nothing of it is remembered. Where the fault may be one
   request's own, the others of its batch are served again without it.
 * Nobody is answered, and nothing announced, before the transaction is durable.
+* A transaction is durable only in the file that the path names. That is looked at now and then, whenever a run has
+  ended and at the end: where the file was deleted or replaced, nothing more is written and everybody is told.
 * A hop to the thread and back costs as much as a commit on a quick disk. So a few commits that find the
   thread idle are made on the loop, as long as the disk has lately taken less than ``QUICK_S`` to sync: then
   the loop waits for no longer than it would for a step of Python. It never waits there for another process:
@@ -38,6 +40,7 @@ from wfe_runtime.providers.sqlite.connection import LOG_LIMIT, open_writer
 from wfe_runtime.providers.sqlite.failures import from_os_error, from_sqlite, is_busy, needs_isolation
 from wfe_runtime.providers.sqlite.location import Location
 from wfe_runtime.providers.sqlite.notify import Notifier
+from wfe_runtime.providers.sqlite.opened import OpenedFile
 from wfe_runtime.providers.sqlite.session import Session
 from wfe_runtime.providers.sqlite.worker import Answer, Request, Worker, settle
 
@@ -48,7 +51,7 @@ LOG_BATCH = 2000  # rows of output in a transaction, more or less
 QUICK_S = 0.0005  # the end of a transaction that waits for the disk, on the average of the last ones
 SMOOTHING = 0.1  # the weight of the last one in that average
 ON_LOOP = 200  # commits at once, which take a few milliseconds
-LOOK_EVERY = 256  # batches between two looks at the size of the write-ahead log
+LOOK_EVERY = 256  # batches between two looks at the file, and at the size of the write-ahead log
 
 logger = logging.getLogger("wfe.store")
 
@@ -98,6 +101,8 @@ class Writer(Worker):
         self._synchronous = True
         self._batches = 0
         self._warned_at = 0
+        self._file: OpenedFile | None = None
+        self._lost = False  # the last look has shown that the path does not name that file any more
         self._data_version = 0
         # Held by whoever uses the connection: the thread while it serves, the loop while it commits.
         self._turn = threading.Lock()
@@ -160,6 +165,14 @@ class Writer(Worker):
         """Return a future of whether another connection has committed since the last look."""
         return self.ask(self._look)
 
+    def check_file(self) -> None:
+        """Raise StoreError where what this writer has written is in a file that the path does not name any more.
+
+        Asked once the thread has ended, too.
+        """
+        if self._file is not None and self._batches:
+            self._look_at_file()
+
     # Done in the thread
 
     def serve(self) -> bool:
@@ -205,6 +218,7 @@ class Writer(Worker):
     def _open(self) -> None:
         connection = open_writer(self._location)
         connection.execute("PRAGMA busy_timeout = 0")  # the waiting is done here, and never on the loop
+        self._file = OpenedFile(self._location.path)
         self._session = Session(connection)
         self._data_version = connection.execute("PRAGMA data_version").fetchone()[0]
 
@@ -262,6 +276,8 @@ class Writer(Worker):
         """
         session = self._session
         assert session is not None
+        if self._lost:
+            self._look_at_file()
         began = monotonic()
         while True:
             try:
@@ -274,6 +290,8 @@ class Writer(Worker):
                     raise
                 sleep(random.uniform(0.001, 0.02))
         session.keep()
+        if session.ended or self._batches % LOOK_EVERY == 0:
+            self._look_at_file()
         if faults.armed is not None:
             faults.reach("sqlite.after_commit")
         return result
@@ -306,6 +324,13 @@ class Writer(Worker):
                 execute("ROLLBACK")
             raise
         return result
+
+    def _look_at_file(self) -> None:
+        """Raise StoreError where the file was deleted or replaced."""
+        assert self._file is not None
+        self._lost = True
+        self._file.check()
+        self._lost = False
 
     def _watch_log(self) -> None:
         """Say so when a reader keeps the write-ahead log from being moved to the file, so that it grows."""
