@@ -42,6 +42,7 @@ from .clock import Clock, SystemClock
 from .commit import UNFIT, Committer
 from .control import pass_to_children, suspend_run
 from .dispatch import Dispatcher, OutputLog
+from .errands import Errands
 from .errors import InputError, MissingError, NotFound, StoreError, WfeError
 from .executors import ExecutorRegistry
 from .executors.problems import TaskProblem
@@ -83,9 +84,6 @@ PARKED_RUNS: Final = ""
 """In the place of a run among the timers: the runs that were let go of."""
 TURN_S: Final = 0.001
 """How long the engine commits and carries out before all others on the loop get their turn."""
-
-OWN_TASKS: Final = 2
-"""How many tasks an engine has that does nothing: it commits, and renews its lease."""
 
 for _name, _meaning in {
     "engine.before_create": "a run was asked for and nothing of it is durable",
@@ -146,7 +144,8 @@ class Engine:
         self._dispatcher = Dispatcher(
             self.executors, self.clock, limit, self._open_log, self._deliver, self._secrets, self._services
         )
-        self._desk = ActivityDesk(store, self.clock, self._deliver, self._spawn)
+        self._errands = Errands(self.fail, self._rest)
+        self._desk = ActivityDesk(store, self.clock, self._deliver, self._errands.spawn)
         self._timers = Timers(self.clock, self._timer_fired)
         self._active: dict[str, ActiveRun] = {}
         self._committer = Committer(store, self._committed, self._refused)
@@ -198,9 +197,10 @@ class Engine:
         await self._dispatcher.abandon()
         with contextlib.suppress(WfeError):
             await self.settled()
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._errands.tasks]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._unwatch is not None:
             self._unwatch()
         for active in self._active.values():
@@ -327,9 +327,9 @@ class Engine:
                     with _unless_owned():
                         await self.take_over(child)
             finally:
-                self._errand_done(active)
-        elif self.rested is not None:
-            self.rested(active)
+                self._errands.done(active)
+        else:
+            self._rest(active)
         if faults.armed is not None:
             faults.reach("engine.after_recovery")
         return active.row
@@ -581,9 +581,12 @@ class Engine:
     @property
     def is_idle(self) -> bool:
         """Whether nothing goes on here but waiting: for a time, an event, an answer or a worker."""
-        spawned = len(self._tasks) > OWN_TASKS
         return not (
-            self._committing or self._work.is_set() or self._committer.waiting or spawned or self._dispatcher.at_work
+            self._committing
+            or self._work.is_set()
+            or self._committer.waiting
+            or self._errands
+            or self._dispatcher.at_work
         )
 
     @property
@@ -650,7 +653,7 @@ class Engine:
         event = decode_event(active.row.inputs)
         if isinstance(event, Started):
             if active.loaded.program.services and not event.services:
-                self._spawn(self._begin_with_services(active, event), active)
+                self._errands.spawn(self._begin_with_services(active, event), active)
                 return
             event = Started(self.clock.now(), event.inputs, facts_for(active.loaded.program), event.services)
         self._deliver(active, event)
@@ -775,12 +778,12 @@ class Engine:
         if command.reopen:
             again = retry_of_child(now, active.row, command.child, cause)
             active.add_post(InboxPost(command.child, "event", encode_event(again)))
-            self._spawn(self._take_over_reopened(active, command), active)
+            self._errands.spawn(self._take_over_reopened(active, command), active)
             return
         loaded = self.programs.get(child.program) or self._detached.program_of(child)
         if loaded is None:
             self._unbound.add(command.child)
-            self._spawn(self._bind_child(active, command, child), active)
+            self._errands.spawn(self._bind_child(active, command, child), active)
         else:
             self._add_child(active, command, child, loaded)
 
@@ -843,7 +846,7 @@ class Engine:
                 self._dispatcher.stop(active, command)
         elif isinstance(command, StartChild):
             if not command.reopen:
-                beginning = self._spawn(self._begin_child(command.child))
+                beginning = self._errands.spawn(self._begin_child(command.child))
                 self._beginning.add(beginning)
                 beginning.add_done_callback(self._beginning.discard)
         elif isinstance(command, StopChild):
@@ -973,7 +976,7 @@ class Engine:
                 self._leave_to_others(active, error)
                 continue
             if isinstance(event, Retry) and self._needs_slot(active) and not self._queue.took_slot(active.id):
-                self._spawn(self._queue_posted(active), active)
+                self._errands.spawn(self._queue_posted(active), active)
             elif active.id not in self._queue or isinstance(event, Cancel | Terminate):
                 self._deliver(active, event, post.id)
 
@@ -1022,31 +1025,15 @@ class Engine:
                 except StoreError as error:
                     self.listener.troubled(f"the lease could not be renewed: {error}")
 
-    def _spawn(self, work: Any, active: ActiveRun | None = None) -> asyncio.Task[None]:
-        """Do work beside the engine's own, on behalf of a run if one is given."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.append(task)
-        if active is not None:
-            active.errands += 1
-            task.add_done_callback(lambda _: self._errand_done(active))
-        task.add_done_callback(self._spawned_done)
-        return task
-
-    def _errand_done(self, active: ActiveRun) -> None:
-        active.errands -= 1
+    def _rest(self, active: ActiveRun) -> None:
+        """Tell that a run may have nothing more to commit."""
         if self.rested is not None:
             self.rested(active)
-
-    def _spawned_done(self, task: asyncio.Task[None]) -> None:
-        if task in self._tasks:
-            self._tasks.remove(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.fail(error if isinstance(error, WfeError) else WfeError("internal", f"the engine broke: {error!r}"))
 
     def _drop(self, active: ActiveRun, error: WfeError) -> None:
         """Let go of a run that can't be advanced here any more, and stop its steps."""
         self._forget(active, error)
-        self._spawn(self._dispatcher.abandon({active.id}))
+        self._errands.spawn(self._dispatcher.abandon({active.id}))
 
     def _forget(self, active: ActiveRun, error: WfeError) -> None:
         """Have a run not at hand any more, and tell whoever waits for it why."""
@@ -1065,7 +1052,7 @@ class Engine:
         told = StoreError("damaged", f"run {active.row.name} can't go on here: {error.message}")
         self._drop(active, told)
         self.listener.troubled(told.message)
-        self._spawn(self._release(active.id))
+        self._errands.spawn(self._release(active.id))
 
     async def _release(self, run: str) -> None:
         await self.store.release(run, self.host.id)
@@ -1077,7 +1064,7 @@ class Engine:
         told = WfeError(code, f"run {active.row.name} can't go on, and was suspended: {why}")
         self._drop(active, told)
         self.listener.troubled(told.message)
-        self._spawn(self._suspend_committed(active, told))
+        self._errands.spawn(self._suspend_committed(active, told))
 
     async def _suspend_committed(self, active: ActiveRun, why: WfeError) -> None:
         """Suspend a run that was let go of, as the store has it. Where even that fails, it is only given up."""
