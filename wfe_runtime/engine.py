@@ -49,6 +49,7 @@ from .executors.problems import TaskProblem
 from .facts import facts_for
 from .groups import POSTED, GroupQueue, place_of
 from .inputs import check_inputs
+from .lease import LEASE_MS, Lease
 from .lifecycle import Listener, SilentListener
 from .loading import load_run_state
 from .logs import RunLog
@@ -75,10 +76,8 @@ from .shared_volumes import SharedVolumes
 from .signals import ACTIVITY, event_of, new_event, signal_of
 from .timers import Timers
 
-__all__ = ["PARKED_RUNS", "Engine", "RunLost", "RunParked", "load_run_state"]
+__all__ = ["LEASE_MS", "PARKED_RUNS", "Engine", "RunLost", "RunParked", "load_run_state"]
 
-LEASE_MS: Final = 10_000
-RENEW_SECONDS: Final = 3.0
 STEPS_PER_CORE: Final = 16
 PARKED_RUNS: Final = ""
 """In the place of a run among the timers: the runs that were let go of."""
@@ -138,9 +137,10 @@ class Engine:
         self.has_parked = False  # it has let go of runs, which are its own as long as its lease is held
         self.woken: Callable[[], None] | None = None  # is called when the time of PARKED_RUNS has come
         limit = step_limit or STEPS_PER_CORE * (os.cpu_count() or 1)
+        self._lease = Lease(store, self.host, self.clock, self._trouble)
         self._secrets = Secrets()
-        self._services = Services(lambda message: self.listener.troubled(message))
-        self._volumes = SharedVolumes(self._has_ended, lambda message: self.listener.troubled(message))
+        self._services = Services(self._trouble)
+        self._volumes = SharedVolumes(self._has_ended, self._trouble)
         self._dispatcher = Dispatcher(
             self.executors, self.clock, limit, self._open_log, self._deliver, self._secrets, self._services
         )
@@ -156,7 +156,6 @@ class Engine:
         self._tasks: list[asyncio.Task[None]] = []
         self._unwatch: Any = None
         self._closing = False
-        self._renewed = 0
         self._queue = GroupQueue()
         self._beginning: set[asyncio.Task[None]] = set()
         self._unbound: set[str] = set()  # children whose program is being looked for
@@ -175,7 +174,9 @@ class Engine:
         self._unwatch = self.store.watch(self._touched, advances=False)
         self._tasks = [
             asyncio.create_task(self._commit_forever(), name="wfe-commit"),
-            asyncio.create_task(self._renew_forever(), name="wfe-lease"),
+            asyncio.create_task(
+                self._lease.renew_forever(lambda: bool(self._active) or self.has_parked), name="wfe-lease"
+            ),
         ]
         return self
 
@@ -615,10 +616,7 @@ class Engine:
 
     async def hold_lease(self) -> None:
         """Renew the lease unless that was done lately: an engine that has no run doesn't do it by itself."""
-        now = self.clock.now()
-        if not self._renewed <= now < self._renewed + int(RENEW_SECONDS * 1000):
-            await self.store.join(self.host, LEASE_MS, now)
-            self._renewed = now
+        await self._lease.hold()
 
     # Advancing
 
@@ -1015,15 +1013,9 @@ class Engine:
 
         return RunLog(self.store.append_logs, active.id, step, attempt, self.clock.now, printed)
 
-    async def _renew_forever(self) -> None:
-        while True:
-            await asyncio.sleep(RENEW_SECONDS)
-            if self._active or self.has_parked:
-                try:
-                    self._renewed = 0
-                    await self.hold_lease()
-                except StoreError as error:
-                    self.listener.troubled(f"the lease could not be renewed: {error}")
+    def _trouble(self, message: str) -> None:
+        """Tell the listener, as it is then, of what the user should know."""
+        self.listener.troubled(message)
 
     def _rest(self, active: ActiveRun) -> None:
         """Tell that a run may have nothing more to commit."""
