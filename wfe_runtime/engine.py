@@ -26,7 +26,7 @@ from weakref import WeakValueDictionary
 
 from wfe_vm.commands import Command, EndRun, Publish, RunStep, StartChild, StopChild, StopStep, Subscribe, Unsubscribe
 from wfe_vm.errors import InternalError, MachineError
-from wfe_vm.events import Cancel, ChildEnded, Event, Resume, Retry, Started, StepEnded, Suspend, Terminate, Tick
+from wfe_vm.events import Cancel, ChildEnded, Event, Resume, Retry, StepEnded, Suspend, Terminate, Tick
 from wfe_vm.ids import make_id
 from wfe_vm.outcome import UNFINISHED_STATUSES, Failure
 from wfe_vm.program import Child
@@ -43,12 +43,9 @@ from .commit import UNFIT, Committer
 from .control import pass_to_children, suspend_run
 from .dispatch import Dispatcher, OutputLog
 from .errands import Errands
-from .errors import InputError, MissingError, NotFound, StoreError, WfeError
+from .errors import NotFound, StoreError, WfeError
 from .executors import ExecutorRegistry
-from .executors.problems import TaskProblem
-from .facts import facts_for
-from .groups import POSTED, GroupQueue, place_of
-from .inputs import check_inputs
+from .groups import POSTED, GroupQueue
 from .lease import LEASE_MS, Lease
 from .lifecycle import Listener, SilentListener
 from .loading import load_run_state
@@ -74,6 +71,7 @@ from .secrets import Secrets
 from .services import Services
 from .shared_volumes import SharedVolumes
 from .signals import ACTIVITY, event_of, new_event, signal_of
+from .starts import Starts
 from .timers import Timers
 
 __all__ = ["LEASE_MS", "PARKED_RUNS", "Engine", "RunLost", "RunParked", "load_run_state"]
@@ -85,8 +83,6 @@ TURN_S: Final = 0.001
 """How long the engine commits and carries out before all others on the loop get their turn."""
 
 for _name, _meaning in {
-    "engine.before_create": "a run was asked for and nothing of it is durable",
-    "engine.after_create": "a new run is durable, its first advance has not been made",
     "engine.after_advance": "a run has advanced in memory, nothing of that is durable",
     "engine.before_step": "the start of a step is durable, and it has not begun",
     "engine.before_child": "a child run is durable, and has not begun",
@@ -146,6 +142,18 @@ class Engine:
         )
         self._errands = Errands(self.fail, self._rest)
         self._desk = ActivityDesk(store, self.clock, self._deliver, self._errands.spawn)
+        self._detached = Detached(store, self.programs)
+        self._starts = Starts(
+            store,
+            self.programs,
+            self._detached,
+            self._services,
+            self.clock,
+            self.host.id,
+            self.missing,
+            self._deliver,
+            self._errands.spawn,
+        )
         self._timers = Timers(self.clock, self._timer_fired)
         self._active: dict[str, ActiveRun] = {}
         self._committer = Committer(store, self._committed, self._refused)
@@ -159,7 +167,6 @@ class Engine:
         self._queue = GroupQueue()
         self._beginning: set[asyncio.Task[None]] = set()
         self._unbound: set[str] = set()  # children whose program is being looked for
-        self._detached = Detached(store, self.programs)
         self._adoptions: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     # Its own life
@@ -252,57 +259,16 @@ class Engine:
         """
         self.check_open()
         await self.hold_lease()
-        if programs:
-            await self.programs.keep(programs, self.clock.now())
-        loaded = await self.programs.load(hash)
-        await self._detached.bind(loaded)
-        complete = check_inputs(loaded.program, inputs)
-        missing = self.missing(loaded) if here else []
-        if missing:
-            raise MissingError(
-                f"this host can't run {loaded.program.workflow}: {'; '.join(missing)}",
-                "`wfec doctor` says what is here and what is missing",
-            )
-        try:
-            services = await self._services.choose(loaded.program) if here else {}
-        except TaskProblem as problem:
-            raise MissingError(f"this host can't run {loaded.program.workflow}: {problem.message}", None) from None
-        now = self.clock.now()
-        event = Started(now, complete, facts_for(loaded.program), services)
-        id = make_id(now, os.urandom(10))
-        new = NewRun(
-            id=id,
-            workflow=loaded.program.workflow,
-            version=loaded.program.version,
-            program=hash,
-            inputs=encode_event(event),
-            created=now,
-            name=name,
-            key=key,
-            folder=folder or os.getcwd(),
-            durability=durability or loaded.program.durability or "sync",
-            owner=self.host.id if here else "",
-            place=place_of(loaded.program, id, event, CANCEL_DEADLINE_MS),
+        created = await self._starts.create(
+            programs, hash, inputs, name=name, key=key, folder=folder, durability=durability, here=here
         )
-        if faults.armed is not None:
-            faults.reach("engine.before_create")
-        row = await self.store.create_run(new)
-        if faults.armed is not None:
-            faults.reach("engine.after_create")
-        if row.id != new.id:
-            if decode_event(row.inputs) != event and _inputs_of(row) != complete:
-                raise InputError(
-                    f"run {row.name} was started with the key {key!r} and other inputs:",
-                    [_first_difference(_inputs_of(row), complete)],
-                )
-            return row
-        if not here:
-            return row
-        state = State(row.id, row.name, row.program)
-        state.stop_after = stop_after  # before the first advance, which may pass the step already
-        self._begin(self._adopt(row, loaded, state))
-        if new.place is not None and row.place == "waiting" and new.place.on_full in ("replace", "cancel_running"):
-            await self._end_abandoned(new.place.group, row.id)
+        row = created.row
+        if created.begins_here:
+            state = State(row.id, row.name, row.program)
+            state.stop_after = stop_after  # before the first advance, which may pass the step already
+            self._begin(self._adopt(row, created.loaded, state))
+            if created.displaces:
+                await self._end_abandoned(created.displaces, row.id)
         return row
 
     async def take_over(self, run: str, family: bool = True) -> RunRow:
@@ -648,23 +614,7 @@ class Engine:
             self._queue.add(active.id)
             self._touched(frozenset({active.id}))  # it may have got a slot since the row was read
             return
-        event = decode_event(active.row.inputs)
-        if isinstance(event, Started):
-            if active.loaded.program.services and not event.services:
-                self._errands.spawn(self._begin_with_services(active, event), active)
-                return
-            event = Started(self.clock.now(), event.inputs, facts_for(active.loaded.program), event.services)
-        self._deliver(active, event)
-
-    async def _begin_with_services(self, active: ActiveRun, event: Started) -> None:
-        """Set a run going whose services have no addresses yet: a child, or one that waited for any host."""
-        try:
-            services = await self._services.choose(active.loaded.program)
-        except TaskProblem:
-            # Its tasks tell what is wrong, when they wait for the services.
-            services = self._services.as_declared(active.loaded.program)
-        if not active.dropped and not active.state.sequence:
-            self._deliver(active, Started(self.clock.now(), event.inputs, facts_for(active.loaded.program), services))
+        self._starts.begin(active)
 
     def _recover(self, active: ActiveRun, under_way: set[tuple[int, int]]) -> list[StartChild]:
         """Ask again for what was under way when the run's last owner stopped, as far as it still is.
@@ -1107,15 +1057,3 @@ def _check_posts(row: RunRow, posts: Sequence[InboxRow]) -> None:
             _ = decode_event(post.payload) if post.kind != PUBLISHED else event_of(post.payload, 0)
     except MachineError as error:
         raise StoreError("damaged", f"run {row.name} can't go on here: {error.message}") from error
-
-
-def _inputs_of(row: RunRow) -> dict[str, Any]:
-    event = decode_event(row.inputs)
-    return event.inputs if isinstance(event, Started) else {}
-
-
-def _first_difference(before: dict[str, Any], now: dict[str, Any]) -> str:
-    for name in sorted(before.keys() | now.keys()):
-        if before.get(name) != now.get(name):
-            return f"{name}: it was {before.get(name)!r} and is {now.get(name)!r} now"
-    return "none"
