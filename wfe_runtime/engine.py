@@ -45,7 +45,7 @@ from .dispatch import Dispatcher, OutputLog
 from .errands import Errands
 from .errors import NotFound, StoreError, WfeError
 from .executors import ExecutorRegistry
-from .groups import POSTED, GroupQueue
+from .groups import GroupQueue
 from .lease import LEASE_MS, Lease
 from .lifecycle import Listener, SilentListener
 from .loading import load_run_state
@@ -140,6 +140,7 @@ class Engine:
         self._dispatcher = Dispatcher(
             self.executors, self.clock, limit, self._open_log, self._deliver, self._secrets, self._services
         )
+        self._active: dict[str, ActiveRun] = {}
         self._errands = Errands(self.fail, self._rest)
         self._desk = ActivityDesk(store, self.clock, self._deliver, self._errands.spawn)
         self._detached = Detached(store, self.programs)
@@ -154,8 +155,17 @@ class Engine:
             self._deliver,
             self._errands.spawn,
         )
+        self._queue = GroupQueue(
+            store,
+            self.clock,
+            self.host.id,
+            self._active,
+            self._begin,
+            self._deliver,
+            self._errands.spawn,
+            lambda run: self._touched(frozenset({run})),
+        )
         self._timers = Timers(self.clock, self._timer_fired)
-        self._active: dict[str, ActiveRun] = {}
         self._committer = Committer(store, self._committed, self._refused)
         self._inbox: set[str] = set()
         self._work = asyncio.Event()
@@ -164,7 +174,6 @@ class Engine:
         self._tasks: list[asyncio.Task[None]] = []
         self._unwatch: Any = None
         self._closing = False
-        self._queue = GroupQueue()
         self._beginning: set[asyncio.Task[None]] = set()
         self._unbound: set[str] = set()  # children whose program is being looked for
         self._adoptions: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -268,7 +277,9 @@ class Engine:
             state.stop_after = stop_after  # before the first advance, which may pass the step already
             self._begin(self._adopt(row, created.loaded, state))
             if created.displaces:
-                await self._end_abandoned(created.displaces, row.id)
+                async for run in self._queue.abandoned(created.displaces, row.id):
+                    with _unless_owned("not-found"):
+                        await self.take_over(run)  # nobody has it: it could not end
         return row
 
     async def take_over(self, run: str, family: bool = True) -> RunRow:
@@ -353,41 +364,12 @@ class Engine:
                 children.append(row.id)  # it was to be reopened
         return children
 
-    async def _end_abandoned(self, group: str, new: str) -> None:
-        """Take over the runs of a group that have to give way to a new one, and that nobody has: they could not end."""
-        for place in await self.store.list_places(group):
-            if place.run != new and place.run not in self._active and await self.store.read_inbox([place.run]):
-                with _unless_owned("not-found"):
-                    await self.take_over(place.run)
-
     async def reopen(self, run: str, event: Retry) -> bool:
         """Reopen a finished run at hand; where its concurrency group is full, once it has a slot again.
 
         Returns whether there is anything to be tried again, as far as that is known yet.
         """
-        active = self._active[run]
-        if not self._needs_slot(active):
-            return self._deliver(active, event)
-        if run not in self._queue:
-            if await self.store.reopen_place(run, self.host.id, self.clock.now()) != "waiting":
-                return self._deliver(active, event)
-            self._queue.add(run, event)
-            active.finished = asyncio.get_running_loop().create_future()
-            self._touched(frozenset({run}))  # it may have got a slot since
-        return True
-
-    async def _queue_posted(self, active: ActiveRun) -> None:
-        """Have a run queue that is told by its inbox to be reopened; it reads that again when it has its slot."""
-        if active.id not in self._queue and self._active.get(active.id) is active:
-            if await self.store.reopen_place(active.id, self.host.id, self.clock.now()) == "waiting":
-                self._queue.add(active.id, POSTED)
-            else:
-                self._queue.give_slot(active.id)
-            self._touched(frozenset({active.id}))
-
-    def _needs_slot(self, active: ActiveRun) -> bool:
-        """Say whether a run has ended, may be reopened, and has a concurrency group."""
-        return bool(active.state.end is not None and active.state.reopen and active.loaded.program.concurrency)
+        return await self._queue.reopen(self._active[run], event)
 
     def is_queued(self, run: str) -> bool:
         """Say whether a run at hand waits for a slot of its concurrency group."""
@@ -610,11 +592,8 @@ class Engine:
 
     def _begin(self, active: ActiveRun) -> None:
         """Set a run going that has never advanced, once it has its slot if it needs one."""
-        if active.row.place in ("waiting", "leaving") and active.id not in self._queue:
-            self._queue.add(active.id)
-            self._touched(frozenset({active.id}))  # it may have got a slot since the row was read
-            return
-        self._starts.begin(active)
+        if not self._queue.holds(active):
+            self._starts.begin(active)
 
     def _recover(self, active: ActiveRun, under_way: set[tuple[int, int]]) -> list[StartChild]:
         """Ask again for what was under way when the run's last owner stopped, as far as it still is.
@@ -886,30 +865,10 @@ class Engine:
         else:
             self._park_unfit(active, error)
 
-    async def _begin_granted(self, runs: Sequence[str]) -> None:
-        """Let those of the runs go on that have waited for a slot, and have one now."""
-        for run in runs:
-            row = await self.store.get_run(run)
-            active = self._active.get(run)
-            if active is None or row is None or row.owner != self.host.id or run not in self._queue:
-                continue
-            if row.place == "held":
-                reopening = self._queue.let_go(run)
-                if reopening is None:
-                    active.row = row
-                    self._begin(active)
-                elif reopening is POSTED:
-                    self._queue.give_slot(run)
-                else:
-                    self._deliver(active, reopening)
-            elif not row.place and row.status in FINISHED and not active.finished.done():
-                self._queue.discard(run)  # another run has taken its place before it was reopened
-                active.finished.set_result(decode_result(row.result))
-
     async def _read_inbox(self, runs: Sequence[str]) -> None:
         if runs:
             if self._queue:
-                await self._begin_granted(self._queue.among(list(runs)))
+                await self._queue.go_on(runs)
             self._take_in(await self.store.read_inbox(runs))
 
     def _take_in(self, posts: Sequence[InboxRow]) -> None:
@@ -923,9 +882,7 @@ class Engine:
             except MachineError as error:
                 self._leave_to_others(active, error)
                 continue
-            if isinstance(event, Retry) and self._needs_slot(active) and not self._queue.took_slot(active.id):
-                self._errands.spawn(self._queue_posted(active), active)
-            elif active.id not in self._queue or isinstance(event, Cancel | Terminate):
+            if self._queue.admits(active, event):
                 self._deliver(active, event, post.id)
 
     def _event_in(self, post: InboxRow) -> Event:
