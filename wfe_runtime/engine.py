@@ -46,6 +46,7 @@ from .errands import Errands
 from .errors import NotFound, StoreError, WfeError
 from .executors import ExecutorRegistry
 from .groups import GroupQueue
+from .inbox import Inbox, check_posts
 from .lease import LEASE_MS, Lease
 from .lifecycle import Listener, SilentListener
 from .loading import load_run_state
@@ -53,9 +54,7 @@ from .logs import RunLog
 from .programs import LoadedProgram, ProgramCache
 from .providers.contracts import (
     FINISHED,
-    PUBLISHED,
     InboxPost,
-    InboxRow,
     NewRun,
     ProgramRow,
     Published,
@@ -65,12 +64,12 @@ from .providers.contracts import (
 )
 from .providers.hosts import this_host
 from .requirements import lacks_of
-from .result import RunResult, decode_event, decode_result, encode_event
+from .result import RunResult, decode_result, encode_event
 from .retrying import GivesOutputs, no_outputs, retry_of_child, retry_run
 from .secrets import Secrets
 from .services import Services
 from .shared_volumes import SharedVolumes
-from .signals import ACTIVITY, event_of, new_event, signal_of
+from .signals import ACTIVITY, new_event, signal_of
 from .starts import Starts
 from .timers import Timers
 
@@ -88,7 +87,6 @@ for _name, _meaning in {
     "engine.before_child": "a child run is durable, and has not begun",
     "engine.after_child_end": "the end of a child is durable, and its parent does not know yet",
     "engine.after_timer": "a timer of a run has fired, and its run does not know yet",
-    "engine.before_delivery": "an event was delivered to a run's inbox, and the run does not know yet",
     "engine.after_claim": "a run was claimed, and is not loaded yet",
     "engine.after_recovery": "a run was taken over, and what was under way has been asked for again",
 }.items():
@@ -163,12 +161,21 @@ class Engine:
             self._begin,
             self._deliver,
             self._errands.spawn,
-            lambda run: self._touched(frozenset({run})),
+            lambda run: self._inbox.add(run),
+        )
+        self._work = asyncio.Event()
+        self._inbox = Inbox(
+            store,
+            self.clock,
+            self._active,
+            self._queue,
+            self._work,
+            self._deliver,
+            self._desk.forget,
+            self._leave_to_others,
         )
         self._timers = Timers(self.clock, self._timer_fired)
         self._committer = Committer(store, self._committed, self._refused)
-        self._inbox: set[str] = set()
-        self._work = asyncio.Event()
         self._committing = False
         self._failure: WfeError | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -187,7 +194,7 @@ class Engine:
         except BaseException:
             await self.store.close()
             raise
-        self._unwatch = self.store.watch(self._touched, advances=False)
+        self._unwatch = self.store.watch(self._inbox.touched, advances=False)
         self._tasks = [
             asyncio.create_task(self._commit_forever(), name="wfe-commit"),
             asyncio.create_task(
@@ -330,21 +337,20 @@ class Engine:
             await self._detached.bind(loaded)
             state, snapshot_bytes, delta_bytes = load_run_state(stored)
             posts = await self.store.read_inbox([run])
-            _check_posts(row, posts)
+            check_posts(row, posts)
         except BaseException:
             with contextlib.suppress(StoreError):
                 await self.store.release(run, self.host.id)
             raise
         active = self._adopt(row, loaded, state, snapshot_bytes, delta_bytes)
         self._inbox.add(run)  # for what was posted since
-        self._work.set()
         if state.sequence == 0:
             self._begin(active)
-            self._take_in(posts)
+            self._inbox.take_in(posts)
             return active, []
         # What it was told meanwhile comes first: a step that is to be stopped need not be started again.
         under_way = active.under_way()
-        self._take_in(posts)
+        self._inbox.take_in(posts)
         return active, self._recover(active, under_way)
 
     async def _children_to_take_over(self, active: ActiveRun, starts: Sequence[StartChild]) -> list[str]:
@@ -778,7 +784,6 @@ class Engine:
                 beginning.add_done_callback(self._beginning.discard)
         elif isinstance(command, StopChild):
             self._inbox.add(command.child)
-            self._work.set()
 
     async def _begin_child(self, child: str) -> None:
         async with self._adoption(child):
@@ -791,7 +796,6 @@ class Engine:
             await self._detached.bind(loaded)
             self._begin(self._adopt(row, loaded, State(row.id, row.name, row.program)))
         self._inbox.add(child)  # for what it was told before it was here
-        self._work.set()
 
     # Committing
 
@@ -806,10 +810,10 @@ class Engine:
         A store that is quick takes no turn of the loop for a commit, and a turn costs a good part of a step. So
         others get theirs after ``TURN_S``, and when there is nothing to commit.
         """
-        committer, work = self._committer, self._work
+        committer, inbox, work = self._committer, self._inbox, self._work
         turn = monotonic()
         while True:
-            if not (committer.waiting or self._inbox):
+            if not (committer.waiting or inbox.waiting):
                 self._committing = False
                 work.clear()
                 await work.wait()
@@ -821,9 +825,8 @@ class Engine:
             try:
                 if committer.waiting:
                     await committer.commit()
-                if self._inbox:
-                    runs, self._inbox = [run for run in self._inbox if run in self._active], set()
-                    await self._read_inbox(runs)
+                if inbox.waiting:
+                    await inbox.read()
             except StoreError as error:
                 self.fail(error)
                 return
@@ -857,43 +860,12 @@ class Engine:
                 faults.reach("engine.after_child_end")
             if active.row.parent in self._active:
                 self._inbox.add(active.row.parent)
-                self._work.set()
 
     def _refused(self, active: ActiveRun, error: Exception | None) -> None:
         if error is None:
             self._drop(active, RunLost(active.row.name))
         else:
             self._park_unfit(active, error)
-
-    async def _read_inbox(self, runs: Sequence[str]) -> None:
-        if runs:
-            if self._queue:
-                await self._queue.go_on(runs)
-            self._take_in(await self.store.read_inbox(runs))
-
-    def _take_in(self, posts: Sequence[InboxRow]) -> None:
-        """Deliver what waited for runs at hand."""
-        for post in posts:
-            active = self._active.get(post.run)
-            if active is None:
-                continue
-            try:
-                event = self._event_in(post)
-            except MachineError as error:
-                self._leave_to_others(active, error)
-                continue
-            if self._queue.admits(active, event):
-                self._deliver(active, event, post.id)
-
-    def _event_in(self, post: InboxRow) -> Event:
-        if post.kind != PUBLISHED:
-            event = decode_event(post.payload)
-            if isinstance(event, StepEnded):
-                self._desk.forget(post.run, event.activation)
-            return event
-        if faults.armed is not None:
-            faults.reach("engine.before_delivery")
-        return event_of(post.payload, self.clock.now())
 
     # What happens to it
 
@@ -907,12 +879,6 @@ class Engine:
         active = self._active.get(run)
         if active is not None and self._deliver(active, Tick(self.clock.now())):
             self._timers.set(run, active.state.due())
-
-    def _touched(self, runs: frozenset[str]) -> None:
-        mine = self._active.keys() if not runs else (run for run in runs if run in self._active)
-        self._inbox.update(mine)
-        if self._inbox:
-            self._work.set()
 
     def _open_log(self, active: ActiveRun, step: str, attempt: int) -> OutputLog:
         def printed(stream: str, text: str) -> None:
@@ -1004,13 +970,3 @@ def _break_off(active: ActiveRun, error: WfeError) -> None:
     if not active.finished.done():
         active.finished.set_exception(error)
         active.finished.exception()
-
-
-def _check_posts(row: RunRow, posts: Sequence[InboxRow]) -> None:
-    """Raise StoreError (``damaged``) where a run was started with, or told, what this host can't read."""
-    try:
-        decode_event(row.inputs)
-        for post in posts:
-            _ = decode_event(post.payload) if post.kind != PUBLISHED else event_of(post.payload, 0)
-    except MachineError as error:
-        raise StoreError("damaged", f"run {row.name} can't go on here: {error.message}") from error
