@@ -18,11 +18,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import Any, Final
-from weakref import WeakValueDictionary
 
 from wfe_vm.commands import Command, EndRun, Publish, RunStep, StartChild, StopChild, StopStep, Subscribe, Unsubscribe
 from wfe_vm.errors import InternalError, MachineError
@@ -38,6 +37,7 @@ from .activities import ActivityDesk
 from .approvals import Answer, answer_approval
 from .binding import Detached, bind_child
 from .children import CANCEL_DEADLINE_MS, end_of_lost, new_child
+from .claims import Claimed, Claims, to_recover, unless_owned
 from .clock import Clock, SystemClock
 from .commit import UNFIT, Committer
 from .control import pass_to_children, suspend_run
@@ -46,7 +46,7 @@ from .errands import Errands
 from .errors import NotFound, StoreError, WfeError
 from .executors import ExecutorRegistry
 from .groups import GroupQueue
-from .inbox import Inbox, check_posts
+from .inbox import Inbox
 from .lease import LEASE_MS, Lease
 from .lifecycle import Listener, SilentListener
 from .loading import load_run_state
@@ -84,10 +84,8 @@ TURN_S: Final = 0.001
 for _name, _meaning in {
     "engine.after_advance": "a run has advanced in memory, nothing of that is durable",
     "engine.before_step": "the start of a step is durable, and it has not begun",
-    "engine.before_child": "a child run is durable, and has not begun",
     "engine.after_child_end": "the end of a child is durable, and its parent does not know yet",
     "engine.after_timer": "a timer of a run has fired, and its run does not know yet",
-    "engine.after_claim": "a run was claimed, and is not loaded yet",
     "engine.after_recovery": "a run was taken over, and what was under way has been asked for again",
 }.items():
     faults.declare(_name, _meaning)
@@ -176,6 +174,16 @@ class Engine:
         )
         self._timers = Timers(self.clock, self._timer_fired)
         self._committer = Committer(store, self._committed, self._refused)
+        self._claims = Claims(
+            store,
+            self.programs,
+            self._detached,
+            self.clock,
+            self.host.id,
+            self._active,
+            self._take_in,
+            self._committer.store,
+        )
         self._committing = False
         self._failure: WfeError | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -183,7 +191,6 @@ class Engine:
         self._closing = False
         self._beginning: set[asyncio.Task[None]] = set()
         self._unbound: set[str] = set()  # children whose program is being looked for
-        self._adoptions: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     # Its own life
 
@@ -285,7 +292,7 @@ class Engine:
             self._begin(self._adopt(row, created.loaded, state))
             if created.displaces:
                 async for run in self._queue.abandoned(created.displaces, row.id):
-                    with _unless_owned("not-found"):
+                    with unless_owned("not-found"):
                         await self.take_over(run)  # nobody has it: it could not end
         return row
 
@@ -298,18 +305,16 @@ class Engine:
         """
         self.check_open()
         await self.hold_lease()
-        async with self._adoption(run):
-            active = self._active.get(run)
-            if active is not None:
-                return active.row
-            active, starts = await self._claim(run)
+        active, starts = await self._claims.take(run)
+        if starts is None:
+            return active.row
         if active.state.suspended:
             await self.settled()  # what it was told has reached its children before one of them begins a step
         if family or not active.row.parked:
             active.errands += 1
             try:
                 for child in await self._children_to_take_over(active, starts):
-                    with _unless_owned():
+                    with unless_owned():
                         await self.take_over(child)
             finally:
                 self._errands.done(active)
@@ -318,40 +323,6 @@ class Engine:
         if faults.armed is not None:
             faults.reach("engine.after_recovery")
         return active.row
-
-    async def _claim(self, run: str) -> tuple[ActiveRun, list[StartChild]]:
-        """Claim and load a run, and go on with it. Returns it with the children that it waits for."""
-        row = await self.store.claim(run, self.host.id, self.clock.now())
-        if row is None:
-            present = await self.store.get_run(run)
-            if present is None:
-                raise NotFound(f"no run has the id {run}")
-            raise WfeError("owned", f"run {present.name} is being advanced by a live process", None)
-        if faults.armed is not None:
-            faults.reach("engine.after_claim")
-        try:
-            stored = await self.store.load_state(row.id)
-            if stored is None:
-                raise NotFound(f"no run has the id {run}")
-            loaded = await self.programs.load(row.program)
-            await self._detached.bind(loaded)
-            state, snapshot_bytes, delta_bytes = load_run_state(stored)
-            posts = await self.store.read_inbox([run])
-            check_posts(row, posts)
-        except BaseException:
-            with contextlib.suppress(StoreError):
-                await self.store.release(run, self.host.id)
-            raise
-        active = self._adopt(row, loaded, state, snapshot_bytes, delta_bytes)
-        self._inbox.add(run)  # for what was posted since
-        if state.sequence == 0:
-            self._begin(active)
-            self._inbox.take_in(posts)
-            return active, []
-        # What it was told meanwhile comes first: a step that is to be stopped need not be started again.
-        under_way = active.under_way()
-        self._inbox.take_in(posts)
-        return active, self._recover(active, under_way)
 
     async def _children_to_take_over(self, active: ActiveRun, starts: Sequence[StartChild]) -> list[str]:
         """Return the children to be taken over with their parent, and see to those that are not there."""
@@ -574,15 +545,6 @@ class Engine:
 
     # Advancing
 
-    @contextlib.asynccontextmanager
-    async def _adoption(self, run: str) -> AsyncIterator[None]:
-        """Let one at a time take a run in: whoever comes second finds it at hand."""
-        lock = self._adoptions.get(run)
-        if lock is None:
-            lock = self._adoptions[run] = asyncio.Lock()
-        async with lock:
-            yield
-
     def _adopt(
         self, row: RunRow, loaded: LoadedProgram, state: State, snapshot_bytes: int = 0, delta_bytes: int = 0
     ) -> ActiveRun:
@@ -601,37 +563,32 @@ class Engine:
         if not self._queue.holds(active):
             self._starts.begin(active)
 
-    def _recover(self, active: ActiveRun, under_way: set[tuple[int, int]]) -> list[StartChild]:
-        """Ask again for what was under way when the run's last owner stopped, as far as it still is.
-
-        Returns the children that the run waits for: whether they are there is the caller's to find out.
-        """
+    def _take_in(self, claimed: Claimed) -> tuple[ActiveRun, list[StartChild]]:
+        """Take in a run that was claimed, and go on with it. Returns it with the children that it waits for."""
+        row, loaded, state, snapshot_bytes, delta_bytes, posts = claimed
+        active = self._adopt(row, loaded, state, snapshot_bytes, delta_bytes)
+        self._inbox.add(row.id)  # for what was posted since
         starts: list[StartChild] = []
-        if active.dropped or active.state.end is not None:
-            return starts
-        steps = active.loaded.program.steps
-        now = self.clock.now()
-        for command in active.loaded.machine.recover(active.state):
-            if not isinstance(command, (RunStep, StopStep, StartChild, StopChild)):
-                continue
-            if (command.activation, command.attempt) not in under_way:
-                continue
-            if isinstance(command, RunStep) and steps[command.step].on_crash == "fail":
-                message = f"the process that ran {command.path} is gone, and the step says on_crash: fail"
-                self._deliver(
-                    active,
-                    StepEnded(
-                        now, command.activation, command.attempt, "error", {}, Failure("lost", message, command.path)
-                    ),
-                )
-            elif isinstance(command, StartChild):
-                starts.append(command)
+        if state.sequence == 0:
+            self._begin(active)
+            self._inbox.take_in(posts)
+            return active, starts
+        # What it was told meanwhile comes first: a step that is to be stopped need not be started again.
+        under_way = active.under_way()
+        self._inbox.take_in(posts)
+        if active.dropped or state.end is not None:
+            return active, starts
+        for asked in to_recover(active, under_way, self.clock.now()):
+            if isinstance(asked, StepEnded):
+                self._deliver(active, asked)
+            elif isinstance(asked, StartChild):
+                starts.append(asked)
             else:
-                self._carry_out(active, command)
-        self._timers.set(active.id, active.state.due())
-        if active.state.suspended:
+                self._carry_out(active, asked)
+        self._timers.set(active.id, state.due())
+        if state.suspended:
             active.parked.set()
-        return starts
+        return active, starts
 
     def _deliver(self, active: ActiveRun, event: Event, inbox: int = 0) -> bool:
         """Advance a run by an event and see that it gets committed. Returns whether anything changed."""
@@ -757,7 +714,7 @@ class Engine:
         if row is None or row.status in ("succeeded", "terminated"):
             self._deliver(active, end_of_lost(command, row, self.clock.now()))
             return
-        with _unless_owned():  # whoever has it reads its inbox
+        with unless_owned():  # whoever has it reads its inbox
             await self.take_over(command.child)
 
     def _carry_out(self, active: ActiveRun, command: Command) -> None:
@@ -779,23 +736,11 @@ class Engine:
                 self._dispatcher.stop(active, command)
         elif isinstance(command, StartChild):
             if not command.reopen:
-                beginning = self._errands.spawn(self._begin_child(command.child))
+                beginning = self._errands.spawn(self._claims.take_child(command.child))
                 self._beginning.add(beginning)
                 beginning.add_done_callback(self._beginning.discard)
         elif isinstance(command, StopChild):
             self._inbox.add(command.child)
-
-    async def _begin_child(self, child: str) -> None:
-        async with self._adoption(child):
-            if faults.armed is not None:
-                faults.reach("engine.before_child")
-            row = await self.store.get_run(child)
-            if row is None or row.owner != self.host.id or row.sequence or child in self._active:
-                return
-            loaded = await self.programs.load(row.program)
-            await self._detached.bind(loaded)
-            self._begin(self._adopt(row, loaded, State(row.id, row.name, row.program)))
-        self._inbox.add(child)  # for what it was told before it was here
 
     # Committing
 
@@ -917,10 +862,7 @@ class Engine:
         told = StoreError("damaged", f"run {active.row.name} can't go on here: {error.message}")
         self._drop(active, told)
         self.listener.troubled(told.message)
-        self._errands.spawn(self._release(active.id))
-
-    async def _release(self, run: str) -> None:
-        await self.store.release(run, self.host.id)
+        self._errands.spawn(self._claims.release(active.id))
 
     def _park_unfit(self, active: ActiveRun, error: Exception) -> None:
         """Let go of a run whose data can't go on, and have it suspended as it was committed; others go on."""
@@ -929,22 +871,7 @@ class Engine:
         told = WfeError(code, f"run {active.row.name} can't go on, and was suspended: {why}")
         self._drop(active, told)
         self.listener.troubled(told.message)
-        self._errands.spawn(self._suspend_committed(active, told))
-
-    async def _suspend_committed(self, active: ActiveRun, why: WfeError) -> None:
-        """Suspend a run that was let go of, as the store has it. Where even that fails, it is only given up."""
-        async with self._adoption(active.id):
-            row = await self.store.claim(active.id, self.host.id, self.clock.now())
-            stored = None if row is None else await self.store.load_state(active.id)
-            if row is None or stored is None:
-                return
-            try:
-                again = ActiveRun(row, active.loaded, load_run_state(stored)[0], 0, 0)
-                again.advance(Suspend(self.clock.now(), why.message))
-                again.releases = True
-                await self._committer.store([again.take_commit()[0]])
-            except (*UNFIT, StoreError):
-                await self.store.release(active.id, self.host.id)
+        self._errands.spawn(self._claims.suspend(active, told))
 
     def fail(self, error: WfeError) -> None:
         """Stop for good: nothing can be made durable any more."""
@@ -953,16 +880,6 @@ class Engine:
             self.listener.troubled(error.message)
         for active in self._active.values():
             _break_off(active, self._failure)
-
-
-@contextlib.contextmanager
-def _unless_owned(*codes: str) -> Iterator[None]:
-    """Leave a run to the living host that has it, or for another of these reasons."""
-    try:
-        yield
-    except WfeError as error:
-        if error.code not in ("owned", *codes):
-            raise
 
 
 def _break_off(active: ActiveRun, error: WfeError) -> None:
