@@ -24,27 +24,25 @@ from types import TracebackType
 from typing import Any, Final
 
 from wfe_vm.commands import Command, EndRun, Publish, RunStep, StartChild, StopChild, StopStep, Subscribe, Unsubscribe
-from wfe_vm.errors import InternalError, MachineError
-from wfe_vm.events import Cancel, ChildEnded, Event, Resume, Retry, StepEnded, Suspend, Terminate, Tick
+from wfe_vm.errors import MachineError
+from wfe_vm.events import Event, Resume, Retry, StepEnded, Suspend, Tick
 from wfe_vm.ids import make_id
-from wfe_vm.outcome import UNFINISHED_STATUSES, Failure
-from wfe_vm.program import Child
 from wfe_vm.state import Delta, State
 
 from . import faults
 from .active import ActiveRun
 from .activities import ActivityDesk
 from .approvals import Answer, answer_approval
-from .binding import Detached, bind_child
-from .children import CANCEL_DEADLINE_MS, end_of_lost, new_child
+from .binding import Detached
 from .claims import Claimed, Claims, to_recover, unless_owned
 from .clock import Clock, SystemClock
 from .commit import UNFIT, Committer
-from .control import pass_to_children, suspend_run
+from .control import suspend_run
 from .dispatch import Dispatcher, OutputLog
 from .errands import Errands
 from .errors import NotFound, StoreError, WfeError
 from .executors import ExecutorRegistry
+from .families import Families, pass_to_children
 from .groups import GroupQueue
 from .inbox import Inbox
 from .lease import LEASE_MS, Lease
@@ -53,19 +51,16 @@ from .loading import load_run_state
 from .logs import RunLog
 from .programs import LoadedProgram, ProgramCache
 from .providers.contracts import (
-    FINISHED,
     InboxPost,
-    NewRun,
     ProgramRow,
     Published,
-    RunFilter,
     RunRow,
     Store,
 )
 from .providers.hosts import this_host
 from .requirements import lacks_of
 from .result import RunResult, decode_result, encode_event
-from .retrying import GivesOutputs, no_outputs, retry_of_child, retry_run
+from .retrying import GivesOutputs, no_outputs, retry_run
 from .secrets import Secrets
 from .services import Services
 from .shared_volumes import SharedVolumes
@@ -184,13 +179,25 @@ class Engine:
             self._take_in,
             self._committer.store,
         )
+        self._families = Families(
+            store,
+            self.programs,
+            self._detached,
+            self.clock,
+            self.host.id,
+            self._active,
+            self._errands.spawn,
+            self._deliver,
+            self._mark,
+            self.settled,
+            self._claims.take_child,
+            self.take_over,
+        )
         self._committing = False
         self._failure: WfeError | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._unwatch: Any = None
         self._closing = False
-        self._beginning: set[asyncio.Task[None]] = set()
-        self._unbound: set[str] = set()  # children whose program is being looked for
 
     # Its own life
 
@@ -313,9 +320,7 @@ class Engine:
         if family or not active.row.parked:
             active.errands += 1
             try:
-                for child in await self._children_to_take_over(active, starts):
-                    with unless_owned():
-                        await self.take_over(child)
+                await self._families.follow(active, starts)
             finally:
                 self._errands.done(active)
         else:
@@ -323,23 +328,6 @@ class Engine:
         if faults.armed is not None:
             faults.reach("engine.after_recovery")
         return active.row
-
-    async def _children_to_take_over(self, active: ActiveRun, starts: Sequence[StartChild]) -> list[str]:
-        """Return the children to be taken over with their parent, and see to those that are not there."""
-        unfinished = await self.store.list_runs(RunFilter(parent=active.id, statuses=tuple(UNFINISHED_STATUSES)))
-        children = [child.id for child in reversed(unfinished)]
-        for command in starts:
-            if command.child in children or command.child in self._active:
-                continue
-            row = await self.store.get_run(command.child)
-            if row is None:
-                self._prepare_child(active, command)
-                if active.dirty:
-                    active.hold_back(command)
-                    self._mark(active)
-            elif row.status in FINISHED and await self.store.read_inbox([row.id]):
-                children.append(row.id)  # it was to be reopened
-        return children
 
     async def reopen(self, run: str, event: Retry) -> bool:
         """Reopen a finished run at hand; where its concurrency group is full, once it has a slot again.
@@ -403,7 +391,7 @@ class Engine:
             return decode_result(row.result) if row.result else None
         if not until_parked:
             result = await asyncio.shield(active.finished)
-            await self._children_begun()
+            await self._families.grown()
             return result
         parked = asyncio.ensure_future(active.parked.wait())
         try:
@@ -440,14 +428,9 @@ class Engine:
                     active.withdraw_steps()
             await self._dispatcher.abandon()
             await self.settled()
-            if not self._beginning:
+            if not self._families.is_growing:
                 return
-            await self._children_begun()
-
-    async def _children_begun(self) -> None:
-        """Return once the children that are about to begin are at hand."""
-        if self._beginning:
-            await asyncio.wait(list(self._beginning))
+            await self._families.grown()
 
     async def settled(self) -> None:
         """Return once all that happened so far is durable. Raises what stopped the engine."""
@@ -627,95 +610,14 @@ class Engine:
     def _prepare(self, active: ActiveRun, command: Command, cause: Event) -> None:
         """See to what belongs into the same commit as the advance that gave the command."""
         if isinstance(command, StartChild):
-            self._prepare_child(active, command, cause)
-        elif isinstance(command, StopChild) and command.child in self._unbound:
-            self._unbound.discard(command.child)
-            stopped = ChildEnded(self.clock.now(), command.activation, command.attempt, command.child, "aborted")
-            asyncio.get_running_loop().call_soon(self._deliver, active, stopped)
+            self._families.prepare(active, command, cause)
         elif isinstance(command, StopChild):
-            now = self.clock.now()
-            event: Event
-            if command.hard:
-                event = Terminate(now, f"its parent {active.row.name} ended")
-            else:
-                event = Cancel(now, f"its parent {active.row.name} was stopped", now + CANCEL_DEADLINE_MS)
-            active.add_post(InboxPost(command.child, "event", encode_event(event)))
+            self._families.stop(active, command)
         elif isinstance(command, (Subscribe, Unsubscribe, Publish)):
             active.add_signal(signal_of(command, self.clock.now()))
         elif isinstance(command, EndRun):
             active.releases = True
-            row = active.row
-            if row.parent:
-                error = command.error
-                ended = ChildEnded(
-                    self.clock.now(),
-                    row.parent_activation,
-                    row.parent_attempt,
-                    row.id,
-                    command.status,
-                    command.outputs,
-                    error,
-                )
-                active.add_post(InboxPost(row.parent, "event", encode_event(ended)))
-
-    def _prepare_child(self, active: ActiveRun, command: StartChild, cause: Event | None = None) -> None:
-        """Have a child created in the next commit, or tell the parent why it can't be."""
-        now = self.clock.now()
-        step = active.loaded.program.steps[command.step]
-        child = step.child
-        if child is None:
-            raise InternalError(f"step {step.name} starts a child and names none")
-        if command.reopen:
-            again = retry_of_child(now, active.row, command.child, cause)
-            active.add_post(InboxPost(command.child, "event", encode_event(again)))
-            self._errands.spawn(self._take_over_reopened(active, command), active)
-            return
-        loaded = self.programs.get(child.program) or self._detached.program_of(child)
-        if loaded is None:
-            self._unbound.add(command.child)
-            self._errands.spawn(self._bind_child(active, command, child), active)
-        else:
-            self._add_child(active, command, child, loaded)
-
-    async def _bind_child(self, active: ActiveRun, command: StartChild, child: Child) -> None:
-        """Have a child created whose program was looked for in the store, in a commit of its own.
-
-        If this host dies before, the one that takes the parent over finds no child, and looks again.
-        """
-        loaded = await bind_child(self.store, self.programs, child)
-        if command.child not in self._unbound or active.dropped:
-            return
-        self._unbound.discard(command.child)
-        self._add_child(active, command, child, loaded)
-        if active.dirty:
-            if active.state.suspended:  # while it was looked for, so that nobody told the child
-                pass_to_children(active, Suspend(self.clock.now(), "it was suspended before"))
-            active.hold_back(command)
-            self._mark(active)
-
-    def _add_child(self, active: ActiveRun, command: StartChild, child: Child, loaded: LoadedProgram | Failure) -> None:
-        """Have a child created in the next commit, or tell the parent why it can't be."""
-        now = self.clock.now()
-        new: NewRun | Failure
-        if isinstance(loaded, LoadedProgram):
-            new = new_child(active, command, child, loaded, self.host.id, now)
-        else:
-            new = loaded
-        if isinstance(new, NewRun):
-            active.add_child(new)
-        else:
-            event = ChildEnded(now, command.activation, command.attempt, "", "failed", {}, new)
-            asyncio.get_running_loop().call_soon(self._deliver, active, event)
-
-    async def _take_over_reopened(self, active: ActiveRun, command: StartChild) -> None:
-        """Go on with a child that its parent's retry reopened; one that can't be reopened ends the step as it is."""
-        await self.settled()
-        row = await self.store.get_run(command.child)
-        if row is None or row.status in ("succeeded", "terminated"):
-            self._deliver(active, end_of_lost(command, row, self.clock.now()))
-            return
-        with unless_owned():  # whoever has it reads its inbox
-            await self.take_over(command.child)
+            self._families.tell_parent(active, command)
 
     def _carry_out(self, active: ActiveRun, command: Command) -> None:
         """Do what a run asked for; the advance that asked is durable."""
@@ -735,10 +637,7 @@ class Engine:
             if not self._desk.stop(active, command):
                 self._dispatcher.stop(active, command)
         elif isinstance(command, StartChild):
-            if not command.reopen:
-                beginning = self._errands.spawn(self._claims.take_child(command.child))
-                self._beginning.add(beginning)
-                beginning.add_done_callback(self._beginning.discard)
+            self._families.start(command)
         elif isinstance(command, StopChild):
             self._inbox.add(command.child)
 
