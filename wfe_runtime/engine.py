@@ -24,7 +24,6 @@ from types import TracebackType
 from typing import Any, Final
 
 from wfe_vm.commands import Command, EndRun, Publish, RunStep, StartChild, StopChild, StopStep, Subscribe, Unsubscribe
-from wfe_vm.errors import MachineError
 from wfe_vm.events import Event, Resume, Retry, StepEnded, Suspend, Tick
 from wfe_vm.ids import make_id
 from wfe_vm.state import Delta, State
@@ -38,6 +37,7 @@ from .claims import Claimed, Claims, to_recover, unless_owned
 from .clock import Clock, SystemClock
 from .commit import UNFIT, Committer
 from .control import suspend_run
+from .departures import Departures, RunLost, RunParked, break_off
 from .dispatch import Dispatcher, OutputLog
 from .errands import Errands
 from .errors import NotFound, StoreError, WfeError
@@ -86,20 +86,6 @@ for _name, _meaning in {
     faults.declare(_name, _meaning)
 
 
-class RunLost(WfeError):
-    """Another host has taken the run over; it goes on there."""
-
-    def __init__(self, run: str) -> None:
-        super().__init__("lost", f"run {run} is being advanced by another host now", "follow it with: wfec inspect")
-
-
-class RunParked(RunLost):
-    """The run only waits, and the engine has let go of it; it is taken up again when it goes on."""
-
-    def __init__(self, run: str) -> None:
-        WfeError.__init__(self, "parked", f"run {run} only waits, and goes on by itself", "wait for it in the store")
-
-
 class Engine:
     """Advances runs on this host. An async context manager: entering opens the store, leaving parks what is at hand."""
 
@@ -124,74 +110,51 @@ class Engine:
         self.has_parked = False  # it has let go of runs, which are its own as long as its lease is held
         self.woken: Callable[[], None] | None = None  # is called when the time of PARKED_RUNS has come
         limit = step_limit or STEPS_PER_CORE * (os.cpu_count() or 1)
-        self._lease = Lease(store, self.host, self.clock, self._trouble)
+        clock, host, programs = self.clock, self.host.id, self.programs
+        self._work = asyncio.Event()
+        self._active: dict[str, ActiveRun] = {}
+        self._errands = Errands(self.fail, self._rest)
+        spawn, deliver = self._errands.spawn, self._deliver
+        self._lease = Lease(store, self.host, clock, self._trouble)
+        self._timers = Timers(clock, self._timer_fired)
         self._secrets = Secrets()
         self._services = Services(self._trouble)
         self._volumes = SharedVolumes(self._has_ended, self._trouble)
         self._dispatcher = Dispatcher(
-            self.executors, self.clock, limit, self._open_log, self._deliver, self._secrets, self._services
+            self.executors, clock, limit, self._open_log, deliver, self._secrets, self._services
         )
-        self._active: dict[str, ActiveRun] = {}
-        self._errands = Errands(self.fail, self._rest)
-        self._desk = ActivityDesk(store, self.clock, self._deliver, self._errands.spawn)
-        self._detached = Detached(store, self.programs)
+        self._desk = ActivityDesk(store, clock, deliver, spawn)
+        self._detached = Detached(store, programs)
         self._starts = Starts(
-            store,
-            self.programs,
-            self._detached,
-            self._services,
-            self.clock,
-            self.host.id,
-            self.missing,
-            self._deliver,
-            self._errands.spawn,
+            store, programs, self._detached, self._services, clock, host, self.missing, deliver, spawn
         )
         self._queue = GroupQueue(
-            store,
-            self.clock,
-            self.host.id,
-            self._active,
-            self._begin,
-            self._deliver,
-            self._errands.spawn,
-            lambda run: self._inbox.add(run),
+            store, clock, host, self._active, self._begin, deliver, spawn, lambda run: self._inbox.add(run)
         )
-        self._work = asyncio.Event()
-        self._inbox = Inbox(
-            store,
-            self.clock,
-            self._active,
-            self._queue,
-            self._work,
-            self._deliver,
-            self._desk.forget,
-            self._leave_to_others,
+        self._committer = Committer(
+            store, self._committed, lambda active, error: self._departures.refuse(active, error)
         )
-        self._timers = Timers(self.clock, self._timer_fired)
-        self._committer = Committer(store, self._committed, self._refused)
         self._claims = Claims(
-            store,
-            self.programs,
-            self._detached,
-            self.clock,
-            self.host.id,
-            self._active,
-            self._take_in,
-            self._committer.store,
+            store, programs, self._detached, clock, host, self._active, self._take_in, self._committer.store
         )
+        self._departures = Departures(
+            self._active, self._claims, self._forgotten, self._dispatcher.abandon, spawn, self._trouble
+        )
+        leave = self._departures.leave_to_others
+        self._inbox = Inbox(store, clock, self._active, self._queue, self._work, deliver, self._desk.forget, leave)
         self._families = Families(
             store,
-            self.programs,
+            programs,
             self._detached,
-            self.clock,
-            self.host.id,
+            clock,
+            host,
             self._active,
-            self._errands.spawn,
-            self._deliver,
-            self._mark,
-            self.settled,
-            self._claims.take_child,
-            self.take_over,
+            spawn=spawn,
+            deliver=deliver,
+            mark=self._mark,
+            settled=self.settled,
+            begin=self._claims.take_child,
+            take_over=self.take_over,
         )
         self._committing = False
         self._failure: WfeError | None = None
@@ -476,7 +439,7 @@ class Engine:
         """Forget a run that only waits, all of which is durable. Whoever waits for its end is told RunParked."""
         active = self._active[run]
         self._desk.let_go(active)
-        self._forget(active, RunParked(active.row.name))
+        self._departures.forget(active, RunParked(active.row.name))
 
     def has(self, run: str) -> bool:
         """Say whether a run is advanced here."""
@@ -584,7 +547,7 @@ class Engine:
             if suspended and not active.state.suspended:
                 active.ask_again()
         except UNFIT as error:
-            self._park_unfit(active, error)
+            self._departures.park_unfit(active, error)
             return False
         changed = active.state.sequence != before
         if changed:
@@ -705,12 +668,6 @@ class Engine:
             if active.row.parent in self._active:
                 self._inbox.add(active.row.parent)
 
-    def _refused(self, active: ActiveRun, error: Exception | None) -> None:
-        if error is None:
-            self._drop(active, RunLost(active.row.name))
-        else:
-            self._park_unfit(active, error)
-
     # What happens to it
 
     def _timer_fired(self, run: str) -> None:
@@ -739,38 +696,12 @@ class Engine:
         if self.rested is not None:
             self.rested(active)
 
-    def _drop(self, active: ActiveRun, error: WfeError) -> None:
-        """Let go of a run that can't be advanced here any more, and stop its steps."""
-        self._forget(active, error)
-        self._errands.spawn(self._dispatcher.abandon({active.id}))
-
-    def _forget(self, active: ActiveRun, error: WfeError) -> None:
-        """Have a run not at hand any more, and tell whoever waits for it why."""
-        active.dropped = True
-        if self._active.get(active.id) is active:
-            del self._active[active.id]
-            self._queue.discard(active.id)
-            self._committer.discard(active.id)
-            self._timers.set(active.id, 0)
-            self._secrets.forget(active.id)
-            self._services.end(active.id)
-        _break_off(active, error)
-
-    def _leave_to_others(self, active: ActiveRun, error: MachineError) -> None:
-        """Let go of a run that was told what this host can't read, as it is committed; a newer one may go on."""
-        told = StoreError("damaged", f"run {active.row.name} can't go on here: {error.message}")
-        self._drop(active, told)
-        self.listener.troubled(told.message)
-        self._errands.spawn(self._claims.release(active.id))
-
-    def _park_unfit(self, active: ActiveRun, error: Exception) -> None:
-        """Let go of a run whose data can't go on, and have it suspended as it was committed; others go on."""
-        why = error.message if isinstance(error, (WfeError, MachineError)) else f"{type(error).__name__}: {error}"
-        code = error.code if isinstance(error, WfeError) else "internal"
-        told = WfeError(code, f"run {active.row.name} can't go on, and was suspended: {why}")
-        self._drop(active, told)
-        self.listener.troubled(told.message)
-        self._errands.spawn(self._claims.suspend(active, told))
+    def _forgotten(self, run: str) -> None:
+        self._queue.discard(run)
+        self._committer.discard(run)
+        self._timers.set(run, 0)
+        self._secrets.forget(run)
+        self._services.end(run)
 
     def fail(self, error: WfeError) -> None:
         """Stop for good: nothing can be made durable any more."""
@@ -778,11 +709,4 @@ class Engine:
             self._failure = error
             self.listener.troubled(error.message)
         for active in self._active.values():
-            _break_off(active, self._failure)
-
-
-def _break_off(active: ActiveRun, error: WfeError) -> None:
-    """Tell whoever waits for a run that it doesn't end here; nobody needs to wait."""
-    if not active.finished.done():
-        active.finished.set_exception(error)
-        active.finished.exception()
+            break_off(active, self._failure)
