@@ -12,30 +12,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
+from wfe_vm.events import Suspend
 
-from wfe_vm.events import Resume, Suspend
-from wfe_vm.phases import WAIT_CHILD
-
-from .active import ActiveRun
 from .errors import NotFound, WfeError
-from .providers.contracts import FINISHED, InboxPost
-from .result import encode_event
+from .providers.contracts import FINISHED
 
 if TYPE_CHECKING:
     from .engine import Engine
 
-__all__ = ["pass_to_children", "suspend_run"]
-
-
-def pass_to_children(active: ActiveRun, event: Suspend | Resume) -> None:
-    """Have the children that the run waits for be told the same in the next commit."""
-    told = encode_event(msgspec.structs.replace(event, reason=f"with its parent {active.row.name}: {event.reason}"))
-    for pointer in active.state.pointers.values():
-        if pointer.wait == WAIT_CHILD:
-            frame = pointer.frames[-1]
-            if frame.child and not frame.cause_outcome:
-                active.add_post(InboxPost(frame.child, "event", told))
+__all__ = ["suspend_run"]
 
 
 async def suspend_run(engine: Engine, run: str, reason: str) -> bool:

@@ -18,102 +18,72 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import Any, Final
-from weakref import WeakValueDictionary
 
 from wfe_vm.commands import Command, EndRun, Publish, RunStep, StartChild, StopChild, StopStep, Subscribe, Unsubscribe
-from wfe_vm.errors import InternalError, MachineError
-from wfe_vm.events import Cancel, ChildEnded, Event, Resume, Retry, Started, StepEnded, Suspend, Terminate, Tick
+from wfe_vm.events import Event, Resume, Retry, StepEnded, Suspend, Tick
 from wfe_vm.ids import make_id
-from wfe_vm.outcome import UNFINISHED_STATUSES, Failure
-from wfe_vm.program import Child
 from wfe_vm.state import Delta, State
 
 from . import faults
 from .active import ActiveRun
 from .activities import ActivityDesk
 from .approvals import Answer, answer_approval
-from .binding import Detached, bind_child
-from .children import CANCEL_DEADLINE_MS, end_of_lost, new_child
+from .binding import Detached
+from .claims import Claimed, Claims, to_recover, unless_owned
 from .clock import Clock, SystemClock
 from .commit import UNFIT, Committer
-from .control import pass_to_children, suspend_run
+from .control import suspend_run
+from .departures import Departures, RunLost, RunParked, break_off
 from .dispatch import Dispatcher, OutputLog
-from .errors import InputError, MissingError, NotFound, StoreError, WfeError
+from .errands import Errands
+from .errors import NotFound, StoreError, WfeError
 from .executors import ExecutorRegistry
-from .executors.problems import TaskProblem
-from .facts import facts_for
-from .groups import POSTED, GroupQueue, place_of
-from .inputs import check_inputs
+from .families import Families, pass_to_children
+from .groups import GroupQueue
+from .inbox import Inbox
+from .lease import LEASE_MS, Lease
 from .lifecycle import Listener, SilentListener
 from .loading import load_run_state
 from .logs import RunLog
 from .programs import LoadedProgram, ProgramCache
 from .providers.contracts import (
-    FINISHED,
-    PUBLISHED,
     InboxPost,
-    InboxRow,
-    NewRun,
     ProgramRow,
     Published,
-    RunFilter,
     RunRow,
     Store,
 )
 from .providers.hosts import this_host
 from .requirements import lacks_of
-from .result import RunResult, decode_event, decode_result, encode_event
-from .retrying import GivesOutputs, no_outputs, retry_of_child, retry_run
+from .result import RunResult, decode_result, encode_event
+from .retrying import GivesOutputs, no_outputs, retry_run
 from .secrets import Secrets
 from .services import Services
 from .shared_volumes import SharedVolumes
-from .signals import ACTIVITY, event_of, new_event, signal_of
+from .signals import ACTIVITY, new_event, signal_of
+from .starts import Starts
 from .timers import Timers
 
-__all__ = ["PARKED_RUNS", "Engine", "RunLost", "RunParked", "load_run_state"]
+__all__ = ["LEASE_MS", "PARKED_RUNS", "Engine", "RunLost", "RunParked", "load_run_state"]
 
-LEASE_MS: Final = 10_000
-RENEW_SECONDS: Final = 3.0
 STEPS_PER_CORE: Final = 16
 PARKED_RUNS: Final = ""
 """In the place of a run among the timers: the runs that were let go of."""
 TURN_S: Final = 0.001
 """How long the engine commits and carries out before all others on the loop get their turn."""
 
-OWN_TASKS: Final = 2
-"""How many tasks an engine has that does nothing: it commits, and renews its lease."""
-
 for _name, _meaning in {
-    "engine.before_create": "a run was asked for and nothing of it is durable",
-    "engine.after_create": "a new run is durable, its first advance has not been made",
     "engine.after_advance": "a run has advanced in memory, nothing of that is durable",
     "engine.before_step": "the start of a step is durable, and it has not begun",
-    "engine.before_child": "a child run is durable, and has not begun",
     "engine.after_child_end": "the end of a child is durable, and its parent does not know yet",
     "engine.after_timer": "a timer of a run has fired, and its run does not know yet",
-    "engine.before_delivery": "an event was delivered to a run's inbox, and the run does not know yet",
-    "engine.after_claim": "a run was claimed, and is not loaded yet",
     "engine.after_recovery": "a run was taken over, and what was under way has been asked for again",
 }.items():
     faults.declare(_name, _meaning)
-
-
-class RunLost(WfeError):
-    """Another host has taken the run over; it goes on there."""
-
-    def __init__(self, run: str) -> None:
-        super().__init__("lost", f"run {run} is being advanced by another host now", "follow it with: wfec inspect")
-
-
-class RunParked(RunLost):
-    """The run only waits, and the engine has let go of it; it is taken up again when it goes on."""
-
-    def __init__(self, run: str) -> None:
-        WfeError.__init__(self, "parked", f"run {run} only waits, and goes on by itself", "wait for it in the store")
 
 
 class Engine:
@@ -140,29 +110,57 @@ class Engine:
         self.has_parked = False  # it has let go of runs, which are its own as long as its lease is held
         self.woken: Callable[[], None] | None = None  # is called when the time of PARKED_RUNS has come
         limit = step_limit or STEPS_PER_CORE * (os.cpu_count() or 1)
-        self._secrets = Secrets()
-        self._services = Services(lambda message: self.listener.troubled(message))
-        self._volumes = SharedVolumes(self._has_ended, lambda message: self.listener.troubled(message))
-        self._dispatcher = Dispatcher(
-            self.executors, self.clock, limit, self._open_log, self._deliver, self._secrets, self._services
-        )
-        self._desk = ActivityDesk(store, self.clock, self._deliver, self._spawn)
-        self._timers = Timers(self.clock, self._timer_fired)
-        self._active: dict[str, ActiveRun] = {}
-        self._committer = Committer(store, self._committed, self._refused)
-        self._inbox: set[str] = set()
+        clock, host, programs = self.clock, self.host.id, self.programs
         self._work = asyncio.Event()
+        self._active: dict[str, ActiveRun] = {}
+        self._errands = Errands(self.fail, self._rest)
+        spawn, deliver = self._errands.spawn, self._deliver
+        self._lease = Lease(store, self.host, clock, self._trouble)
+        self._timers = Timers(clock, self._timer_fired)
+        self._secrets = Secrets()
+        self._services = Services(self._trouble)
+        self._volumes = SharedVolumes(self._has_ended, self._trouble)
+        self._dispatcher = Dispatcher(
+            self.executors, clock, limit, self._open_log, deliver, self._secrets, self._services
+        )
+        self._desk = ActivityDesk(store, clock, deliver, spawn)
+        self._detached = Detached(store, programs)
+        self._starts = Starts(
+            store, programs, self._detached, self._services, clock, host, self.missing, deliver, spawn
+        )
+        self._queue = GroupQueue(
+            store, clock, host, self._active, self._begin, deliver, spawn, lambda run: self._inbox.add(run)
+        )
+        self._committer = Committer(
+            store, self._committed, lambda active, error: self._departures.refuse(active, error)
+        )
+        self._claims = Claims(
+            store, programs, self._detached, clock, host, self._active, self._take_in, self._committer.store
+        )
+        self._departures = Departures(
+            self._active, self._claims, self._forgotten, self._dispatcher.abandon, spawn, self._trouble
+        )
+        leave = self._departures.leave_to_others
+        self._inbox = Inbox(store, clock, self._active, self._queue, self._work, deliver, self._desk.forget, leave)
+        self._families = Families(
+            store,
+            programs,
+            self._detached,
+            clock,
+            host,
+            self._active,
+            spawn=spawn,
+            deliver=deliver,
+            mark=self._mark,
+            settled=self.settled,
+            begin=self._claims.take_child,
+            take_over=self.take_over,
+        )
         self._committing = False
         self._failure: WfeError | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._unwatch: Any = None
         self._closing = False
-        self._renewed = 0
-        self._queue = GroupQueue()
-        self._beginning: set[asyncio.Task[None]] = set()
-        self._unbound: set[str] = set()  # children whose program is being looked for
-        self._detached = Detached(store, self.programs)
-        self._adoptions: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     # Its own life
 
@@ -173,10 +171,12 @@ class Engine:
         except BaseException:
             await self.store.close()
             raise
-        self._unwatch = self.store.watch(self._touched, advances=False)
+        self._unwatch = self.store.watch(self._inbox.touched, advances=False)
         self._tasks = [
             asyncio.create_task(self._commit_forever(), name="wfe-commit"),
-            asyncio.create_task(self._renew_forever(), name="wfe-lease"),
+            asyncio.create_task(
+                self._lease.renew_forever(lambda: bool(self._active) or self.has_parked), name="wfe-lease"
+            ),
         ]
         return self
 
@@ -198,9 +198,10 @@ class Engine:
         await self._dispatcher.abandon()
         with contextlib.suppress(WfeError):
             await self.settled()
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._errands.tasks]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._unwatch is not None:
             self._unwatch()
         for active in self._active.values():
@@ -251,57 +252,18 @@ class Engine:
         """
         self.check_open()
         await self.hold_lease()
-        if programs:
-            await self.programs.keep(programs, self.clock.now())
-        loaded = await self.programs.load(hash)
-        await self._detached.bind(loaded)
-        complete = check_inputs(loaded.program, inputs)
-        missing = self.missing(loaded) if here else []
-        if missing:
-            raise MissingError(
-                f"this host can't run {loaded.program.workflow}: {'; '.join(missing)}",
-                "`wfec doctor` says what is here and what is missing",
-            )
-        try:
-            services = await self._services.choose(loaded.program) if here else {}
-        except TaskProblem as problem:
-            raise MissingError(f"this host can't run {loaded.program.workflow}: {problem.message}", None) from None
-        now = self.clock.now()
-        event = Started(now, complete, facts_for(loaded.program), services)
-        id = make_id(now, os.urandom(10))
-        new = NewRun(
-            id=id,
-            workflow=loaded.program.workflow,
-            version=loaded.program.version,
-            program=hash,
-            inputs=encode_event(event),
-            created=now,
-            name=name,
-            key=key,
-            folder=folder or os.getcwd(),
-            durability=durability or loaded.program.durability or "sync",
-            owner=self.host.id if here else "",
-            place=place_of(loaded.program, id, event, CANCEL_DEADLINE_MS),
+        created = await self._starts.create(
+            programs, hash, inputs, name=name, key=key, folder=folder, durability=durability, here=here
         )
-        if faults.armed is not None:
-            faults.reach("engine.before_create")
-        row = await self.store.create_run(new)
-        if faults.armed is not None:
-            faults.reach("engine.after_create")
-        if row.id != new.id:
-            if decode_event(row.inputs) != event and _inputs_of(row) != complete:
-                raise InputError(
-                    f"run {row.name} was started with the key {key!r} and other inputs:",
-                    [_first_difference(_inputs_of(row), complete)],
-                )
-            return row
-        if not here:
-            return row
-        state = State(row.id, row.name, row.program)
-        state.stop_after = stop_after  # before the first advance, which may pass the step already
-        self._begin(self._adopt(row, loaded, state))
-        if new.place is not None and row.place == "waiting" and new.place.on_full in ("replace", "cancel_running"):
-            await self._end_abandoned(new.place.group, row.id)
+        row = created.row
+        if created.begins_here:
+            state = State(row.id, row.name, row.program)
+            state.stop_after = stop_after  # before the first advance, which may pass the step already
+            self._begin(self._adopt(row, created.loaded, state))
+            if created.displaces:
+                async for run in self._queue.abandoned(created.displaces, row.id):
+                    with unless_owned("not-found"):
+                        await self.take_over(run)  # nobody has it: it could not end
         return row
 
     async def take_over(self, run: str, family: bool = True) -> RunRow:
@@ -313,114 +275,29 @@ class Engine:
         """
         self.check_open()
         await self.hold_lease()
-        async with self._adoption(run):
-            active = self._active.get(run)
-            if active is not None:
-                return active.row
-            active, starts = await self._claim(run)
+        active, starts = await self._claims.take(run)
+        if starts is None:
+            return active.row
         if active.state.suspended:
             await self.settled()  # what it was told has reached its children before one of them begins a step
         if family or not active.row.parked:
             active.errands += 1
             try:
-                for child in await self._children_to_take_over(active, starts):
-                    with _unless_owned():
-                        await self.take_over(child)
+                await self._families.follow(active, starts)
             finally:
-                self._errand_done(active)
-        elif self.rested is not None:
-            self.rested(active)
+                self._errands.done(active)
+        else:
+            self._rest(active)
         if faults.armed is not None:
             faults.reach("engine.after_recovery")
         return active.row
-
-    async def _claim(self, run: str) -> tuple[ActiveRun, list[StartChild]]:
-        """Claim and load a run, and go on with it. Returns it with the children that it waits for."""
-        row = await self.store.claim(run, self.host.id, self.clock.now())
-        if row is None:
-            present = await self.store.get_run(run)
-            if present is None:
-                raise NotFound(f"no run has the id {run}")
-            raise WfeError("owned", f"run {present.name} is being advanced by a live process", None)
-        if faults.armed is not None:
-            faults.reach("engine.after_claim")
-        try:
-            stored = await self.store.load_state(row.id)
-            if stored is None:
-                raise NotFound(f"no run has the id {run}")
-            loaded = await self.programs.load(row.program)
-            await self._detached.bind(loaded)
-            state, snapshot_bytes, delta_bytes = load_run_state(stored)
-            posts = await self.store.read_inbox([run])
-            _check_posts(row, posts)
-        except BaseException:
-            with contextlib.suppress(StoreError):
-                await self.store.release(run, self.host.id)
-            raise
-        active = self._adopt(row, loaded, state, snapshot_bytes, delta_bytes)
-        self._inbox.add(run)  # for what was posted since
-        self._work.set()
-        if state.sequence == 0:
-            self._begin(active)
-            self._take_in(posts)
-            return active, []
-        # What it was told meanwhile comes first: a step that is to be stopped need not be started again.
-        under_way = active.under_way()
-        self._take_in(posts)
-        return active, self._recover(active, under_way)
-
-    async def _children_to_take_over(self, active: ActiveRun, starts: Sequence[StartChild]) -> list[str]:
-        """Return the children to be taken over with their parent, and see to those that are not there."""
-        unfinished = await self.store.list_runs(RunFilter(parent=active.id, statuses=tuple(UNFINISHED_STATUSES)))
-        children = [child.id for child in reversed(unfinished)]
-        for command in starts:
-            if command.child in children or command.child in self._active:
-                continue
-            row = await self.store.get_run(command.child)
-            if row is None:
-                self._prepare_child(active, command)
-                if active.dirty:
-                    active.hold_back(command)
-                    self._mark(active)
-            elif row.status in FINISHED and await self.store.read_inbox([row.id]):
-                children.append(row.id)  # it was to be reopened
-        return children
-
-    async def _end_abandoned(self, group: str, new: str) -> None:
-        """Take over the runs of a group that have to give way to a new one, and that nobody has: they could not end."""
-        for place in await self.store.list_places(group):
-            if place.run != new and place.run not in self._active and await self.store.read_inbox([place.run]):
-                with _unless_owned("not-found"):
-                    await self.take_over(place.run)
 
     async def reopen(self, run: str, event: Retry) -> bool:
         """Reopen a finished run at hand; where its concurrency group is full, once it has a slot again.
 
         Returns whether there is anything to be tried again, as far as that is known yet.
         """
-        active = self._active[run]
-        if not self._needs_slot(active):
-            return self._deliver(active, event)
-        if run not in self._queue:
-            if await self.store.reopen_place(run, self.host.id, self.clock.now()) != "waiting":
-                return self._deliver(active, event)
-            self._queue.add(run, event)
-            active.finished = asyncio.get_running_loop().create_future()
-            self._touched(frozenset({run}))  # it may have got a slot since
-        return True
-
-    async def _queue_posted(self, active: ActiveRun) -> None:
-        """Have a run queue that is told by its inbox to be reopened; it reads that again when it has its slot."""
-        if active.id not in self._queue and self._active.get(active.id) is active:
-            if await self.store.reopen_place(active.id, self.host.id, self.clock.now()) == "waiting":
-                self._queue.add(active.id, POSTED)
-            else:
-                self._queue.give_slot(active.id)
-            self._touched(frozenset({active.id}))
-
-    def _needs_slot(self, active: ActiveRun) -> bool:
-        """Say whether a run has ended, may be reopened, and has a concurrency group."""
-        return bool(active.state.end is not None and active.state.reopen and active.loaded.program.concurrency)
+        return await self._queue.reopen(self._active[run], event)
 
     def is_queued(self, run: str) -> bool:
         """Say whether a run at hand waits for a slot of its concurrency group."""
@@ -477,7 +354,7 @@ class Engine:
             return decode_result(row.result) if row.result else None
         if not until_parked:
             result = await asyncio.shield(active.finished)
-            await self._children_begun()
+            await self._families.grown()
             return result
         parked = asyncio.ensure_future(active.parked.wait())
         try:
@@ -514,14 +391,9 @@ class Engine:
                     active.withdraw_steps()
             await self._dispatcher.abandon()
             await self.settled()
-            if not self._beginning:
+            if not self._families.is_growing:
                 return
-            await self._children_begun()
-
-    async def _children_begun(self) -> None:
-        """Return once the children that are about to begin are at hand."""
-        if self._beginning:
-            await asyncio.wait(list(self._beginning))
+            await self._families.grown()
 
     async def settled(self) -> None:
         """Return once all that happened so far is durable. Raises what stopped the engine."""
@@ -567,7 +439,7 @@ class Engine:
         """Forget a run that only waits, all of which is durable. Whoever waits for its end is told RunParked."""
         active = self._active[run]
         self._desk.let_go(active)
-        self._forget(active, RunParked(active.row.name))
+        self._departures.forget(active, RunParked(active.row.name))
 
     def has(self, run: str) -> bool:
         """Say whether a run is advanced here."""
@@ -581,9 +453,12 @@ class Engine:
     @property
     def is_idle(self) -> bool:
         """Whether nothing goes on here but waiting: for a time, an event, an answer or a worker."""
-        spawned = len(self._tasks) > OWN_TASKS
         return not (
-            self._committing or self._work.is_set() or self._committer.waiting or spawned or self._dispatcher.at_work
+            self._committing
+            or self._work.is_set()
+            or self._committer.waiting
+            or self._errands
+            or self._dispatcher.at_work
         )
 
     @property
@@ -612,21 +487,9 @@ class Engine:
 
     async def hold_lease(self) -> None:
         """Renew the lease unless that was done lately: an engine that has no run doesn't do it by itself."""
-        now = self.clock.now()
-        if not self._renewed <= now < self._renewed + int(RENEW_SECONDS * 1000):
-            await self.store.join(self.host, LEASE_MS, now)
-            self._renewed = now
+        await self._lease.hold()
 
     # Advancing
-
-    @contextlib.asynccontextmanager
-    async def _adoption(self, run: str) -> AsyncIterator[None]:
-        """Let one at a time take a run in: whoever comes second finds it at hand."""
-        lock = self._adoptions.get(run)
-        if lock is None:
-            lock = self._adoptions[run] = asyncio.Lock()
-        async with lock:
-            yield
 
     def _adopt(
         self, row: RunRow, loaded: LoadedProgram, state: State, snapshot_bytes: int = 0, delta_bytes: int = 0
@@ -643,59 +506,35 @@ class Engine:
 
     def _begin(self, active: ActiveRun) -> None:
         """Set a run going that has never advanced, once it has its slot if it needs one."""
-        if active.row.place in ("waiting", "leaving") and active.id not in self._queue:
-            self._queue.add(active.id)
-            self._touched(frozenset({active.id}))  # it may have got a slot since the row was read
-            return
-        event = decode_event(active.row.inputs)
-        if isinstance(event, Started):
-            if active.loaded.program.services and not event.services:
-                self._spawn(self._begin_with_services(active, event), active)
-                return
-            event = Started(self.clock.now(), event.inputs, facts_for(active.loaded.program), event.services)
-        self._deliver(active, event)
+        if not self._queue.holds(active):
+            self._starts.begin(active)
 
-    async def _begin_with_services(self, active: ActiveRun, event: Started) -> None:
-        """Set a run going whose services have no addresses yet: a child, or one that waited for any host."""
-        try:
-            services = await self._services.choose(active.loaded.program)
-        except TaskProblem:
-            # Its tasks tell what is wrong, when they wait for the services.
-            services = self._services.as_declared(active.loaded.program)
-        if not active.dropped and not active.state.sequence:
-            self._deliver(active, Started(self.clock.now(), event.inputs, facts_for(active.loaded.program), services))
-
-    def _recover(self, active: ActiveRun, under_way: set[tuple[int, int]]) -> list[StartChild]:
-        """Ask again for what was under way when the run's last owner stopped, as far as it still is.
-
-        Returns the children that the run waits for: whether they are there is the caller's to find out.
-        """
+    def _take_in(self, claimed: Claimed) -> tuple[ActiveRun, list[StartChild]]:
+        """Take in a run that was claimed, and go on with it. Returns it with the children that it waits for."""
+        row, loaded, state, snapshot_bytes, delta_bytes, posts = claimed
+        active = self._adopt(row, loaded, state, snapshot_bytes, delta_bytes)
+        self._inbox.add(row.id)  # for what was posted since
         starts: list[StartChild] = []
-        if active.dropped or active.state.end is not None:
-            return starts
-        steps = active.loaded.program.steps
-        now = self.clock.now()
-        for command in active.loaded.machine.recover(active.state):
-            if not isinstance(command, (RunStep, StopStep, StartChild, StopChild)):
-                continue
-            if (command.activation, command.attempt) not in under_way:
-                continue
-            if isinstance(command, RunStep) and steps[command.step].on_crash == "fail":
-                message = f"the process that ran {command.path} is gone, and the step says on_crash: fail"
-                self._deliver(
-                    active,
-                    StepEnded(
-                        now, command.activation, command.attempt, "error", {}, Failure("lost", message, command.path)
-                    ),
-                )
-            elif isinstance(command, StartChild):
-                starts.append(command)
+        if state.sequence == 0:
+            self._begin(active)
+            self._inbox.take_in(posts)
+            return active, starts
+        # What it was told meanwhile comes first: a step that is to be stopped need not be started again.
+        under_way = active.under_way()
+        self._inbox.take_in(posts)
+        if active.dropped or state.end is not None:
+            return active, starts
+        for asked in to_recover(active, under_way, self.clock.now()):
+            if isinstance(asked, StepEnded):
+                self._deliver(active, asked)
+            elif isinstance(asked, StartChild):
+                starts.append(asked)
             else:
-                self._carry_out(active, command)
-        self._timers.set(active.id, active.state.due())
-        if active.state.suspended:
+                self._carry_out(active, asked)
+        self._timers.set(active.id, state.due())
+        if state.suspended:
             active.parked.set()
-        return starts
+        return active, starts
 
     def _deliver(self, active: ActiveRun, event: Event, inbox: int = 0) -> bool:
         """Advance a run by an event and see that it gets committed. Returns whether anything changed."""
@@ -708,7 +547,7 @@ class Engine:
             if suspended and not active.state.suspended:
                 active.ask_again()
         except UNFIT as error:
-            self._park_unfit(active, error)
+            self._departures.park_unfit(active, error)
             return False
         changed = active.state.sequence != before
         if changed:
@@ -734,95 +573,14 @@ class Engine:
     def _prepare(self, active: ActiveRun, command: Command, cause: Event) -> None:
         """See to what belongs into the same commit as the advance that gave the command."""
         if isinstance(command, StartChild):
-            self._prepare_child(active, command, cause)
-        elif isinstance(command, StopChild) and command.child in self._unbound:
-            self._unbound.discard(command.child)
-            stopped = ChildEnded(self.clock.now(), command.activation, command.attempt, command.child, "aborted")
-            asyncio.get_running_loop().call_soon(self._deliver, active, stopped)
+            self._families.prepare(active, command, cause)
         elif isinstance(command, StopChild):
-            now = self.clock.now()
-            event: Event
-            if command.hard:
-                event = Terminate(now, f"its parent {active.row.name} ended")
-            else:
-                event = Cancel(now, f"its parent {active.row.name} was stopped", now + CANCEL_DEADLINE_MS)
-            active.add_post(InboxPost(command.child, "event", encode_event(event)))
+            self._families.stop(active, command)
         elif isinstance(command, (Subscribe, Unsubscribe, Publish)):
             active.add_signal(signal_of(command, self.clock.now()))
         elif isinstance(command, EndRun):
             active.releases = True
-            row = active.row
-            if row.parent:
-                error = command.error
-                ended = ChildEnded(
-                    self.clock.now(),
-                    row.parent_activation,
-                    row.parent_attempt,
-                    row.id,
-                    command.status,
-                    command.outputs,
-                    error,
-                )
-                active.add_post(InboxPost(row.parent, "event", encode_event(ended)))
-
-    def _prepare_child(self, active: ActiveRun, command: StartChild, cause: Event | None = None) -> None:
-        """Have a child created in the next commit, or tell the parent why it can't be."""
-        now = self.clock.now()
-        step = active.loaded.program.steps[command.step]
-        child = step.child
-        if child is None:
-            raise InternalError(f"step {step.name} starts a child and names none")
-        if command.reopen:
-            again = retry_of_child(now, active.row, command.child, cause)
-            active.add_post(InboxPost(command.child, "event", encode_event(again)))
-            self._spawn(self._take_over_reopened(active, command), active)
-            return
-        loaded = self.programs.get(child.program) or self._detached.program_of(child)
-        if loaded is None:
-            self._unbound.add(command.child)
-            self._spawn(self._bind_child(active, command, child), active)
-        else:
-            self._add_child(active, command, child, loaded)
-
-    async def _bind_child(self, active: ActiveRun, command: StartChild, child: Child) -> None:
-        """Have a child created whose program was looked for in the store, in a commit of its own.
-
-        If this host dies before, the one that takes the parent over finds no child, and looks again.
-        """
-        loaded = await bind_child(self.store, self.programs, child)
-        if command.child not in self._unbound or active.dropped:
-            return
-        self._unbound.discard(command.child)
-        self._add_child(active, command, child, loaded)
-        if active.dirty:
-            if active.state.suspended:  # while it was looked for, so that nobody told the child
-                pass_to_children(active, Suspend(self.clock.now(), "it was suspended before"))
-            active.hold_back(command)
-            self._mark(active)
-
-    def _add_child(self, active: ActiveRun, command: StartChild, child: Child, loaded: LoadedProgram | Failure) -> None:
-        """Have a child created in the next commit, or tell the parent why it can't be."""
-        now = self.clock.now()
-        new: NewRun | Failure
-        if isinstance(loaded, LoadedProgram):
-            new = new_child(active, command, child, loaded, self.host.id, now)
-        else:
-            new = loaded
-        if isinstance(new, NewRun):
-            active.add_child(new)
-        else:
-            event = ChildEnded(now, command.activation, command.attempt, "", "failed", {}, new)
-            asyncio.get_running_loop().call_soon(self._deliver, active, event)
-
-    async def _take_over_reopened(self, active: ActiveRun, command: StartChild) -> None:
-        """Go on with a child that its parent's retry reopened; one that can't be reopened ends the step as it is."""
-        await self.settled()
-        row = await self.store.get_run(command.child)
-        if row is None or row.status in ("succeeded", "terminated"):
-            self._deliver(active, end_of_lost(command, row, self.clock.now()))
-            return
-        with _unless_owned():  # whoever has it reads its inbox
-            await self.take_over(command.child)
+            self._families.tell_parent(active, command)
 
     def _carry_out(self, active: ActiveRun, command: Command) -> None:
         """Do what a run asked for; the advance that asked is durable."""
@@ -842,26 +600,9 @@ class Engine:
             if not self._desk.stop(active, command):
                 self._dispatcher.stop(active, command)
         elif isinstance(command, StartChild):
-            if not command.reopen:
-                beginning = self._spawn(self._begin_child(command.child))
-                self._beginning.add(beginning)
-                beginning.add_done_callback(self._beginning.discard)
+            self._families.start(command)
         elif isinstance(command, StopChild):
             self._inbox.add(command.child)
-            self._work.set()
-
-    async def _begin_child(self, child: str) -> None:
-        async with self._adoption(child):
-            if faults.armed is not None:
-                faults.reach("engine.before_child")
-            row = await self.store.get_run(child)
-            if row is None or row.owner != self.host.id or row.sequence or child in self._active:
-                return
-            loaded = await self.programs.load(row.program)
-            await self._detached.bind(loaded)
-            self._begin(self._adopt(row, loaded, State(row.id, row.name, row.program)))
-        self._inbox.add(child)  # for what it was told before it was here
-        self._work.set()
 
     # Committing
 
@@ -876,10 +617,10 @@ class Engine:
         A store that is quick takes no turn of the loop for a commit, and a turn costs a good part of a step. So
         others get theirs after ``TURN_S``, and when there is nothing to commit.
         """
-        committer, work = self._committer, self._work
+        committer, inbox, work = self._committer, self._inbox, self._work
         turn = monotonic()
         while True:
-            if not (committer.waiting or self._inbox):
+            if not (committer.waiting or inbox.waiting):
                 self._committing = False
                 work.clear()
                 await work.wait()
@@ -891,9 +632,8 @@ class Engine:
             try:
                 if committer.waiting:
                     await committer.commit()
-                if self._inbox:
-                    runs, self._inbox = [run for run in self._inbox if run in self._active], set()
-                    await self._read_inbox(runs)
+                if inbox.waiting:
+                    await inbox.read()
             except StoreError as error:
                 self.fail(error)
                 return
@@ -927,65 +667,6 @@ class Engine:
                 faults.reach("engine.after_child_end")
             if active.row.parent in self._active:
                 self._inbox.add(active.row.parent)
-                self._work.set()
-
-    def _refused(self, active: ActiveRun, error: Exception | None) -> None:
-        if error is None:
-            self._drop(active, RunLost(active.row.name))
-        else:
-            self._park_unfit(active, error)
-
-    async def _begin_granted(self, runs: Sequence[str]) -> None:
-        """Let those of the runs go on that have waited for a slot, and have one now."""
-        for run in runs:
-            row = await self.store.get_run(run)
-            active = self._active.get(run)
-            if active is None or row is None or row.owner != self.host.id or run not in self._queue:
-                continue
-            if row.place == "held":
-                reopening = self._queue.let_go(run)
-                if reopening is None:
-                    active.row = row
-                    self._begin(active)
-                elif reopening is POSTED:
-                    self._queue.give_slot(run)
-                else:
-                    self._deliver(active, reopening)
-            elif not row.place and row.status in FINISHED and not active.finished.done():
-                self._queue.discard(run)  # another run has taken its place before it was reopened
-                active.finished.set_result(decode_result(row.result))
-
-    async def _read_inbox(self, runs: Sequence[str]) -> None:
-        if runs:
-            if self._queue:
-                await self._begin_granted(self._queue.among(list(runs)))
-            self._take_in(await self.store.read_inbox(runs))
-
-    def _take_in(self, posts: Sequence[InboxRow]) -> None:
-        """Deliver what waited for runs at hand."""
-        for post in posts:
-            active = self._active.get(post.run)
-            if active is None:
-                continue
-            try:
-                event = self._event_in(post)
-            except MachineError as error:
-                self._leave_to_others(active, error)
-                continue
-            if isinstance(event, Retry) and self._needs_slot(active) and not self._queue.took_slot(active.id):
-                self._spawn(self._queue_posted(active), active)
-            elif active.id not in self._queue or isinstance(event, Cancel | Terminate):
-                self._deliver(active, event, post.id)
-
-    def _event_in(self, post: InboxRow) -> Event:
-        if post.kind != PUBLISHED:
-            event = decode_event(post.payload)
-            if isinstance(event, StepEnded):
-                self._desk.forget(post.run, event.activation)
-            return event
-        if faults.armed is not None:
-            faults.reach("engine.before_delivery")
-        return event_of(post.payload, self.clock.now())
 
     # What happens to it
 
@@ -1000,99 +681,27 @@ class Engine:
         if active is not None and self._deliver(active, Tick(self.clock.now())):
             self._timers.set(run, active.state.due())
 
-    def _touched(self, runs: frozenset[str]) -> None:
-        mine = self._active.keys() if not runs else (run for run in runs if run in self._active)
-        self._inbox.update(mine)
-        if self._inbox:
-            self._work.set()
-
     def _open_log(self, active: ActiveRun, step: str, attempt: int) -> OutputLog:
         def printed(stream: str, text: str) -> None:
             self.listener.printed(active.row, step, attempt, stream, text)
 
         return RunLog(self.store.append_logs, active.id, step, attempt, self.clock.now, printed)
 
-    async def _renew_forever(self) -> None:
-        while True:
-            await asyncio.sleep(RENEW_SECONDS)
-            if self._active or self.has_parked:
-                try:
-                    self._renewed = 0
-                    await self.hold_lease()
-                except StoreError as error:
-                    self.listener.troubled(f"the lease could not be renewed: {error}")
+    def _trouble(self, message: str) -> None:
+        """Tell the listener, as it is then, of what the user should know."""
+        self.listener.troubled(message)
 
-    def _spawn(self, work: Any, active: ActiveRun | None = None) -> asyncio.Task[None]:
-        """Do work beside the engine's own, on behalf of a run if one is given."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.append(task)
-        if active is not None:
-            active.errands += 1
-            task.add_done_callback(lambda _: self._errand_done(active))
-        task.add_done_callback(self._spawned_done)
-        return task
-
-    def _errand_done(self, active: ActiveRun) -> None:
-        active.errands -= 1
+    def _rest(self, active: ActiveRun) -> None:
+        """Tell that a run may have nothing more to commit."""
         if self.rested is not None:
             self.rested(active)
 
-    def _spawned_done(self, task: asyncio.Task[None]) -> None:
-        if task in self._tasks:
-            self._tasks.remove(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.fail(error if isinstance(error, WfeError) else WfeError("internal", f"the engine broke: {error!r}"))
-
-    def _drop(self, active: ActiveRun, error: WfeError) -> None:
-        """Let go of a run that can't be advanced here any more, and stop its steps."""
-        self._forget(active, error)
-        self._spawn(self._dispatcher.abandon({active.id}))
-
-    def _forget(self, active: ActiveRun, error: WfeError) -> None:
-        """Have a run not at hand any more, and tell whoever waits for it why."""
-        active.dropped = True
-        if self._active.get(active.id) is active:
-            del self._active[active.id]
-            self._queue.discard(active.id)
-            self._committer.discard(active.id)
-            self._timers.set(active.id, 0)
-            self._secrets.forget(active.id)
-            self._services.end(active.id)
-        _break_off(active, error)
-
-    def _leave_to_others(self, active: ActiveRun, error: MachineError) -> None:
-        """Let go of a run that was told what this host can't read, as it is committed; a newer one may go on."""
-        told = StoreError("damaged", f"run {active.row.name} can't go on here: {error.message}")
-        self._drop(active, told)
-        self.listener.troubled(told.message)
-        self._spawn(self._release(active.id))
-
-    async def _release(self, run: str) -> None:
-        await self.store.release(run, self.host.id)
-
-    def _park_unfit(self, active: ActiveRun, error: Exception) -> None:
-        """Let go of a run whose data can't go on, and have it suspended as it was committed; others go on."""
-        why = error.message if isinstance(error, (WfeError, MachineError)) else f"{type(error).__name__}: {error}"
-        code = error.code if isinstance(error, WfeError) else "internal"
-        told = WfeError(code, f"run {active.row.name} can't go on, and was suspended: {why}")
-        self._drop(active, told)
-        self.listener.troubled(told.message)
-        self._spawn(self._suspend_committed(active, told))
-
-    async def _suspend_committed(self, active: ActiveRun, why: WfeError) -> None:
-        """Suspend a run that was let go of, as the store has it. Where even that fails, it is only given up."""
-        async with self._adoption(active.id):
-            row = await self.store.claim(active.id, self.host.id, self.clock.now())
-            stored = None if row is None else await self.store.load_state(active.id)
-            if row is None or stored is None:
-                return
-            try:
-                again = ActiveRun(row, active.loaded, load_run_state(stored)[0], 0, 0)
-                again.advance(Suspend(self.clock.now(), why.message))
-                again.releases = True
-                await self._committer.store([again.take_commit()[0]])
-            except (*UNFIT, StoreError):
-                await self.store.release(active.id, self.host.id)
+    def _forgotten(self, run: str) -> None:
+        self._queue.discard(run)
+        self._committer.discard(run)
+        self._timers.set(run, 0)
+        self._secrets.forget(run)
+        self._services.end(run)
 
     def fail(self, error: WfeError) -> None:
         """Stop for good: nothing can be made durable any more."""
@@ -1100,43 +709,4 @@ class Engine:
             self._failure = error
             self.listener.troubled(error.message)
         for active in self._active.values():
-            _break_off(active, self._failure)
-
-
-@contextlib.contextmanager
-def _unless_owned(*codes: str) -> Iterator[None]:
-    """Leave a run to the living host that has it, or for another of these reasons."""
-    try:
-        yield
-    except WfeError as error:
-        if error.code not in ("owned", *codes):
-            raise
-
-
-def _break_off(active: ActiveRun, error: WfeError) -> None:
-    """Tell whoever waits for a run that it doesn't end here; nobody needs to wait."""
-    if not active.finished.done():
-        active.finished.set_exception(error)
-        active.finished.exception()
-
-
-def _check_posts(row: RunRow, posts: Sequence[InboxRow]) -> None:
-    """Raise StoreError (``damaged``) where a run was started with, or told, what this host can't read."""
-    try:
-        decode_event(row.inputs)
-        for post in posts:
-            _ = decode_event(post.payload) if post.kind != PUBLISHED else event_of(post.payload, 0)
-    except MachineError as error:
-        raise StoreError("damaged", f"run {row.name} can't go on here: {error.message}") from error
-
-
-def _inputs_of(row: RunRow) -> dict[str, Any]:
-    event = decode_event(row.inputs)
-    return event.inputs if isinstance(event, Started) else {}
-
-
-def _first_difference(before: dict[str, Any], now: dict[str, Any]) -> str:
-    for name in sorted(before.keys() | now.keys()):
-        if before.get(name) != now.get(name):
-            return f"{name}: it was {before.get(name)!r} and is {now.get(name)!r} now"
-    return "none"
+            break_off(active, self._failure)

@@ -25,7 +25,7 @@ from tests.runtime.engine_support import (
     row_of,
     turns,
 )
-from wfe_runtime import engine as engine_module
+from wfe_runtime import lease
 from wfe_runtime.engine import LEASE_MS
 from wfe_runtime.errors import NotFound, StoreError, WfeError
 from wfe_vm.events import Cancel
@@ -153,7 +153,7 @@ def test_the_lease_is_renewed_while_a_step_takes_long(make_shared: MakeStore, mo
             held.let_go()
             assert (await result_of(first, run)).status == "succeeded"
 
-    monkeypatch.setattr(engine_module, "RENEW_SECONDS", 0.01)
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.01)
     asyncio.run(main())
 
 

@@ -23,7 +23,7 @@ from tests.runtime.engine_support import (
     turns,
     until,
 )
-from wfe_runtime import engine as engine_module
+from wfe_runtime import inbox
 from wfe_runtime.engine import LEASE_MS
 from wfe_runtime.errors import MissingError, StoreError
 from wfe_runtime.lifecycle import SilentListener
@@ -207,7 +207,7 @@ def test_a_run_that_a_newer_release_told_what_this_one_can_not_read_is_let_go_an
                 await turns()
                 held.let_go()
             assert (await row_of(engine.store, run)).status == "running"
-        monkeypatch.setattr(engine_module, "decode_event", newer_reading(engine_module.decode_event))
+        monkeypatch.setattr(inbox, "decode_event", newer_reading(inbox.decode_event))
         clock.time += LEASE_MS
         async with embedded(make_store(), clock=clock) as engine:
             await engine.take_over(run)

@@ -48,7 +48,7 @@ async def kill_engine(core: Engine) -> None:
     """End an engine; nothing is written, given back or left in order. Only what the process holds is let go of."""
     stop_advancing(core)
     core._desk.close()
-    tasks = [*core._tasks]
+    tasks = [*core._tasks, *core._errands.tasks]
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
