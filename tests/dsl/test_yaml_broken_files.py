@@ -17,6 +17,7 @@ FOLDER = Path(__file__).parent.parent / "data" / "broken"
 EXPECTATION = re.compile(r"# expect: (WFE\d{4}) (\d+)\n")
 # The other sections, and what shells make of a script, are found by the passes after the front end.
 FRONT_END = ("WFE00", "WFE01", "WFE050", "WFE052")
+FOUND_LATER = {"114-variable-with-a-blank-in-its-name"}  # with a code of the front end, in the tree of every notation
 
 
 def expectation(path: Path) -> tuple[str, int]:
@@ -25,7 +26,11 @@ def expectation(path: Path) -> tuple[str, int]:
     return found[1], int(found[2])
 
 
-FILES = sorted(path for path in FOLDER.glob("*.yaml") if expectation(path)[0].startswith(FRONT_END))
+FILES = sorted(
+    path
+    for path in FOLDER.glob("*.yaml")
+    if expectation(path)[0].startswith(FRONT_END) and path.stem not in FOUND_LATER
+)
 
 
 @pytest.mark.acceptance("DIA-05", "CLI-08")
