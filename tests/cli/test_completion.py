@@ -41,7 +41,7 @@ complete -C {line}
 def completed(wfec: Wfec, folder: Path, shell: str, line: str) -> list[str]:
     """Return what a shell offers for the last word of a line, which may be empty."""
     if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not here")
+        pytest.skip(f"{shell} is not installed here, and only it can tell whether its script is right")
     (folder / "script").write_text(wfec("completion", shell).out)
     # bash makes words of the = as well.
     words = line.replace("=", " = ") if shell == "bash" else line

@@ -59,7 +59,7 @@ class StoreContract(
 
     @pytest.fixture
     def make(self) -> Callable[[], Store]:
-        raise NotImplementedError
+        raise NotImplementedError  # each store's test says how its store is made
 
     @pytest.fixture
     def opened(self, make: Callable[[], Store]) -> Callable[[], AbstractAsyncContextManager[Store]]:

@@ -239,7 +239,7 @@ class EventClauses:
         async def check():
             async with opened() as store:
                 if store.url == "memory:":
-                    pytest.skip("nothing of it survives")
+                    pytest.skip("a store in memory ends with its process: nothing of it survives a restart")
                 await store.create_run(new("r1"))
                 await store.commit([advance("r1", 0, signals=(Subscription(1, 1, "paid", ""),))])
                 await store.publish([event("e1", "other")])

@@ -220,7 +220,7 @@ class GroupClauses:
                 await in_group(store, "b")
             async with opened() as store:
                 if store.url == "memory:":
-                    pytest.skip("nothing of it survives")
+                    pytest.skip("a store in memory ends with its process: nothing of it survives a restart")
                 assert await places(store) == {"a": "held", "b": "waiting"}
                 await store.commit([ends("a")])
                 assert await places(store) == {"b": "held"}
