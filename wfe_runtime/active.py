@@ -17,7 +17,7 @@ from wfe_vm.state import Delta, State, encode_delta
 
 from .large import note_large
 from .programs import LoadedProgram
-from .providers.contracts import InboxPost, NewRun, RunCommit, RunRow, Signal
+from .providers.contracts import FINISHED, InboxPost, NewRun, RunCommit, RunRow, Signal
 from .result import RunResult, Tolerated, encode_result
 
 __all__ = ["ActiveRun"]
@@ -38,6 +38,7 @@ class ActiveRun:
         self.row = row
         self.loaded = loaded
         self.state = state
+        self.status = state.status
         self.committed = state.sequence
         self.in_flight = False
         self.dropped = False
@@ -47,6 +48,8 @@ class ActiveRun:
         self.parked = asyncio.Event()
         self.ended_at = row.ended
         self.ends_here = False
+        self.due = 0
+        """When its next timer fires, as of the last commit; 0: none will."""
         self.started_at = row.started
         self._snapshot_bytes = snapshot_bytes
         self._delta_bytes = delta_bytes
@@ -73,32 +76,38 @@ class ActiveRun:
         """Whether something of it is to be committed, is being committed, or may come of an errand."""
         return self.dirty or self.in_flight or self.errands > 0
 
-    def advance(self, event: Event, inbox: int = 0) -> list[Command]:
+    def advance(self, event: Event, inbox: int = 0) -> list[Command] | None:
         """Take in an event, from the inbox if ``inbox`` is its row. Returns the commands it led to, now held back.
 
-        A stale event still has its inbox row consumed.
+        None where it changed nothing: it was stale, or had been taken in. Its inbox row is consumed all the same.
         """
         if inbox:
             if inbox in self._seen:
-                return []
+                return None
             self._seen.add(inbox)
             self._consumed.append(inbox)
         advance = self.loaded.machine.advance(self.state, event)
-        if advance.delta is None:
-            return []
         delta = advance.delta
+        if delta is None:
+            return None
         if self.state.size > MAX_INLINE_BYTES:
             note_large(self.state, delta)
         data = encode_delta(delta)
         self._delta_bytes += len(data) if len(data) <= MAX_INLINE_BYTES else HANDLE_BYTES
         self._journal.append((delta.sequence, delta.time, data))
         self._deltas.append(delta)
-        self._commands += advance.commands
+        commands = advance.commands
+        self._commands += commands
+        self.status = status = delta.status
+        if status in FINISHED:
+            self.ends_here = True
+            self.ended_at = delta.time
+        elif self.ended_at:
+            self.ends_here = False
+            self.ended_at = 0
         if delta.sequence == 1:
             self.started_at = delta.time
-        self.ends_here = self.state.end is not None
-        self.ended_at = delta.time if self.ends_here else 0
-        return advance.commands
+        return commands
 
     def add_child(self, child: NewRun) -> None:
         """Have a child created in the next commit."""
@@ -153,30 +162,39 @@ class ActiveRun:
 
     def take_commit(self) -> tuple[RunCommit, list[Delta], list[Command]]:
         """Return what is to be committed, and what is to be told and asked once it is."""
-        state = self.state
         snapshot = None
         if self._delta_bytes > max(self._snapshot_bytes, LEAST_SNAPSHOT_BYTES):
-            snapshot = state.snapshot()
+            snapshot = self.state.snapshot()
             self._snapshot_bytes = len(snapshot)
             self._delta_bytes = 0
-        id, fence, sequence, status, ended_at = self.id, self.row.fence, state.sequence, state.status, self.ended_at
-        journal, due = tuple(self._journal), state.due()
-        started_at = 0 if self.committed else self.started_at
-        if state.end is None and not (
-            self.releases or self._children or self._posts or self._consumed or self._signals
+        journal = self._journal
+        committed, ended_at = self.committed, self.ended_at
+        sequence = journal[-1][0] if journal else committed
+        self.due = due = self.state.due()
+        started_at = 0 if committed else self.started_at
+        if not (
+            ended_at or self.releases or self._children or self._posts or self._consumed or self._signals
         ):  # as most
             commit = RunCommit(
-                id, self.committed, fence, sequence, status, journal, snapshot, due, started_at, ended_at
+                self.id,
+                committed,
+                self.row.fence,
+                sequence,
+                self.status,
+                tuple(journal),
+                snapshot,
+                due,
+                started_at,
             )
         else:
             result = self.result()
             commit = RunCommit(
-                id,
-                self.committed,
-                fence,
+                self.id,
+                committed,
+                self.row.fence,
                 sequence,
-                status,
-                journal,
+                self.status,
+                tuple(journal),
                 snapshot,
                 due,
                 started_at,

@@ -52,40 +52,33 @@ class OutputLog(LogSink, Protocol):
         """Return once all that was written is with the store."""
 
 
-class _Log:
-    """The log of one attempt, opened when the first is written: most steps that end at once print nothing."""
+class _Log(msgspec.Struct, eq=False):
+    """The log of one attempt, opened when the first is written: most steps that end at once print nothing.
 
-    __slots__ = ("_active", "_command", "_masks", "_open", "masker", "opened")
+    ``masker`` hides secrets; it may be set anew before anything is written.
+    """
 
-    def __init__(
-        self,
-        open: Callable[[ActiveRun, str, int], OutputLog],
-        active: ActiveRun,
-        command: RunStep,
-        masker: Masker | None,
-    ) -> None:
-        """``masker`` hides secrets; it may be set anew before anything is written."""
-        self._open = open
-        self._active = active
-        self._command = command
-        self.opened: OutputLog | None = None
-        self.masker = masker
-        self._masks: dict[str, StreamMask] | None = None
+    open: Callable[[ActiveRun, str, int], OutputLog]
+    active: ActiveRun
+    command: RunStep
+    masker: Masker | None
+    opened: OutputLog | None = None
+    masks: dict[str, StreamMask] | None = None
 
     def write(self, stream: str, data: bytes) -> None:
         if self.masker is not None:
-            if self._masks is None:
-                self._masks = {}
-            if stream not in self._masks:
-                self._masks[stream] = self.masker.stream()
-            data = self._masks[stream].feed(data)
+            if self.masks is None:
+                self.masks = {}
+            if stream not in self.masks:
+                self.masks[stream] = self.masker.stream()
+            data = self.masks[stream].feed(data)
         self._write(stream, data)
 
     def _write(self, stream: str, data: bytes) -> None:
         if not data:
             return
         if self.opened is None:
-            self.opened = self._open(self._active, self._command.path, self._command.attempt)
+            self.opened = self.open(self.active, self.command.path, self.command.attempt)
         self.opened.write(stream, data)
 
     @property
@@ -97,8 +90,8 @@ class _Log:
             await self.opened.drain()
 
     async def close(self) -> None:
-        if self._masks is not None:
-            for stream, mask in self._masks.items():
+        if self.masks is not None:
+            for stream, mask in self.masks.items():
                 self._write(stream, mask.finish())
         if self.opened is not None:
             await self.opened.close()
@@ -196,9 +189,9 @@ class Dispatcher:
                 attempt.task.cancel()
 
     def _start(self, active: ActiveRun, command: RunStep, step: Step, waiting: _Attempt | None = None) -> None:
-        """Start a step. One that ends at once is not remembered as an attempt, unless it was ``waiting``."""
-        self._running += 1
-        log = _Log(self._open_log, active, command, self._secrets.masker_of(active.id))
+        """Start a step. One that ends at once takes no room, and is remembered as an attempt only if it was ``waiting``."""
+        masker = self._secrets.masker_of(active.id) if active.loaded.program.secret_uses else None
+        log = _Log(self._open_log, active, command, masker)
         try:
             result = self._call(active, command, step, log)
         except Exception as error:  # whatever an executor raises is its bug, and must not stop the engine
@@ -207,10 +200,10 @@ class Dispatcher:
             if log.opened is None:
                 if waiting is not None:
                     del self._attempts[active.id, command.activation]
-                self._leave()
-                self._report(active, command, result, log.masker)
+                self._report(active, command, result, masker)
                 return
             result = _at_once(result)
+        self._running += 1
         attempt = waiting if waiting is not None else self._attempt(active, command)
         attempt.log = log
         attempt.task = asyncio.get_running_loop().create_task(self._wait(attempt, result, log))
@@ -324,15 +317,11 @@ class Dispatcher:
         command = attempt.command
         attempt.ended = True
         self._attempts.pop((attempt.active.id, command.activation), None)
-        self._leave()
-        if attempt.reason != ABANDONED:
-            self._report(attempt.active, command, result, None if attempt.log is None else attempt.log.masker)
-
-    def _leave(self) -> None:
-        """Give the room of a step to the next."""
         self._running -= 1
         if self._queue:
             self._fill()
+        if attempt.reason != ABANDONED:
+            self._report(attempt.active, command, result, None if attempt.log is None else attempt.log.masker)
 
     def _report(self, active: ActiveRun, command: RunStep, result: StepResult, masker: Masker | None) -> None:
         result = _fit(result)

@@ -73,6 +73,7 @@ __all__ = ["LEASE_MS", "PARKED_RUNS", "Engine", "RunLost", "RunParked", "load_ru
 STEPS_PER_CORE: Final = 16
 PARKED_RUNS: Final = ""
 """In the place of a run among the timers: the runs that were let go of."""
+SUSPENDED: Final = "suspended"
 TURN_S: Final = 0.001
 """How long the engine commits and carries out before all others on the loop get their turn."""
 
@@ -540,35 +541,35 @@ class Engine:
         """Advance a run by an event and see that it gets committed. Returns whether anything changed."""
         if active.dropped or self._closing:
             return False
-        before = active.state.sequence
-        suspended = active.state.suspended
+        suspended = active.status == SUSPENDED
         try:
             commands = active.advance(event, inbox)
-            if suspended and not active.state.suspended:
+            if suspended and active.status != SUSPENDED:
                 active.ask_again()
         except UNFIT as error:
             self._departures.park_unfit(active, error)
             return False
-        changed = active.state.sequence != before
-        if changed:
-            if active.loaded.program.concurrency is not None:
-                self._queue.discard(active.id)
-            if faults.armed is not None:
-                faults.reach("engine.after_advance")
-            for command in commands:
-                if type(command) is not RunStep:  # most are
-                    self._prepare(active, command, event)
-            if isinstance(event, (Suspend, Resume)):
-                pass_to_children(active, event)
-            if suspended:
-                active.parked.clear()
-            if active.releases and active.state.end is None:
-                active.releases = False
-            if active.finished.done():  # reopened; it may have ended again already
-                active.finished = asyncio.get_running_loop().create_future()
-        if changed or active.dirty:
-            self._mark(active)
-        return changed
+        if commands is None:
+            if active.dirty:
+                self._mark(active)
+            return False
+        if active.loaded.program.concurrency is not None:
+            self._queue.discard(active.id)
+        if faults.armed is not None:
+            faults.reach("engine.after_advance")
+        for command in commands:
+            if type(command) is not RunStep:  # most are
+                self._prepare(active, command, event)
+        if isinstance(event, (Suspend, Resume)):
+            pass_to_children(active, event)
+        if suspended:
+            active.parked.clear()
+        if active.releases and not active.ended_at:
+            active.releases = False
+        if active.finished.done():  # reopened; it may have ended again already
+            active.finished = asyncio.get_running_loop().create_future()
+        self._mark(active)
+        return True
 
     def _prepare(self, active: ActiveRun, command: Command, cause: Event) -> None:
         """See to what belongs into the same commit as the advance that gave the command."""
@@ -642,17 +643,17 @@ class Engine:
                 raise
 
     def _committed(self, active: ActiveRun, deltas: list[Delta], commands: list[Command]) -> None:
+        row = active.row
         for delta in deltas:
-            self.listener.advanced(active.row, delta)
+            self.listener.advanced(row, delta)
         for command in commands:
             self._carry_out(active, command)
-        self._timers.set(active.id, active.state.due())
         if active.dirty:
-            return
-        if active.state.suspended:
+            return  # the commit of that is to come, and with it what follows
+        self._timers.set(active.id, active.due)
+        if active.status == SUSPENDED:
             active.parked.set()
-        result = active.result()
-        if result is None:
+        if not active.ended_at:
             if self.rested is not None:
                 self.rested(active)
         elif active.ends_here:  # else it is at hand to be reopened, and has only read its inbox
@@ -661,12 +662,13 @@ class Engine:
             self._services.end(active.id)
             self._volumes.end(active.id, active.loaded.program)
             self._desk.end_run(active)
-            if not active.finished.done():
+            result = active.result()
+            if result is not None and not active.finished.done():
                 active.finished.set_result(result)
-            if faults.armed is not None and active.row.parent:
+            if faults.armed is not None and row.parent:
                 faults.reach("engine.after_child_end")
-            if active.row.parent in self._active:
-                self._inbox.add(active.row.parent)
+            if row.parent in self._active:
+                self._inbox.add(row.parent)
 
     # What happens to it
 
