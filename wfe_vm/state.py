@@ -483,7 +483,7 @@ class State:
 
     def drop_timer(self, activation: int, kind: str) -> None:
         """Forget a timer, if there is one."""
-        if self.timers.pop((activation, kind), None) is not None:
+        if self.timers and self.timers.pop((activation, kind), None) is not None:
             self.changed_timers[activation, kind] = 0
 
     def add_wait(self, activation: int, row: Waiting) -> None:
