@@ -189,7 +189,7 @@ class Dispatcher:
                 attempt.task.cancel()
 
     def _start(self, active: ActiveRun, command: RunStep, step: Step, waiting: _Attempt | None = None) -> None:
-        """Start a step. One that ends at once takes no room, and is remembered as an attempt only if it was ``waiting``."""
+        """Start a step. One that ends at once takes no room; it is remembered only if it was ``waiting``."""
         masker = self._secrets.masker_of(active.id) if active.loaded.program.secret_uses else None
         log = _Log(self._open_log, active, command, masker)
         try:

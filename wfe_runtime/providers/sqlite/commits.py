@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from wfe_runtime import faults
 from wfe_runtime.providers.contracts import FINISHED, InboxPost, NewRun, RunCommit
 from wfe_runtime.providers.handles import IN_DELTA, IN_SNAPSHOT
-from wfe_runtime.providers.sqlite.blobs import holds_large, keep_large
+from wfe_runtime.providers.sqlite.blobs import keep_large
 from wfe_runtime.providers.sqlite.creation import insert_run
 from wfe_runtime.providers.sqlite.places import give_back, has_slot
 from wfe_runtime.providers.sqlite.session import SEQUENCE, Known, Session
@@ -59,17 +59,18 @@ def check_commits(commits: Sequence[RunCommit]) -> None:
             raise ValueError(f"status {commit.status} with ended={commit.ended} of run {commit.run}")
 
 
-def apply_commits(commits: Sequence[RunCommit], session: Session, grouped: bool) -> list[bool]:
-    """Apply commits in order, and return which were accepted. Raises Refused where they go as a group and can't."""
+def apply_commits(commits: Sequence[RunCommit], large: bool, session: Session, grouped: bool) -> list[bool]:
+    """Apply commits in order, and return which were accepted; ``large`` says whether any holds a large value.
+
+    Raises Refused where they go as a group and can't.
+    """
     if grouped:
         _apply_group(session, commits)
         return [True] * len(commits)
-    if len(commits) == 1:
-        return [_apply_one(session, commits[0])]
-    return [_apply_one(session, commit) for commit in commits]
+    return [_apply_one(session, commit, large) for commit in commits]
 
 
-def _apply_one(session: Session, commit: RunCommit) -> bool:
+def _apply_one(session: Session, commit: RunCommit, large: bool) -> bool:
     """Apply one commit. Returns whether it was accepted."""
     known = session.known.get(commit.run)
     if known is None or known.sequence != commit.expected_sequence or known.fence != commit.fence:
@@ -77,7 +78,7 @@ def _apply_one(session: Session, commit: RunCommit) -> bool:
     if known is None or (known.placed and _reopens(known, commit) and not has_slot(session, known.run)):
         return False
     guarded = False
-    if not _keeps_columns(known, commit) or holds_large((commit,)):
+    if large or not _keeps_columns(known, commit):  # a large value is written before the line that names it
         if session.execute(CHANGE, _change(known, commit)).rowcount != 1:
             return _refuse(session, commit)
         guarded = True

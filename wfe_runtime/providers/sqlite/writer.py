@@ -134,7 +134,8 @@ class Writer(Worker):
         assert session is not None
         try:
             synchronous = not session.relaxed(commits)
-            accepted = self._carry_out(partial(apply_commits, commits), len(commits) > 1, synchronous, patience=0)
+            work = partial(apply_commits, commits, False)
+            accepted = self._carry_out(work, len(commits) > 1, synchronous, patience=0)
             self._end_batch()
             touched, advanced = session.touched, session.advanced
         except Exception as error:
@@ -357,7 +358,7 @@ def _serve_requests(
     batch: Sequence[Request], commits: Sequence[RunCommit], session: Session, grouped: bool
 ) -> list[Answer]:
     """Do what was asked, in the open transaction; ``commits`` are those of the requests, in order."""
-    accepted = apply_commits(commits, session, grouped)
+    accepted = apply_commits(commits, holds_large(commits), session, grouped)
     answers: list[Answer] = []
     position = 0
     for request in batch:
