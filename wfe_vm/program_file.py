@@ -23,6 +23,7 @@ from typing import Final
 
 import msgspec
 
+from .collector import collector_off
 from .errors import ProgramError
 from .program import Program, SourceMap, decode_program, encode_program, hash_of
 
@@ -110,12 +111,14 @@ def read_program_file(data: bytes) -> list[FiledProgram]:
         rows = _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProgramError("file-damaged", f"the compiled file does not hold programs ({error}): {_AGAIN}") from error
-    programs = []
-    for row in rows:
-        if hash_of(row.data) != row.hash:
-            raise ProgramError("file-damaged", f"a program in the file is not what its hash says: {_AGAIN}")
-        programs.append(FiledProgram(decode_program(row.data), row.hash, bytes(row.source_map), row.data))
-    return programs
+    with collector_off():
+        return [_filed(row) for row in rows]
+
+
+def _filed(row: _Row) -> FiledProgram:
+    if hash_of(row.data) != row.hash:
+        raise ProgramError("file-damaged", f"a program in the file is not what its hash says: {_AGAIN}")
+    return FiledProgram(decode_program(row.data), row.hash, bytes(row.source_map), row.data)
 
 
 def _digest(head: bytes, body: bytes | memoryview) -> bytes:

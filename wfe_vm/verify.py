@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from .collector import collector_off
 from .errors import ProgramError
 from .program import Program, unpack_code
 from .verify_code import verify_code
@@ -51,24 +52,31 @@ def verify(program: Program) -> list[Problem]:
         if len(problems) < _MAX_PROBLEMS:
             problems.append(Problem(code, message, pc))
 
+    with collector_off():
+        _verify_all(program, problems, report)
+    return problems
+
+
+def _verify_all(program: Program, problems: list[Problem], report: Report) -> None:
+    """Check one part after the other, until one has reported a problem."""
     try:
         words = unpack_code(program.code)
     except ProgramError as error:
-        return [Problem(error.code, error.message)]
+        report(error.code, error.message)
+        return
     rows = rows_of(program)
     verify_tables(program, rows, len(words), report)
     if problems:
-        return problems
+        return
     gathered = verify_code(program, rows, words, report)
     if problems:
-        return problems
+        return
     met = verify_flow(program, rows, words, gathered, report)
     if problems:
-        return problems
+        return
     verify_places(rows, words, met, report)
     if program.preparation is not None and not problems:
         _verify_preparation(program.preparation, report)
-    return problems
 
 
 def _verify_preparation(preparation: Program, report: Report) -> None:

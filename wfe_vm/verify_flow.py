@@ -6,8 +6,8 @@ exist, and that steps are opened and ended in the order of the step table. It re
 single instructions having been checked.
 
 What is known at an instruction is its *situation*: the number of items on the stack, the iterators
-among them as ``(position, bound local or -1)``, and the *context*: which steps are open around it and
-in which part of each it lies. A context is a number; ``_Contexts`` knows what it stands for.
+among them, and the *context*: which steps are open around it and in which part of each it lies. Iterators
+and contexts are numbers here: ``_Iterators`` and ``_Contexts`` know what they stand for.
 
 This one source runs compiled (with ``verify_flow.pxd``, which gives C types) and interpreted.
 
@@ -80,6 +80,12 @@ _ENDS: Final = -1
 
 _NONE: Final = NO_PC
 
+_WAY: Final = 4
+"""Words that are kept of a way: its pc, items on the stack, iterators and context."""
+
+_FEW_WAYS: Final = 256
+"""For so many ways there is room at first."""
+
 # How the flow treats an instruction.
 _PLAIN: Final = 0
 _COUNTED: Final = 1  # takes as many as an operand says
@@ -106,6 +112,8 @@ _KINDS_OF: Final = {
     TIMED_OUT: ("wait", "approve"),
 }
 """Which kinds of step an opcode may serve; any where it isn't listed."""
+
+_KINDS_BY_NUMBER: Final = [_KINDS_OF.get(number) for number in range(OPCODE_BOUND)]
 
 
 def _treatment(row: Row) -> int:
@@ -156,35 +164,65 @@ def verify_flow(
     return met
 
 
+@cython.no_gc
+@cython.cclass
+class _Context:
+    """A part of a step that is under way; ``around`` is the number of the context in which the step was opened."""
+
+    def __init__(self, around: int, part: int, step: int, depth: int) -> None:
+        self.around = around
+        self.part = part
+        self.step = step
+        self.depth = depth
+
+
 class _Contexts:
     """The contexts met so far, by number; 0 is outside of all steps."""
 
     def __init__(self, count: int) -> None:
         self.count = count  # of steps
-        self.parts = [_OUTSIDE]
-        self.steps = [-1]
-        self.parents = [-1]
-        self.depths = [0]
-        self.numbers: dict[int, int] = {}  # by parent, part and step, which are one number
+        self.met = [_Context(-1, _OUTSIDE, -1, 0)]
+        # Nearly every step is opened in one context alone: of each part and step the first is found without hashing.
+        self.firsts = array("i", [-1]) * (_PARTS * count)
+        self.others: dict[int, int] = {}  # by context around, part and step, which are one number
 
-    def within(self, parent: int, part: int, step: int, depth: int) -> int:
-        """Return the context of a part of a step that was opened in ``parent``."""
-        key = (parent * _PARTS + part) * self.count + step
-        number = self.numbers.get(key, -1)
+    def within(self, around: int, part: int, step: int, depth: int) -> int:
+        """Return the context of a part of a step that was opened in ``around``."""
+        place = part * self.count + step
+        number = self.firsts[place]
         if number < 0:
-            number = self.numbers[key] = len(self.parts)
-            self.parts.append(part)
-            self.steps.append(step)
-            self.parents.append(parent)
-            self.depths.append(depth)
-        return number
+            self.firsts[place] = len(self.met)
+        else:
+            context = self.met[number]
+            if context.around == around:
+                return number
+            key = around * _PARTS * self.count + place
+            number = self.others.get(key, -1)
+            if number >= 0:
+                return number
+            self.others[key] = len(self.met)
+        self.met.append(_Context(around, part, step, depth))
+        return len(self.met) - 1
+
+    def is_hook(self, number: int) -> bool:
+        """Say whether a context is a hook or a compensation itself, and no step in one."""
+        context = self.met[number]
+        return context.part == _HOOK or context.part == _UNDO
 
     def describe(self, number: int) -> str:
-        part, step = self.parts[number], self.steps[number]
-        return f"{_PART_NAMES[part]} step {step}" if part else "outside of all steps"
+        context = self.met[number]
+        return f"{_PART_NAMES[context.part]} step {context.step}" if context.part else "outside of all steps"
 
 
-_Iterators = tuple[tuple[int, int], ...]
+@cython.no_gc
+@cython.cclass
+class _Iterators:
+    """The iterators on the stack: the topmost one's position and local, and the number of those below it."""
+
+    def __init__(self, below: int, position: int, local: int) -> None:
+        self.below = below
+        self.position = position
+        self.local = local  # -1: none is bound
 
 
 class _Flow:
@@ -199,43 +237,56 @@ class _Flow:
         met: array[int],
         report: Report,
     ) -> None:
-        self.program = program
+        self.max_stack = program.max_stack
         self.steps = rows
-        self.count = len(rows)
         self.words = words
         self.report = report
         self.contexts = _Contexts(len(rows))
         # What is known at each instruction, the context being -1 where it was not met yet.
         self.met_depths, self.met_iterators, self.met_contexts = met[:], met[:], met
-        self.work: list[tuple[int, int, int, int]] = []
-        self.opened: set[int] = set()  # by context and step, which are one number
+        # Ways that are still to be followed, so many words each: where they begin, and their situation there.
+        self.ways, self.waiting = array("i", [0]) * (_WAY * _FEW_WAYS), 0
         self.gathered = gathered
-        self.iterators: list[_Iterators] = [()]  # all that were met, by number
-        self.numbers: dict[_Iterators, int] = {(): 0}
+        self.iterators = [_Iterators(0, -1, -1)]  # all that were met, by number; 0 stands for none
+        self.numbers: dict[tuple[int, int, int], int] = {}  # of the others
 
     def run(self) -> None:
         """Follow every way there is."""
-        work = self.work
-        work.append((0, 0, 0, 0))
-        while work:
-            pc, depth, iterators, context = work.pop()
-            self.follow(pc, depth, iterators, context)
+        self.lead_to(0, 0, 0, 0)
+        while self.waiting:
+            self.waiting -= _WAY
+            ways, at = self.ways, self.waiting
+            pc = ways[at]
+            if self.meet(pc, ways[at + 1], ways[at + 2], ways[at + 3]):
+                self.follow(pc)
 
-    def follow(self, pc: int, depth: int, iterators: int, context: int) -> None:
-        """Follow one way until it ends, goes wrong or meets instructions that were followed before."""
+    def lead_to(self, pc: int, depth: int, iterators: int, context: int) -> None:
+        """Have a way followed later."""
+        at = self.waiting
+        if at == len(self.ways):
+            longer = array("i", [0]) * (2 * at)
+            longer[:at] = self.ways
+            self.ways = longer
+        ways = self.ways
+        ways[at], ways[at + 1], ways[at + 2], ways[at + 3] = pc, depth, iterators, context
+        self.waiting = at + _WAY
+
+    def meet(self, pc: int, depth: int, iterators: int, context: int) -> bool:
+        """Say whether this way is the first to come to a pc, and note its situation; another must agree with it."""
+        if self.met_contexts[pc] < 0:
+            self.met_depths[pc], self.met_iterators[pc], self.met_contexts[pc] = depth, iterators, context
+            return True
+        if self.met_depths[pc] != depth or self.met_iterators[pc] != iterators or self.met_contexts[pc] != context:
+            self.report_join(pc, depth, context)
+        return False
+
+    def follow(self, pc: int) -> None:
+        """Follow one way, met at ``pc``, until it ends, goes wrong or meets instructions that were followed before."""
         words, table, report = self.words, _TABLE, self.report
-        met_depths, met_iterators, met_contexts = self.met_depths, self.met_iterators, self.met_contexts
-        size, max_stack = len(words), self.program.max_stack
-        in_hook = self.contexts.parts[context] in (_HOOK, _UNDO)
+        size, max_stack = len(words), self.max_stack
+        depth, iterators, context = self.met_depths[pc], self.met_iterators[pc], self.met_contexts[pc]
+        in_hook = self.contexts.is_hook(context)
         while True:
-            if pc >= size:
-                report("falls-off", "the code goes on past its end", size)
-                return
-            if met_contexts[pc] >= 0:
-                if met_depths[pc] != depth or met_iterators[pc] != iterators or met_contexts[pc] != context:
-                    self.report_join(pc, depth, context)
-                return
-            met_depths[pc], met_iterators[pc], met_contexts[pc] = depth, iterators, context
             opcode = words[pc]
             row = _COLUMNS * opcode
             length, treatment, takes, gives = table[row], table[row + 1], table[row + 2], table[row + 3]
@@ -247,28 +298,17 @@ class _Flow:
                 takes = words[pc + length - 1]
                 if opcode == MAKE_MAP:
                     takes *= 2
-            elif treatment == _SCOPED:
-                if not self.check_scope(opcode, pc, context):
-                    return
-            elif treatment == _EACH:
-                after = self.each(opcode, pc, depth, self.iterators[iterators], context)
-                if after is None:
-                    return
-                depth, iterators = after[0], self.number_of(after[1])
-                if depth > max_stack:
-                    report("stack-overflow", f"the stack holds more than {max_stack} items", pc)
-                    return
-                pc += length
-                continue
-            low = depth - takes
-            if low < 0:
-                report("stack-underflow", f"{_NAMES[opcode]} takes {takes} items of {depth} on the stack", pc)
+            elif treatment == _SCOPED and not self.check_scope(opcode, pc, context):
                 return
-            if iterators and self.iterators[iterators][-1][0] >= low:
-                report("iterator-misused", f"{_NAMES[opcode]} takes the iterator of a map or filter", pc)
+            low = depth - takes
+            if treatment == _EACH:
+                iterators = self.each(opcode, pc, depth, iterators, context)
+                if iterators < 0:
+                    return
+            elif not self.may_take(opcode, pc, depth, low, iterators):
                 return
             if treatment == _JUMP:
-                self.work.append((words[pc + 1], low + table[row + 4], iterators, context))
+                self.lead_to(words[pc + 1], low + table[row + 4], iterators, context)
                 if opcode == JUMP:
                     return
             elif treatment == _STEP:
@@ -284,13 +324,11 @@ class _Flow:
                 report("stack-overflow", f"the stack holds more than {max_stack} items", pc)
                 return
             pc += length
-
-    def number_of(self, iterators: _Iterators) -> int:
-        number = self.numbers.get(iterators)
-        if number is None:
-            number = self.numbers[iterators] = len(self.iterators)
-            self.iterators.append(iterators)
-        return number
+            if pc >= size:
+                report("falls-off", "the code goes on past its end", size)
+                return
+            if not self.meet(pc, depth, iterators, context):
+                return
 
     def report_join(self, pc: int, depth: int, context: int) -> None:
         """Report that this way comes to a pc in another situation than the one before it."""
@@ -308,78 +346,87 @@ class _Flow:
         needed = self.words[pc + 1]
         if opcode == GATHER:
             needed = self.gathered[needed]
-        around = self.contexts.depths[context]
+        inner = self.contexts.met[context]
+        around = inner.depth
         if needed <= around:
             return True
         self.report("scope-depth", f"{_NAMES[opcode]} needs {needed} iterations around it, {around} are", pc)
         return False
 
-    def each(
-        self, opcode: int, pc: int, depth: int, iterators: _Iterators, context: int
-    ) -> tuple[int, _Iterators] | None:
-        """Follow an instruction that knows iterators or locals; return the stack after it."""
+    def may_take(self, opcode: int, pc: int, depth: int, low: int, iterators: int) -> bool:
+        """See that an instruction that leaves ``low`` of ``depth`` items finds them, and no iterator among them."""
+        if low < 0:
+            self.report("stack-underflow", f"{_NAMES[opcode]} takes {depth - low} items of {depth} on the stack", pc)
+            return False
+        top = self.iterators[iterators]
+        if top.position >= low:
+            self.report("iterator-misused", f"{_NAMES[opcode]} takes the iterator of a map or filter", pc)
+            return False
+        return True
+
+    def each(self, opcode: int, pc: int, depth: int, iterators: int, context: int) -> int:
+        """Follow an instruction that knows iterators or locals; return the iterators after it, -1 if it goes wrong."""
         words, name = self.words, _NAMES[opcode]
         if opcode == LOAD_LOCAL:
-            local = words[pc + 1]
-            if all(bound != local for _, bound in iterators):
-                self.report("local-unbound", f"no map or filter around it binds local {local}", pc)
-                return None
-            return depth + 1, iterators
+            if self.is_bound(words[pc + 1], iterators):
+                return iterators
+            self.report("local-unbound", f"no map or filter around it binds local {words[pc + 1]}", pc)
+            return -1
         if opcode == EACH_BEGIN:
-            if not depth:
-                self.report("stack-underflow", f"{name} takes an item, the stack has none", pc)
-                return None
-            if iterators and iterators[-1][0] == depth - 1:
-                self.report("iterator-misused", f"{name} takes the iterator of a map or filter", pc)
-                return None
-            return depth, (*iterators, (depth - 1, -1))
+            if self.may_take(opcode, pc, depth, depth - 1, iterators):
+                return self.number_of(iterators, depth - 1, -1)
+            return -1
         taken = 0 if opcode == EACH_NEXT else 1
-        if not iterators or iterators[-1][0] != depth - 1 - taken:
+        top = self.iterators[iterators]
+        if top.position < 0 or top.position != depth - 1 - taken:
             self.report("iterator-expected", f"{name} needs the iterator of a map or filter there", pc)
-            return None
-        outer, (position, bound) = iterators[:-1], iterators[-1]
+            return -1
         if opcode == EACH_NEXT:
-            local, target = words[pc + 1], words[pc + 2]
-            self.work.append((target, depth, self.number_of(outer), context))
-            return depth, (*outer, (position, local))
-        if bound < 0 or (opcode == EACH_FILTER and words[pc + 1] != bound):
+            self.lead_to(words[pc + 2], depth, top.below, context)
+            return self.number_of(top.below, top.position, words[pc + 1])
+        if top.local < 0 or (opcode == EACH_FILTER and words[pc + 1] != top.local):
             self.report("local-unbound", f"{name} keeps an item that this iterator has not bound", pc)
-            return None
-        return depth - 1, (*outer, (position, -1))
+            return -1
+        return self.number_of(top.below, top.position, -1)
+
+    def number_of(self, below: int, position: int, local: int) -> int:
+        """Return the number of an iterator and those below it."""
+        key = (below, position, local)
+        number = self.numbers.get(key, -1)
+        if number < 0:
+            number = self.numbers[key] = len(self.iterators)
+            self.iterators.append(_Iterators(below, position, local))
+        return number
+
+    def is_bound(self, local: int, iterators: int) -> bool:
+        """Say whether one of the iterators binds a local."""
+        while iterators:
+            one = self.iterators[iterators]
+            if one.local == local:
+                return True
+            iterators = one.below
+        return False
 
     def step(self, opcode: int, pc: int, context: int) -> int:
         """Follow an instruction of a step; return the context after it, -1 where it does not go on."""
-        contexts = self.contexts
-        part, innermost = contexts.parts[context], contexts.steps[context]
+        inner = self.contexts.met[context]
+        part, innermost = inner.part, inner.step
         if opcode == END_BRANCH:
             return _ENDS if part == _BRANCH else self.misplaced("at the end of a branch", opcode, pc, context)
         if opcode == FINISH:
             right = part == _BODY and innermost == 0
             return _ENDS if right else self.misplaced("in the run's body", opcode, pc, context)
         index = self.words[pc + 1]
+        if opcode in (BEGIN, ENTER):
+            return self.open(opcode, index, pc, context)
         step = self.steps[index]
-        kinds = _KINDS_OF.get(opcode)
+        kinds = _KINDS_BY_NUMBER[opcode]
         if kinds is not None and step.kind not in kinds:
             self.report("step-kind", f"{_NAMES[opcode]} can't serve step {index} of kind {step.kind!r}", pc)
             return _ENDS
-        if opcode in (BEGIN, ENTER):
-            if part == _ENTERED or innermost != step.parent or contexts.depths[context] != step.depth:
-                where = contexts.describe(context)
-                self.report("step-nesting", f"step {index} does not belong in {where}", pc)
-                return _ENDS
-            passes = step.path.count("[*]")
-            if passes and passes != self.loops_around(context):
-                self.report(
-                    "step-path", f"step {index} has a path of {passes} loops, in {self.loops_around(context)}", pc
-                )
-                return _ENDS
-            self.open(index, context)
-            if opcode == ENTER:
-                return contexts.within(context, _ENTERED, index, step.depth)
-            return self.begin(index, context, pc)
         if opcode == GUARD:
             if part == _ENTERED and innermost == index:
-                return self.begin(index, contexts.parents[context], pc)
+                return self.begin(index, inner.around, pc)
             return self.misplaced(f"in the condition of step {index}", opcode, pc, context)
         if opcode == END_HOOK:
             right = part == _HOOK and innermost == index
@@ -393,27 +440,20 @@ class _Flow:
             return context if right else self.misplaced(place, opcode, pc, context)
         right = part == _BODY and innermost == index
         if opcode == RETURN:
-            around = context
-            while right and around:
-                right = contexts.parts[around] == _BODY
-                around = contexts.parents[around]
+            right = right and self.is_in_bodies_alone(context)
         if right:
             return context if opcode == PASS else _ENDS
         place = f"in the body of step {index}" + (", and in no branch or hook" if opcode == RETURN else "")
         return self.misplaced(place, opcode, pc, context)
 
-    def loops_around(self, context: int) -> int:
-        """Return how many loops have a pass under way in this context."""
-        contexts, loops = self.contexts, 0
-        while context:
-            step = self.steps[contexts.steps[context]]
-            part = contexts.parts[context]
-            if part == _BODY:
-                loops += step.kind == "while" or step.kind == "until"
-            elif part == _BRANCH:
-                loops += step.kind == "for_each"
-            context = contexts.parents[context]
-        return loops
+    def is_in_bodies_alone(self, number: int) -> bool:
+        """Say whether a context lies in no branch, hook or condition of any step."""
+        while number:
+            context = self.contexts.met[number]
+            if context.part != _BODY:
+                return False
+            number = context.around
+        return True
 
     def misplaced(self, place: str, opcode: int, pc: int, context: int) -> int:
         """Report an instruction that is not where it belongs; its way ends there."""
@@ -421,31 +461,68 @@ class _Flow:
         self.report("step-nesting", f"{_NAMES[opcode]} belongs {place}, but is in {where}", pc)
         return _ENDS
 
-    def open(self, index: int, context: int) -> None:
+    def open(self, opcode: int, index: int, pc: int, context: int) -> int:
+        """Follow an instruction that opens a step; return the context after it, -1 where it does not go on."""
+        step, inner = self.steps[index], self.contexts.met[context]
+        if inner.part == _ENTERED or inner.step != step.parent or inner.depth != step.depth:
+            where = self.contexts.describe(context)
+            self.report("step-nesting", f"step {index} does not belong in {where}", pc)
+            return _ENDS
+        if "[*]" in step.path:
+            passes, loops = step.path.count("[*]"), self.loops_around(context)
+            if passes != loops:
+                self.report("step-path", f"step {index} has a path of {passes} loops, in {loops}", pc)
+                return _ENDS
+        self.follow_step(index, step, context)
+        if opcode == ENTER:
+            return self.contexts.within(context, _ENTERED, index, step.depth)
+        return self.begin(index, context, pc)
+
+    def loops_around(self, number: int) -> int:
+        """Return how many loops have a pass under way in this context."""
+        loops = 0
+        while number:
+            context = self.contexts.met[number]
+            step = self.steps[context.step]
+            if context.part == _BODY:
+                loops += step.kind == "while" or step.kind == "until"
+            elif context.part == _BRANCH:
+                loops += step.kind == "for_each"
+            number = context.around
+        return loops
+
+    def follow_step(self, index: int, step: StepRow, context: int) -> None:
         """Follow all that the machine itself goes to from an open step: its hooks, branches and exit."""
-        key = context * self.count + index
-        if key in self.opened:
-            return
-        self.opened.add(key)
-        step, contexts, work = self.steps[index], self.contexts, self.work
+        contexts = self.contexts
+        known = len(contexts.met)
+        body = contexts.within(context, _BODY, index, step.depth)
+        if body < known:
+            return  # it was opened in this context before
         if step.exit == _NONE:
             self.report("step-pc", f"step {index} lacks its exit")
             return
-        body = contexts.within(context, _BODY, index, step.depth)
         # The run itself has no outside: its exit is where its outputs begin.
-        work.append((step.exit, 0, 0, context if index else body))
+        self.lead_to(step.exit, 0, 0, context if index else body)
         if not (step.on_success == step.on_failure == step.on_error == step.on_abort == step.ensure == _NONE):
-            inner = contexts.within(context, _HOOK, index, step.depth)
-            hooks = (step.on_success, step.on_failure, step.on_error, step.on_abort, step.ensure)
-            work.extend([(pc, 0, 0, inner) for pc in hooks if pc != NO_PC])
+            hook = contexts.within(context, _HOOK, index, step.depth)
+            self.go_to(step.on_success, hook)
+            self.go_to(step.on_failure, hook)
+            self.go_to(step.on_error, hook)
+            self.go_to(step.on_abort, hook)
+            self.go_to(step.ensure, hook)
         if step.compensation != _NONE:
-            work.append((step.compensation, 0, 0, contexts.within(context, _UNDO, index, step.depth)))
-        if step.on_timeout != _NONE:
-            work.append((step.on_timeout, 0, 0, body))
+            self.go_to(step.compensation, contexts.within(context, _UNDO, index, step.depth))
+        self.go_to(step.on_timeout, body)
         if step.branches:
             depth = step.depth + (step.kind == "for_each")
-            inner = contexts.within(body, _BRANCH, index, depth)
-            work.extend([(pc, 0, 0, inner) for pc in step.branches])
+            branch = contexts.within(body, _BRANCH, index, depth)
+            for pc in step.branches:
+                self.go_to(pc, branch)
+
+    def go_to(self, pc: int, context: int) -> None:
+        """Follow what the machine goes to by itself, if the step has it: nothing is on the stack then."""
+        if pc != _NONE:
+            self.lead_to(pc, 0, 0, context)
 
     def begin(self, index: int, context: int, pc: int) -> int:
         """Return the context of a step's body, which starts after the instruction at ``pc``."""
