@@ -116,6 +116,8 @@ def check_plain(value: Any) -> Problem | None:
                 if message is not None:
                     return Problem(_path_of((place, index)), message)
                 if type(item) is list or type(item) is dict:
+                    if depth < MAX_NESTING and type(item) is list and _is_flat_list(item):
+                        continue  # a list has many rows that need no further look, such as names with their places
                     below.append(((place, index), item, depth + 1))
         else:
             for key in container:
@@ -148,18 +150,26 @@ def _path_of(place: _Place) -> str:
 def _is_flat_and_plain(container: dict[Any, Any]) -> bool:
     """Say whether a map holds but scalars, all right at the first glance: the usual outputs of a step do."""
     for key, item in container.items():
-        if type(key) is not str or not key.isascii():
-            return False
-        kind = type(item)
-        if kind is str:
-            if not item.isascii():
-                return False
-        elif kind is int:
-            if not SMALLEST_INTEGER <= item <= LARGEST_INTEGER:
-                return False
-        elif item is not None and kind is not bool:
+        if type(key) is not str or not key.isascii() or not _is_plain_scalar(item):
             return False
     return True
+
+
+def _is_flat_list(items: list[Any]) -> bool:
+    """Say whether a list holds but scalars, all right at the first glance."""
+    for item in items:  # noqa: SIM110 - a generator would be a closure, which C functions have not
+        if not _is_plain_scalar(item):
+            return False
+    return True
+
+
+def _is_plain_scalar(item: Any) -> bool:
+    kind = type(item)
+    if kind is str:
+        return item.isascii()  # type: ignore[no-any-return]
+    if kind is int:
+        return SMALLEST_INTEGER <= item <= LARGEST_INTEGER  # type: ignore[no-any-return]
+    return item is None or kind is bool
 
 
 def _problem_of(value: Any) -> str | None:

@@ -88,7 +88,7 @@ def verify_code(program: Program, rows: list[StepRow], words: array[int], report
     return gathered
 
 
-def _deepest_gathered(constant: Any, sizes: tuple[int, ...]) -> int:
+def _deepest_gathered(constant: Any, sizes: array[int]) -> int:
     """Return the deepest scope that the rows of a GATHER name, or -1 if the constant is no such list.
 
     ``sizes`` are the slots of the scope at each depth.
@@ -118,12 +118,13 @@ def _decode(
 
     ``gathered`` takes in what ``verify_code`` returns.
     """
-    constants, sizes = program.constants, program.scope_sizes
+    constants = program.constants
+    sizes = array("q", program.scope_sizes)
     size, depths = len(words), len(sizes)
     limits = array("q", [0]) * (max(Operand) + 1)
     limits[_CONSTANT] = limits[_NAME] = limits[_GATHER] = len(constants)
-    limits[_DEPTH] = len(sizes)
-    limits[_SLOT] = max(sizes)
+    limits[_DEPTH] = depths
+    limits[_SLOT] = max(program.scope_sizes)
     limits[_LOCAL] = program.locals
     limits[_COUNT] = program.max_stack + 1
     limits[_TARGET] = size
@@ -131,7 +132,7 @@ def _decode(
     limits[_FUNCTION] = _NO_BOUND
     table = _OPERANDS
     jumps: list[tuple[int, int]] = []
-    called: set[tuple[int, int]] = set()  # what was called right, as (function, count)
+    called: set[int] = set()  # what was called right: function and count, which are one number
     pc = 0
     while pc < size:
         opcode = words[pc]
@@ -166,7 +167,7 @@ def _decode(
                         report("gather-constant", f"constant {value} lists no names with slots that exist", pc)
                     gathered[value] = deepest
             elif kind == _FUNCTION:
-                call = (value, words[at + 1])
+                call = _NO_BOUND * value + words[at + 1]
                 if call not in called and _is_call(value, words[at + 1], pc, report):
                     called.add(call)
             at += 1

@@ -305,7 +305,7 @@ class _Flow:
                 iterators = self.each(opcode, pc, depth, iterators, context)
                 if iterators < 0:
                     return
-            elif not self.may_take(opcode, pc, depth, low, iterators):
+            elif (low < 0 or iterators) and not self.may_take(opcode, pc, depth, low, iterators):
                 return
             if treatment == _JUMP:
                 self.lead_to(words[pc + 1], low + table[row + 4], iterators, context)

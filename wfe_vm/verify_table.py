@@ -65,14 +65,17 @@ def _check_sizes(program: Program, rows: list[StepRow], words: int, report: Repo
     sizes = program.scope_sizes
     if not sizes or sizes[0] < RESERVED_SLOTS:
         report("scope-sizes", f"the run's own scope needs at least its {RESERVED_SLOTS} reserved slots")
-    nameable = 64 + words + 8 * len(rows) + sum([len(row.outputs) for row in rows])
+    nameable = 64 + words + 8 * len(rows)
+    loops = 0
+    for row in rows:
+        nameable += len(row.outputs)
+        loops += row.kind == "for_each"
     for depth, size in enumerate(sizes):
         if not 0 <= size <= nameable:
             report(
                 "scope-sizes",
                 f"a scope at depth {depth} has no use for {size} slots in such a program",
             )
-    loops = sum([row.kind == "for_each" for row in rows])
     if len(sizes) > loops + 1:
         report("scope-sizes", f"{len(sizes)} scopes are nested, but only {loops} steps open one")
     if not 0 <= program.max_stack <= 64 + words:
