@@ -6,7 +6,7 @@ from wfe_vm.verify_rows cimport StepRow, number_of
 
 cdef int[::1] _OPERANDS
 cdef long long _NO_BOUND
-cdef int _COLUMNS, _CONSTANT, _NAME, _DEPTH, _SLOT, _LOCAL, _COUNT, _TARGET, _STEP, _FUNCTION, _GATHER, _NONE
+cdef int _BOUND, _COLUMNS, _CONSTANT, _NAME, _DEPTH, _SLOT, _LOCAL, _COUNT, _TARGET, _STEP, _FUNCTION, _GATHER, _NONE
 
 @cython.locals(
     size=cython.Py_ssize_t, target=cython.Py_ssize_t, index=cython.Py_ssize_t, row=StepRow,

@@ -43,6 +43,7 @@ _RANGE_CODES: Final = {
     _STEP: "step-range",
     _FUNCTION: "function-unknown",
 }
+_BOUND: Final = OPCODE_BOUND  # as a C number, where this is compiled
 _NO_BOUND: Final = 2**31
 _NONE: Final = NO_PC
 
@@ -136,7 +137,7 @@ def _decode(
     pc = 0
     while pc < size:
         opcode = words[pc]
-        row = _COLUMNS * opcode if 0 <= opcode < OPCODE_BOUND else 0
+        row = _COLUMNS * opcode if 0 <= opcode < _BOUND else 0
         count = table[row]
         if count < 0:
             _report_opcode(opcode, pc, report)
