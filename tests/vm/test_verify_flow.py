@@ -261,3 +261,25 @@ def test_the_entry_of_the_run_itself_is_held_to_its_place_too() -> None:
     moved = msgspec.structs.replace(run, entry=run.entry + 2)
     found = verify(msgspec.structs.replace(program, steps=(moved, *others)))
     assert [problem.code for problem in found] == ["step-pc"]
+
+
+def many_branches(faulty: bool) -> Program:
+    """Return a program with more branches than there is room for ways at first; the one followed last may be faulty."""
+
+    def write(assembler: Assembler) -> None:
+        labels = tuple(Label() for _ in range(600))
+        fork = assembler.step("fork", "parallel", branches=labels)
+        assembler.begin(fork)
+        assembler.emit("FORK", fork)
+        for number, label in enumerate(labels):
+            assembler.mark(label)
+            assembler.task(f"task{number}", parent=fork)
+            emit(("END_HOOK", fork) if faulty and not number else ("END_BRANCH",))(assembler)
+        assembler.exit(fork)
+
+    return in_body(write)
+
+
+def test_however_many_ways_wait_each_is_followed() -> None:
+    assert verify(many_branches(faulty=False)) == []
+    assert [problem.code for problem in verify(many_branches(faulty=True))] == ["step-nesting"]
