@@ -26,6 +26,9 @@ LEAST_SNAPSHOT_BYTES: Final = 16 * 1024
 """A snapshot is due once the deltas since the last one weigh as much as it did, and at least this much:
 loading then costs at most about twice the state, and writing at most twice the deltas."""
 
+SUSPENDED_PART: Final = 8
+"""With the suspension of a run a snapshot is due for deltas of this part of one: it is loaded before it goes on."""
+
 HANDLE_BYTES: Final = 1024
 """What a change with a large value weighs, which is stored apart: else each of them would bring a snapshot."""
 
@@ -51,8 +54,9 @@ class ActiveRun:
         self.due = 0
         """When its next timer fires, as of the last commit; 0: none will."""
         self.started_at = row.started
-        self._snapshot_bytes = snapshot_bytes
         self._delta_bytes = delta_bytes
+        self._due_bytes = max(snapshot_bytes, LEAST_SNAPSHOT_BYTES)
+        """Of deltas, over which a snapshot is due."""
         self._journal: list[tuple[int, int, bytes]] = []
         self._deltas: list[Delta] = []
         self._commands: list[Command] = []
@@ -136,6 +140,10 @@ class ActiveRun:
         self.withdrawn = self.under_way()
         self._commands = [command for command in self._commands if not isinstance(command, RunStep)]
 
+    def expect_loading(self) -> None:
+        """Have a snapshot be due early: the run is being suspended."""
+        self._due_bytes = max(self._due_bytes // SUSPENDED_PART, LEAST_SNAPSHOT_BYTES)
+
     def ask_again(self) -> None:
         """Hold back commands for the steps that were withdrawn, as far as they are still wanted; it was resumed."""
         withdrawn, self.withdrawn = self.withdrawn, set()
@@ -163,9 +171,9 @@ class ActiveRun:
     def take_commit(self) -> tuple[RunCommit, list[Delta], list[Command]]:
         """Return what is to be committed, and what is to be told and asked once it is."""
         snapshot = None
-        if self._delta_bytes > max(self._snapshot_bytes, LEAST_SNAPSHOT_BYTES):
+        if self._delta_bytes > self._due_bytes:
             snapshot = self.state.snapshot()
-            self._snapshot_bytes = len(snapshot)
+            self._due_bytes = max(len(snapshot), LEAST_SNAPSHOT_BYTES)
             self._delta_bytes = 0
         journal = self._journal
         committed, ended_at = self.committed, self.ended_at

@@ -61,7 +61,6 @@ class ActivityDesk:
         self._clock = clock
         self._deliver = deliver
         self._spawn = spawn
-        self._programs: dict[str, bool] = {}  # by hash: whether it has activities
         self._timers: dict[tuple[str, int], asyncio.TimerHandle] = {}
         self._deadlines: dict[tuple[str, int], int] = {}
 
@@ -72,7 +71,7 @@ class ActivityDesk:
     def stop(self, active: ActiveRun, command: StopStep) -> bool:
         """Stop a step, if it is an activity; its worker is told when it asks. Returns whether it is one."""
         steps = active.loaded.program.steps
-        if not self._has_activities(active):
+        if not _has_activities(active):
             return False
         frames = [pointer.frames[-1] for pointer in active.state.pointers.values() if pointer.frames]
         if not any(frame.id == command.activation and steps[frame.step].type == ACTIVITY for frame in frames):
@@ -82,7 +81,7 @@ class ActivityDesk:
 
     def end_run(self, active: ActiveRun) -> None:
         """Offer nothing more of a run that has ended."""
-        if self._has_activities(active):
+        if _has_activities(active):
             self._spawn(self._store.withdraw_activity(active.id))
 
     def forget(self, run: str, activation: int) -> None:
@@ -94,7 +93,7 @@ class ActivityDesk:
 
     def deadline(self, active: ActiveRun) -> int:
         """Return when the first activity of a run reaches its limit of time, 0 where none has one."""
-        if not self._deadlines or not self._has_activities(active):
+        if not self._deadlines or not _has_activities(active):
             return 0
         found = (self._deadlines.get((active.id, activation), 0) for activation, _ in active.under_way())
         return min(filter(None, found), default=0)
@@ -111,13 +110,6 @@ class ActivityDesk:
             timer.cancel()
         self._timers.clear()
         self._deadlines.clear()
-
-    def _has_activities(self, active: ActiveRun) -> bool:
-        found = self._programs.get(active.loaded.hash)
-        if found is None:
-            found = any(step.type == ACTIVITY for step in active.loaded.program.steps)
-            self._programs[active.loaded.hash] = found
-        return found
 
     async def _offer(self, active: ActiveRun, command: RunStep) -> None:
         if faults.armed is not None:
@@ -156,3 +148,7 @@ class ActivityDesk:
         self.forget(active.id, activation)
         if self._deliver(active, StepEnded(self._clock.now(), activation, attempt, outcome, {}, error)):
             self._spawn(self._store.withdraw_activity(active.id, activation, attempt))
+
+
+def _has_activities(active: ActiveRun) -> bool:
+    return ACTIVITY in active.loaded.needs.tasks

@@ -62,10 +62,9 @@ class Detached:
 
     async def bind(self, loaded: LoadedProgram) -> None:
         """Look for the programs of the detached children of a program that is about to run. Raises StoreError."""
-        for step in loaded.program.steps:
-            child = step.child
-            if child is not None and child.detach and not child.program:
-                self._bound[child.workflow, child.version] = await bind_child(self._store, self._programs, child)
+        for workflow, version in loaded.needs.detached:
+            child = Child(workflow, version, detach=True)
+            self._bound[workflow, version] = await bind_child(self._store, self._programs, child)
 
     def program_of(self, child: Child) -> LoadedProgram | Failure | None:
         """Return what a child was bound to; None for one that is bound when it starts."""

@@ -562,6 +562,8 @@ class Engine:
                 self._prepare(active, command, event)
         if isinstance(event, (Suspend, Resume)):
             pass_to_children(active, event)
+            if active.state.suspended:
+                active.expect_loading()
         if suspended:
             active.parked.clear()
         if active.releases and not active.ended_at:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wfe_vm.collector import collector_off
 from wfe_vm.errors import MachineError
-from wfe_vm.state import State, decode_delta, restore
+from wfe_vm.state import State, restore
 
 from .errors import StoreError
 from .providers.contracts import StoredState
@@ -21,8 +21,7 @@ def load_run_state(stored: StoredState) -> tuple[State, int, int]:
     try:
         with collector_off():
             state = State(row.id, row.name, row.program) if stored.snapshot is None else restore(stored.snapshot)
-            for data in stored.deltas:
-                state.apply(decode_delta(data))
+            state.fold(stored.deltas)
             state.bind()
     except MachineError as error:
         raise StoreError("damaged", f"the state of run {row.name} can't be loaded: {error.message}") from error

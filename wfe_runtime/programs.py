@@ -16,13 +16,13 @@ import msgspec
 from wfe_vm.collector import collector_off
 from wfe_vm.errors import ProgramError
 from wfe_vm.machine import Machine
-from wfe_vm.program import Program, SourceMap, decode_program, hash_of
+from wfe_vm.program import Program, SourceMap, decode_program, hash_of, open_program
 from wfe_vm.state import Record
 from wfe_vm.verify import check
 
 from .errors import MissingError, NotFound, StoreError
 from .providers.contracts import ProgramRow, Store
-from .verified import LEAST_BYTES, this_verifier
+from .verified import LEAST_BYTES, Needs, needs_of, note_of, noted_needs, this_verifier
 
 __all__ = ["LoadedProgram", "ProgramCache", "home_of"]
 
@@ -40,10 +40,14 @@ _source_map_decoder = msgspec.msgpack.Decoder(SourceMap)
 class LoadedProgram:
     """A program ready to run."""
 
-    def __init__(self, hash: str, program: Program, packed_map: bytes) -> None:
-        """Take a verified program. ``packed_map`` is its source map as the store has it, empty for none."""
+    def __init__(self, hash: str, program: Program, needs: Needs, packed_map: bytes) -> None:
+        """Take a verified program, and what its steps need.
+
+        ``packed_map`` is its source map as the store has it, empty for none.
+        """
         self.hash = hash
         self.program = program
+        self.needs = needs
         self.machine = Machine(program)
         self._packed_map = packed_map
 
@@ -57,21 +61,6 @@ class LoadedProgram:
             with collector_off(), suppress(msgspec.DecodeError, UnicodeError, RecursionError):
                 return _source_map_decoder.decode(self._packed_map)
         return None
-
-    @cached_property
-    def tasks(self) -> dict[str, str]:
-        """The types of its tasks, each with the name of the first step of it."""
-        tasks: dict[str, str] = {}
-        for step in self.program.steps:
-            if step.kind == "task":
-                tasks.setdefault(step.type, step.name)
-        return tasks
-
-    @cached_property
-    def pinned(self) -> tuple[str, ...]:
-        """The hashes of the programs that it starts as children, once each."""
-        children = (step.child.program for step in self.program.steps if step.child is not None)
-        return tuple(dict.fromkeys(filter(None, children)))
 
     def step_of(self, record: Record) -> int:
         """Return the step that a line of a run's history is about, -1 for one that this program does not have.
@@ -130,7 +119,7 @@ class ProgramCache:
         if row is None:
             raise NotFound(f"the store has no program {hash[:12]}")
         found = await self._load(row)
-        for child in found.pinned:
+        for child in found.needs.pinned:
             await self.load(child)
         self._loaded[hash] = found
         return found
@@ -144,12 +133,11 @@ class ProgramCache:
 
     async def _load(self, row: ProgramRow) -> LoadedProgram:
         verifier = this_verifier() if len(row.program) >= LEAST_BYTES else ""
-        if verifier and row.verifier == verifier:
-            return load_program(row, verified=True)
-        found = load_program(row)
-        if verifier:
+        needs = noted_needs(row.verifier, verifier, row.hash) if verifier and row.verifier else None
+        found = load_program(row, needs)
+        if verifier and needs is None:
             with suppress(StoreError):  # then it is verified again next time; a run will tell of a store in trouble
-                await self._store.note_verified(row.hash, verifier)
+                await self._store.note_verified(row.hash, note_of(verifier, row.hash, found.needs))
         return found
 
 
@@ -160,8 +148,8 @@ def home_of(source_map: SourceMap | None) -> str:
     return source_map.files[source_map.steps[0][0]]
 
 
-def load_program(row: ProgramRow, verified: bool = False) -> LoadedProgram:
-    """Decode and verify a stored program, unless this process's verifier has accepted it already.
+def load_program(row: ProgramRow, needs: Needs | None = None) -> LoadedProgram:
+    """Decode and verify a stored program, unless its ``needs`` are known: then the verifier has accepted it already.
 
     Raises StoreError if it is damaged or unsafe, MissingError if it is newer.
     """
@@ -170,12 +158,15 @@ def load_program(row: ProgramRow, verified: bool = False) -> LoadedProgram:
         raise StoreError("damaged", f"{title} has been altered, and is not run", DAMAGED_HINT)
     try:
         with collector_off():
-            program = decode_program(row.program, known=verified)
-            if not verified:
+            if needs is None:
+                program = decode_program(row.program)
                 check(program)
+                needs = needs_of(program)
+            else:
+                program = open_program(row.program)
     except ProgramError as error:
         if error.code in ("format", "isa"):
             raise MissingError(f"{title} is not for this host: {error.message}") from error
         raise StoreError("damaged", f"{title} is not safe to run: {error.message}", DAMAGED_HINT) from error
     with collector_off():
-        return LoadedProgram(row.hash, program, row.source_map)
+        return LoadedProgram(row.hash, program, needs, row.source_map)

@@ -33,12 +33,12 @@ def lacks_of(loaded: LoadedProgram, programs: ProgramCache, executors: ExecutorR
         for name in found.program.requires:
             if not host_has(name):
                 lacks.append(f"it requires {name}, which is not here")
-        for hash in found.pinned:
+        for hash in found.needs.pinned:
             child = programs.get(hash)
             if child is not None and hash not in seen:
                 pending.append(child)
             seen.add(hash)
-        for type, step in found.tasks.items():
+        for type, step in found.needs.tasks.items():
             if type == ACTIVITY:
                 continue
             executor = executors.for_type(type)
@@ -59,7 +59,7 @@ def _lacks_container_engine(loaded: LoadedProgram) -> str | None:
     """
     program = loaded.program
     asks = any(name in program.host_names for name in (*CLI_NAMES, "buildctl"))
-    tasks = {} if asks else loaded.tasks
+    tasks = {} if asks else loaded.needs.tasks
     needs = [(f"step {step}", CONTAINER_TYPES[type]) for type, step in tasks.items() if type in CONTAINER_TYPES]
     needs += [(f"service {service.name}", CLI_NAMES) for service in program.services]
     for what, programs in needs:

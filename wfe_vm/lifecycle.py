@@ -122,7 +122,7 @@ class Lifecycle(Sagas):
 
     def _begin_attempt(self, state: State, pointer: Pointer, frame: Frame) -> None:
         """Begin an attempt; the caller sees to the pc."""
-        step = self.steps[frame.step]
+        step = self._step(frame.step)
         frame.phase = BODY
         frame.attempt += 1
         frame.tries += 1
@@ -154,7 +154,7 @@ class Lifecycle(Sagas):
         frame.opened = state.time
         frame.error = None
         frame.outcome = 0
-        step = self.steps[frame.step]
+        step = self._step(frame.step)
         if frame.mark:
             # Its condition is not known yet, or it was stopped between two of its steps: it goes on from there.
             frame.phase = BODY if frame.attempt else GUARDING
@@ -172,7 +172,7 @@ class Lifecycle(Sagas):
         state.ready.append(pointer)
 
     def _skip(self, state: State, pointer: Pointer, frame: Frame) -> None:
-        step = self.steps[frame.step]
+        step = self._step(frame.step)
         path = self._path(state, pointer)
         state.records.append(Record("ended", frame.step, path, frame.id, 0, state.time, state.time, STATUS_OF[SKIPPED]))
         self._keep_result(state, pointer, frame, step, SKIPPED, {}, None, None)
@@ -185,7 +185,7 @@ class Lifecycle(Sagas):
         """Settle an attempt that went well, if its outputs are as declared."""
         try:
             outputs = self._declared_outputs(state, frame, outputs)
-            step = self.steps[frame.step]
+            step = self._step(frame.step)
             if step.frozen:
                 self._check_frozen(state, pointer, step)
         except ExpressionError as error:
@@ -205,7 +205,7 @@ class Lifecycle(Sagas):
     ) -> None:
         """End the current attempt of the innermost frame, and see what follows."""
         frame = pointer.frames[-1]
-        step = self.steps[frame.step]
+        step = self._step(frame.step)
         state.changed[pointer.id] = pointer
         pointer.wait = READY
         if frame.cause_outcome:
@@ -357,7 +357,7 @@ class Lifecycle(Sagas):
 
     def _ensure(self, state: State, pointer: Pointer, frame: Frame) -> None:
         frame.phase = ENSURE
-        step = self.steps[frame.step]
+        step = self._step(frame.step)
         if step.ensure < 0 or self._is_cut_short(state, pointer):
             self._leave(state, pointer, frame)
         else:
@@ -372,7 +372,7 @@ class Lifecycle(Sagas):
 
     def _leave(self, state: State, pointer: Pointer, frame: Frame) -> None:
         """Close a frame whose hooks are done, and go on where its outcome leads."""
-        step = self.steps[frame.step]
+        step = self._step(frame.step)
         outcome = frame.outcome
         error = frame.error
         well = outcome == SUCCESS
@@ -437,7 +437,7 @@ class Lifecycle(Sagas):
             frame.error = error
             if pointer.unwind == RETURNING:
                 pointer.unwind = STAYING
-            step = self.steps[frame.step]
+            step = self._step(frame.step)
             self._keep_result(state, pointer, frame, step, frame.outcome, {}, None, error)
             if frame.step:
                 path = self._path(state, pointer)
@@ -475,7 +475,7 @@ class Lifecycle(Sagas):
 
     def _fill(self, state: State, pointer: Pointer, frame: Frame) -> None:
         """Start branches within the limit; settle the fork's frame once none is live and none will start."""
-        step = self.steps[frame.step]
+        step = self._step(frame.step)
         state.changed[pointer.id] = pointer
         limit = step.limit or frame.total
         each = step.item_slot >= 0
@@ -543,7 +543,7 @@ class Lifecycle(Sagas):
             frame.failed += 1
             if len(frame.failures) < MAX_FAILURES_KEPT:
                 frame.failures.append((outcome, error))
-            fail_fast = self.steps[frame.step].fail_fast
+            fail_fast = self._step(frame.step).fail_fast
             if fail_fast != "never" and not frame.stopped:
                 frame.stopped = True
                 if fail_fast == "cancel":
@@ -569,7 +569,7 @@ class Lifecycle(Sagas):
         while pointer.frames[depth].id != activation:
             depth += 1
         frame = pointer.frames[depth]
-        step = self.steps[frame.step]
+        step = self._step(frame.step)
         if kind == "retry":
             self._begin_attempt(state, pointer, frame)
             self._go_on(state, pointer, step.entry)

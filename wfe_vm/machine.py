@@ -222,7 +222,7 @@ class Machine(Signals):
                 state.active -= 1
                 pc = pointer.pc
                 waited = pointer.wait
-                step = self.steps[frame.step]
+                step = self._step(frame.step)
                 pointer.pc = step.entry
                 pointer.wait = READY
                 suspended = state.suspended
@@ -308,7 +308,7 @@ class Machine(Signals):
             self._succeed(state, pointer, frame, event.outputs, event.stdout)
         else:
             error = event.error or Failure("internal", f"the executor reported {event.outcome} and no reason")
-            step = self.steps[frame.step]
+            step = self._step(frame.step)
             error = self._located(state, pointer, frame, error)
             self._settle(state, pointer, outcome, error, None, event.stdout if step.keep_stdout else None)
         return True
@@ -447,7 +447,7 @@ class Machine(Signals):
                 state.ready.append(pointer)
                 continue
             frame = pointer.frames[-1]
-            step = self.steps[frame.step]
+            step = self._step(frame.step)
             if id in supplied:
                 self._supply(state, pointer, frame, supplied[id])
             elif frame.total and (frame.live or frame.next < frame.total) and step.kind in FORKS:
@@ -492,7 +492,7 @@ class Machine(Signals):
             frame.marks &= STARTS_OVER
         # Enclosing blocks were left when the run ended: their limits of time start anew.
         for frame in pointer.frames[:-1]:
-            self._start_timers(state, frame, self.steps[frame.step])
+            self._start_timers(state, frame, self._step(frame.step))
         return pointer
 
     def _lift_suspension(self, state: State) -> None:
@@ -787,7 +787,7 @@ class Machine(Signals):
                     frame = pointer.frames[-1]
                     frame.passes += 1
                     state.changed[pointer.id] = pointer
-                    step = self.steps[frame.step]
+                    step = self._step(frame.step)
                     if step.max_passes and frame.passes > step.max_passes:
                         raise ExpressionError(
                             "limit",
@@ -822,7 +822,7 @@ class Machine(Signals):
             self._end_undo(state, pointer)
             return
         frame = pointer.frames[-1]
-        step = self.steps[frame.step]
+        step = self._step(frame.step)
         if op == END:
             self._succeed(state, pointer, frame, {}, None)
         elif op == RUN:

@@ -9,7 +9,7 @@ Rules:
 2. ``encode_program`` sorts the keys of every map, so equal programs are equal bytes.
 3. They hold no cycles, and a program has thousands of them: the garbage collector need not look (``gc=False``).
 4. ``decode_program`` gives back a program only from canonical bytes; whether it is safe to run is
-   for ``wfe_vm.verify`` to say.
+   for ``wfe_vm.verify`` to say. ``open_program`` is for bytes that have passed both.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ import hashlib
 from array import array
 from contextlib import suppress
 from sys import byteorder
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
 from .errors import ProgramError
 from .isa import ISA_VERSION
+from .undecoded import UndecodedRows, leaving
 
 __all__ = [
     "ACTIVITY",
@@ -47,6 +48,7 @@ __all__ = [
     "decode_program",
     "encode_program",
     "hash_of",
+    "open_program",
     "pack_code",
     "unpack_code",
 ]
@@ -331,8 +333,11 @@ class _Head(msgspec.Struct, array_like=True):
     isa: int
 
 
-_encoder = msgspec.msgpack.Encoder(order="deterministic")
+_encoder = msgspec.msgpack.Encoder(order="deterministic", enc_hook=tuple)
+"""What it does not know by itself are the undecoded rows of a program."""
 _decoder = msgspec.msgpack.Decoder(Program)
+_step_decoder = msgspec.msgpack.Decoder(Step)
+_opening_decoder = msgspec.msgpack.Decoder(leaving(Program, steps=tuple[msgspec.Raw, ...]))
 _any_decoder = msgspec.msgpack.Decoder(Any)
 _head_decoder = msgspec.msgpack.Decoder(_Head)
 _NO_PROGRAM: Final = (msgspec.DecodeError, UnicodeError, RecursionError, TypeError, ValueError, OverflowError)
@@ -366,11 +371,10 @@ def encode_program(program: Program) -> bytes:
     return _encoder.encode(program)
 
 
-def decode_program(data: bytes, known: bool = False) -> Program:
+def decode_program(data: bytes) -> Program:
     """Return the program that canonical bytes hold.
 
     One of an older release lacks what has been added at the end of its structures since: that has its defaults.
-    Bytes that are ``known``, since they were decoded before, are not looked at again for being canonical.
 
     Raises ProgramError: ``encoding`` for bytes that are no program or not canonical, ``format`` or
     ``isa`` for a program of a newer release, naming both versions.
@@ -378,7 +382,7 @@ def decode_program(data: bytes, known: bool = False) -> Program:
     try:
         program = _decoder.decode(data)
         _check_versions(program.format, program.isa)
-        canonical = data if known else encode_program(program)
+        canonical = encode_program(program)
     except _NO_PROGRAM as error:
         with suppress(*_NO_PROGRAM):  # one of a newer release may be of another form, but has this beginning
             head = _head_decoder.decode(data)
@@ -387,6 +391,22 @@ def decode_program(data: bytes, known: bool = False) -> Program:
     if canonical != data and not _is_of_older_release(data, canonical):
         raise ProgramError("encoding", "these bytes are no canonical encoding of a program")
     return program
+
+
+def open_program(data: bytes) -> Program:
+    """Return the program of bytes that ``decode_program`` has taken and the verifier accepted before.
+
+    The rows of its steps are decoded when they are asked for. Whoever calls this holds the bytes against their hash.
+    Raises ProgramError with the codes of ``decode_program`` for other bytes, as far as it meets what is wrong.
+    """
+    try:
+        opened = _opening_decoder.decode(data)
+        _check_versions(opened.format, opened.isa)
+    except _NO_PROGRAM as error:
+        raise ProgramError("encoding", f"these bytes are no program: {error}") from error
+    steps = UndecodedRows(opened.steps, _step_decoder.decode)
+    fields = {name: getattr(opened, name) for name in Program.__struct_fields__}
+    return Program(**{**fields, "steps": cast(tuple[Step, ...], steps)})
 
 
 def _is_of_older_release(data: bytes, canonical: bytes) -> bool:

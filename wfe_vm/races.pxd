@@ -10,3 +10,4 @@ cdef class Races(RunData):
     @cython.locals(frame=Frame, parent=Pointer)
     cdef bint _may_win(self, State state, Pointer pointer) except -1
     cdef object _clear_losers(self, State state, Pointer pointer, Frame frame)
+    cdef list _branches(self, int race)

@@ -27,27 +27,26 @@ class Races(RunData):
     def __init__(self, program: Program, max_instructions: int, max_state_bytes: int) -> None:
         """See Machine."""
         super().__init__(program, max_instructions, max_state_bytes)
-        self.race_branches = _race_branches(program)
+        # Worked out when a branch of a race ends, since it takes all of the step table.
+        self.race_branches: dict[int, list[list[int]]] | None = None
 
     def _may_win(self, state: State, pointer: Pointer) -> bool:
         """Say whether a branch that has ended well would decide the race it is in, if it is in one."""
-        if not self.race_branches:
-            return False
         frame = state.pointers[pointer.parent].frames[-1]
-        branches = self.race_branches.get(frame.step)
-        if branches is None or frame.winner >= 0:
+        if frame.winner >= 0 or self._step(frame.step).kind != "race":
             return False
-        first = self.steps[branches[pointer.index][0]]
+        branches = self._branches(frame.step)
+        first = self._step(branches[pointer.index][0])
         result = pointer.scopes[first.depth][first.slot]
         return type(result) is dict and result.get("status") == "succeeded"
 
     def _clear_losers(self, state: State, pointer: Pointer, frame: Frame) -> None:
         """Have the outputs of all branches but the winner read as null."""
-        for number, branch in enumerate(self.race_branches[frame.step]):
+        for number, branch in enumerate(self._branches(frame.step)):
             if number == frame.winner:
                 continue
             for index in branch:
-                step = self.steps[index]
+                step = self._step(index)
                 owner = pointer.owners[step.depth]
                 result = pointer.scopes[step.depth][step.slot]
                 if type(result) is not dict or not result.get("output"):
@@ -55,6 +54,12 @@ class Races(RunData):
                 state.store(owner, step.slot, {**result, "output": {}})
                 for output in step.outputs:
                     state.store(owner, output.slot, None)
+
+    def _branches(self, race: int) -> list[list[int]]:
+        """Return the branches of a race, as ``_race_branches`` has them."""
+        if self.race_branches is None:
+            self.race_branches = _race_branches(self.program)
+        return self.race_branches[race]
 
 
 def _race_branches(program: Program) -> dict[int, list[list[int]]]:
@@ -67,8 +72,6 @@ def _race_branches(program: Program) -> dict[int, list[list[int]]]:
             found[index] = [[] for _ in step.branches]
             for branch, pc in zip(found[index], step.branches, strict=True):
                 lists.setdefault(words[pc + 1], []).append(branch)
-    if not found:
-        return found  # as most programs
     for index, step in enumerate(program.steps):
         if index and step.depth == program.steps[step.parent].depth:
             inherited = lists.get(step.parent, [])

@@ -6,10 +6,10 @@ from wfe_vm.state cimport Frame, Pointer, State
 
 cdef class RunData:
     cdef public object program
-    cdef public tuple steps
     cdef public long long max_instructions, max_state_bytes
-    cdef public list output_types, run_outputs
+    cdef public list rows, output_types, run_outputs
 
+    cdef object _step(self, Py_ssize_t number)
     cdef object _store(self, State state, Pointer pointer, int depth, int slot, object value)
     cdef object _check_size(self, State state, object value, object what)
     cdef dict _checked_outputs(self, State state, object outputs)

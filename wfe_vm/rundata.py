@@ -39,12 +39,21 @@ class RunData:
     ) -> None:
         """Take a verified program. The limits are instructions an advance, and bytes of a run's data."""
         self.program: Program = program
-        self.steps = program.steps
+        # The row of each step; where the program's are decoded one by one, None for what was not reached yet.
+        steps = program.steps
+        self.rows: list[Step | None] = list(steps) if isinstance(steps, tuple) else [None] * len(steps)
         self.max_instructions = max_instructions
         self.max_state_bytes = max_state_bytes
         # Of each step that has ended once, its outputs with their types: of a large program a process needs a few.
         self.output_types: list[Any] = [None] * len(program.steps)
         self.run_outputs = [(output, parse_type(output.type)) for output in program.outputs]
+
+    def _step(self, number: int) -> Step:
+        """Return the row of a step."""
+        step = self.rows[number]
+        if step is None:
+            step = self.rows[number] = self.program.steps[number]
+        return step
 
     def _store(self, state: State, pointer: Pointer, depth: int, slot: int, value: Any) -> None:
         """Put a value where a slot at that depth lies for this pointer."""
@@ -96,7 +105,7 @@ class RunData:
 
     def _declared_outputs(self, state: State, frame: Frame, outputs: dict[str, Any]) -> dict[str, Any]:
         """Return a step's outputs as declared. Raises ExpressionError for a wrong type or a size over the limit."""
-        step = self.steps[frame.step]
+        step = self._step(frame.step)
         if outputs:
             self._check_size(state, outputs, f"the result of {step.name}")
         if not step.outputs:
@@ -176,7 +185,7 @@ class RunData:
     def _path(self, state: State, pointer: Pointer) -> str:
         """Return the path of the pointer's innermost frame, with the numbers of its iterations and passes."""
         frame = pointer.frames[-1]
-        path = self.steps[frame.step].path
+        path = self._step(frame.step).path
         if "[*]" not in path:
             return path
         parts = path.split("[*]")
@@ -189,7 +198,7 @@ class RunData:
         frames = pointer.frames[:-1]
         while True:
             for enclosing in reversed(frames):
-                if enclosing.phase == BODY and self.steps[enclosing.step].kind in ("while", "until"):
+                if enclosing.phase == BODY and self._step(enclosing.step).kind in ("while", "until"):
                     numbers.append(enclosing.passes - 1)
             if pointer.parent < 0:
                 break
@@ -202,7 +211,7 @@ class RunData:
             last = len(frames) - 1
             while frames[last].id != fork:
                 last -= 1
-            if self.steps[frames[last].step].kind == "for_each":
+            if self._step(frames[last].step).kind == "for_each":
                 numbers.append(number)
             frames = frames[:last]
         numbers.reverse()

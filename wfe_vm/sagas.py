@@ -63,7 +63,7 @@ class Sagas(Races):
         frames = pointer.frames[:-1]
         while True:
             for frame in reversed(frames):
-                step = self.steps[frame.step]
+                step = self._step(frame.step)
                 if frame.phase < HOOK and (step.kind == "saga" or step.undoable):
                     found.append(frame.id)
             if pointer.parent < 0 or pointer.undoes:
@@ -128,7 +128,7 @@ class Sagas(Races):
 
     def _start_undo(self, state: State, pointer: Pointer, frame: Frame, number: int) -> None:
         row = state.registered[number]
-        step = self.steps[row[0]]
+        step = self._step(row[0])
         sizes = self.program.scope_sizes
         owners = tuple([state.add_scope(sizes[depth]) for depth in range(step.depth + 1)])
         for slot in range(RESERVED_SLOTS):

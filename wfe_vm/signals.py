@@ -98,7 +98,7 @@ class Signals(Lifecycle):
         if pointer is None or pointer.wait != WAIT_ANSWER:
             return False
         frame = pointer.frames[-1]
-        signal = _signal_of(self.steps[frame.step])
+        signal = _signal_of(self._step(frame.step))
         if frame.id != event.activation or frame.attempt != event.attempt or event.option not in signal.options:
             return False
         at = moment_text(event.time)
@@ -116,7 +116,7 @@ class Signals(Lifecycle):
         """Let the time of a wait be over: its steps for that case run, or it ends in error."""
         pointer = state.located[activation]
         frame = pointer.frames[-1]
-        step = self.steps[frame.step]
+        step = self._step(frame.step)
         signal = _signal_of(step)
         row = state.waits[activation]
         state.drop_wait(activation)

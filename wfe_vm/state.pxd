@@ -73,4 +73,7 @@ cdef class State:
     cdef object _queue(self, long long activation, object row)
     cpdef keep_reopen(self, long long pointer_id, object row)
     cpdef drop_reopen(self, long long pointer_id)
+    cdef object _apply(self, object delta, dict changed)
+    cdef object _take_in(self, tuple fields, dict changed)
+    cdef object _set_pointers(self, dict changed)
     cpdef long long due(self)

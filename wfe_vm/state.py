@@ -19,15 +19,18 @@ ever added at the end; ``FORMAT_VERSION`` says what an old host can't read.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
 from heapq import heapify, heappop, heappush
-from typing import Any, Final
+from types import GenericAlias
+from typing import Any, Final, get_args, get_origin
 
 import cython
 import msgspec
 
 from .errors import StateError
 from .outcome import Failure
+from .undecoded import leaving
 
 if not cython.compiled:
     from .phases import READY, WAIT_CHILD, WAIT_STEP
@@ -128,6 +131,15 @@ NOTHING: Final[Any] = ()  # in place of the empty lists, of which a delta has ma
 
 _encoder = msgspec.msgpack.Encoder()
 _delta_decoder = msgspec.msgpack.Decoder(Delta)
+# A delta that is only folded into a state leaves its history undecoded, which is its greater part and not in the state.
+# Its lists are tuples: most are empty, and of those there is only one.
+_tuples: Final[Any] = {
+    field.name: GenericAlias(tuple, (get_args(field.type)[0], ...))
+    for field in msgspec.structs.fields(Delta)
+    if get_origin(field.type) is list
+}
+_history: Final[Any] = {"records": msgspec.Raw, "requests": msgspec.Raw}
+_folded_decoder = msgspec.msgpack.Decoder(leaving(Delta, **{**_tuples, **_history}))
 _any_decoder = msgspec.msgpack.Decoder(list[Any])
 _failure = msgspec.msgpack.Decoder(Failure | None)
 
@@ -139,8 +151,13 @@ def encode_delta(delta: Delta) -> bytes:
 
 def decode_delta(data: bytes) -> Delta:
     """Return the delta that a store kept. Raises StateError for one of a newer format, or damaged."""
+    delta: Delta = _decoded(data, _delta_decoder)
+    return delta
+
+
+def _decoded(data: bytes, decoder: msgspec.msgpack.Decoder[Any]) -> Any:
     try:
-        delta = _delta_decoder.decode(data)
+        delta = decoder.decode(data)
         _check_format(delta.format, "change")
         return delta
     except (msgspec.DecodeError, RecursionError) as error:
@@ -638,62 +655,107 @@ class State:
         Raises StateError for a delta of a newer format, out of order, or damaged.
         """
         _check_format(delta.format, "change")
+        pointers: dict[int, Any] = {}
+        self._apply(delta, pointers)
+        self._set_pointers(pointers)
+
+    def fold(self, deltas: Iterable[bytes]) -> None:
+        """Bring this state to where the last of these stored deltas left it. Raises StateError as ``apply`` does."""
+        pointers: dict[int, Any] = {}
+        for data in deltas:
+            self._apply(_decoded(data, _folded_decoder), pointers)
+        self._set_pointers(pointers)
+
+    def _apply(self, delta: Any, changed: dict[int, Any]) -> None:
+        """Take in a delta but for its pointers: their rows are noted, since a later one may change them again."""
         if delta.sequence != self.sequence + 1:
             raise StateError("order", f"change {delta.sequence} was given to a state at {self.sequence}")
         try:
-            self._apply(delta)
+            self._take_in(msgspec.structs.astuple(delta), changed)
         except UNREADABLE as error:
             raise StateError("state", f"stored change {delta.sequence} can't be read: {error}") from error
 
-    def _apply(self, delta: Delta) -> None:
-        self.sequence = delta.sequence
-        self.time = delta.time
-        self.status = delta.status
-        self._set_header(delta.header)
-        for owner, slots in delta.scopes:
+    def _take_in(self, fields: tuple[Any, ...], changed: dict[int, Any]) -> None:
+        """Take in the fields of a delta: all at once, since asking for each by its name takes longer than the rest."""
+        (
+            _,
+            self.sequence,
+            self.time,
+            self.status,
+            header,
+            pointers,
+            removed,
+            data,
+            scopes,
+            dropped,
+            collected,
+            uncollected,
+            timers,
+            reopen,
+            _,
+            tolerated,
+            warnings,
+            end,
+            registered,
+            self.hurried,
+            self.compensated,
+            waits,
+            cursors,
+            _,
+        ) = fields
+        self._set_header(header)
+        for owner, slots in scopes:
             self.scopes[owner] = [None] * slots
-        for owner, slot, value in delta.data:
+        for owner, slot, value in data:
             if owner in self.scopes:  # a scope made and dropped within one advance leaves its writes behind
                 self.scopes[owner][slot] = value
-        for owner in delta.dropped:
+        for owner in dropped:
             self.scopes.pop(owner, None)
-        for pointer in map(pointer_from, delta.pointers):
-            self.pointers[pointer.id] = pointer
-        for id in delta.removed:
+        for row in pointers:
+            changed[row[0]] = row
+        for id in removed:
             self.pointers.pop(id, None)
-        for activation in delta.uncollected:
+            changed.pop(id, None)
+        for activation in uncollected:
             self.collected.pop(activation, None)
-        for activation, index, value in delta.collected:
+        for activation, index, value in collected:
             self.collected.setdefault(activation, {})[index] = value
-        for activation, kind, due in delta.timers:
+        for activation, kind, due in timers:
             if due:
                 self.timers[activation, kind] = due
             else:
                 self.timers.pop((activation, kind), None)
-        for id, reopened in delta.reopen:
+        for id, reopened in reopen:
             if reopened is None:
                 self.reopen.pop(id, None)
             else:
                 self.reopen[id] = reopened
-        for number, registered in delta.registered:
-            if registered is None:
+        for number, undone in registered:
+            if undone is None:
                 self.registered.pop(number, None)
             else:
-                self.registered[number] = registered
-        self.hurried = delta.hurried
-        self.compensated = delta.compensated
-        for activation, row in delta.waits:
+                self.registered[number] = undone
+        for activation, row in waits:
             self.waits.pop(activation, None)
             if row is not None:
                 self.waits[activation] = row
-        for name, key, number in delta.cursors:
+        for name, key, number in cursors:
             self.cursors[name, key] = number
-        self.tolerated += delta.tolerated
-        self.warnings += delta.warnings
-        if delta.status in ("succeeded", "failed", "aborted", "terminated"):
-            self.end = delta.end
+        self.tolerated += tolerated
+        self.warnings += warnings
+        if self.status in ("succeeded", "failed", "aborted", "terminated"):
+            self.end = end
         else:
             self.end = None
+
+    def _set_pointers(self, changed: dict[int, Any]) -> None:
+        """Make pointers of the rows that deltas have left."""
+        try:
+            for row in changed.values():
+                pointer = pointer_from(row)
+                self.pointers[pointer.id] = pointer
+        except UNREADABLE as error:
+            raise StateError("state", f"a stored change can't be read: {error}") from error
 
     def bind(self) -> None:
         """Work out what is derived from the stored fields. Call once after the last ``apply``.

@@ -99,7 +99,7 @@ def test_a_program_that_was_altered_since_it_was_verified_is_not_run(make_store:
             await run_one(engine)
 
         def altered(row: Any) -> Any:
-            assert row.verifier == "digest"
+            assert row.verifier
             return replace(row, program=row.program[:-1] + bytes([row.program[-1] ^ 1]))
 
         async with embedded(Programs(make_store(), altered)) as engine:
@@ -107,6 +107,40 @@ def test_a_program_that_was_altered_since_it_was_verified_is_not_run(make_store:
                 await Workflows(ONE).start(engine)
 
     asyncio.run(main())
+
+
+@pytest.mark.acceptance("PRG-07")
+@pytest.mark.usefixtures("remembered")
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda note: note.replace("only", "other"),
+        lambda note: note.replace('"shell"', '"shall"'),
+        lambda note: note[:-1],
+        lambda note: note.partition(" ")[0],
+        lambda note: note[1:],
+        lambda note: "of an earlier release",
+    ],
+)
+def test_a_program_of_which_what_is_remembered_is_damaged_is_verified_and_runs(
+    make_store: MakeStore, checks: Checks, damage: Callable[[str], str]
+) -> None:
+    async def main() -> None:
+        async with embedded(make_store()) as engine:
+            await run_one(engine)
+        async with embedded(Programs(make_store(), lambda row: replace(row, verifier=damage(row.verifier)))) as engine:
+            await run_one(engine)
+        assert checks.count == 2
+
+    asyncio.run(main())
+
+
+def test_what_is_remembered_of_one_program_or_by_one_verifier_counts_for_no_other() -> None:
+    needs = verified.Needs({"shell": "one"}, ("hash of a child",), (("detached", 2),))
+    note = verified.note_of("verifier", "hash", needs)
+    assert verified.noted_needs(note, "verifier", "hash") == needs
+    assert verified.noted_needs(note, "verifier", "another") is None
+    assert verified.noted_needs(note, "another", "hash") is None
 
 
 @pytest.mark.usefixtures("remembered")

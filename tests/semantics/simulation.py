@@ -19,7 +19,8 @@ from wfe_vm.commands import EndRun, Publish, RunStep, StartChild, StopChild, Sto
 from wfe_vm.events import ChildEnded, Event, EventArrived, Started, StepEnded, Tick
 from wfe_vm.machine import Machine
 from wfe_vm.outcome import Failure
-from wfe_vm.state import SINCE_NOW, SINCE_RUN, Record, State, decode_delta, encode_delta, restore
+from wfe_vm.program import encode_program, open_program
+from wfe_vm.state import SINCE_NOW, SINCE_RUN, Record, State, encode_delta, restore
 from wfe_vm.verify import check
 
 
@@ -82,7 +83,7 @@ class Simulation:
         board: Board | None = None,
     ) -> None:
         check(program)
-        self.machine = Machine(program)
+        self.machine = Machine(open_program(encode_program(program)))
         self.program = program
         self.script = script
         self.now = 1_000_000
@@ -107,7 +108,7 @@ class Simulation:
             assert self.state.snapshot() == before
             return False
         replayed = restore(before)
-        replayed.apply(decode_delta(encode_delta(advance.delta)))
+        replayed.fold([encode_delta(advance.delta)])
         replayed.bind()
         assert replayed.snapshot() == self.state.snapshot()
         assert (replayed.active, replayed.due()) == (self.state.active, self.state.due())

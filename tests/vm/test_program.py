@@ -14,7 +14,7 @@ from hypothesis import given, settings
 
 from tests.oracle.assembler import finish, run_program
 from tests.oracle.programs import Seeded, build_program, programs
-from wfe_vm.errors import ProgramError
+from wfe_vm.errors import InternalError, ProgramError
 from wfe_vm.isa import ISA_VERSION
 from wfe_vm.program import (
     FORMAT_VERSION,
@@ -23,6 +23,7 @@ from wfe_vm.program import (
     decode_program,
     encode_program,
     hash_of,
+    open_program,
     pack_code,
     unpack_code,
 )
@@ -43,6 +44,46 @@ def test_encoding_decoding_and_encoding_again_gives_the_same_bytes(program: Prog
     decoded = decode_program(data)
     assert decoded == program
     assert encode_program(decoded) == data
+
+
+@given(programs())
+@settings(max_examples=60, deadline=None)
+def test_a_program_that_is_opened_is_the_one_that_is_decoded(program: Program) -> None:
+    data = encode_program(program)
+    opened = open_program(data)
+    last = len(program.steps) - 1
+    assert (opened.steps[last], opened.steps[-1]) == (program.steps[last], program.steps[last])
+    assert opened.steps[1:] == program.steps[1:]
+    assert opened == decode_program(data)
+    assert encode_program(open_program(data)) == data
+
+
+def test_a_step_of_an_opened_program_is_one_object_and_there_are_no_others_than_it_has() -> None:
+    steps = open_program(encode_program(small_program())).steps
+    assert steps[1] is steps[1]
+    assert [step.name for step in steps] == [step.name for step in small_program().steps]
+    with pytest.raises(IndexError):
+        steps[len(steps)]
+
+
+def test_bytes_that_are_no_program_are_not_opened_either() -> None:
+    data = encode_program(small_program())
+    for length in range(len(data)):
+        with pytest.raises(ProgramError) as caught:
+            open_program(data[:length])
+        assert caught.value.code == "encoding"
+    for fields, code in (({"format": FORMAT_VERSION + 1}, "format"), ({"isa": ISA_VERSION + 1}, "isa")):
+        with pytest.raises(ProgramError) as caught:
+            open_program(encode_program(small_program(**fields)))
+        assert caught.value.code == code
+
+
+def test_a_step_that_can_not_be_read_after_all_is_told_as_a_bug_of_ours() -> None:
+    values = msgspec.msgpack.decode(encode_program(small_program()))
+    values[6] = [*values[6], ["a step that was never verified"]]
+    steps = open_program(msgspec.msgpack.encode(values)).steps
+    with pytest.raises(InternalError, match="a bug in WFE"):
+        steps[len(steps) - 1]
 
 
 @pytest.mark.acceptance("PRG-01")

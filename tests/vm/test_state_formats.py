@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -62,11 +63,25 @@ def go_on(machine: Machine, state: State) -> list[str]:
     return ran
 
 
-def replay(deltas: list[bytes]) -> State:
+def applied(deltas: list[bytes]) -> State:
     state = State("r1", "demo-1", "")
     for data in deltas:
         state.apply(decode_delta(data))
     return state
+
+
+def folded(deltas: list[bytes]) -> State:
+    state = State("r1", "demo-1", "")
+    state.fold(deltas)
+    return state
+
+
+def one_folded(data: bytes) -> State:
+    return folded([data])
+
+
+Replay = Callable[[list[bytes]], State]
+either_way = pytest.mark.parametrize("replay", [applied, folded])
 
 
 @pytest.mark.acceptance("MCH-15")
@@ -80,13 +95,15 @@ def test_a_snapshot_of_an_older_release_is_read_and_its_run_goes_on(length: int)
 
 @pytest.mark.acceptance("MCH-15")
 @pytest.mark.parametrize("length", [BEFORE_SAGAS_DELTA, BEFORE_WAITS_DELTA, BEFORE_REQUESTS_DELTA])
-def test_the_changes_of_an_older_release_are_read_and_their_run_goes_on(length: int) -> None:
+@either_way
+def test_the_changes_of_an_older_release_are_read_and_their_run_goes_on(replay: Replay, length: int) -> None:
     machine, _, deltas = half_way()
     assert go_on(machine, replay([pack(fields_of(data)[:length]) for data in deltas])) == ["b", "c"]
 
 
 @pytest.mark.acceptance("MCH-15", "ENG-24")
-def test_what_a_newer_release_of_the_same_format_has_added_at_the_end_is_passed_over() -> None:
+@either_way
+def test_what_a_newer_release_of_the_same_format_has_added_at_the_end_is_passed_over(replay: Replay) -> None:
     machine, state, deltas = half_way()
     snapshot = [*fields_of(state.snapshot()), {"new": 1}]
     snapshot[7] = [*snapshot[7], "new"]
@@ -108,7 +125,7 @@ def test_a_newer_format_is_refused_naming_both_whatever_else_has_changed(rest: l
     _, state, deltas = half_way()
     newer = FORMAT_VERSION + 1
     told = f"has format {newer}, this host reads up to {FORMAT_VERSION}: upgrade wfe"
-    for read, data in ((restore, state.snapshot()), (decode_delta, deltas[0])):
+    for read, data in ((restore, state.snapshot()), (decode_delta, deltas[0]), (one_folded, deltas[0])):
         fields = [newer, *(fields_of(data)[1:] if rest is None else rest)]
         with pytest.raises(StateError, match=told) as caught:
             read(pack(fields))
@@ -124,6 +141,36 @@ def test_a_damaged_state_is_told_as_such_and_as_nothing_else(field: int, value: 
     changes = [fields_of(data) for data in deltas]
     if field < len(changes[-1]):
         changes[-1][field] = value
-    for read in (lambda: restore(pack(fields)).bind(), lambda: replay([pack(one) for one in changes]).bind()):
+    packed = [pack(one) for one in changes]
+    for read in (
+        lambda: restore(pack(fields)).bind(),
+        lambda: applied(packed).bind(),
+        lambda: folded(packed).bind(),
+    ):
         with contextlib.suppress(StateError):
             read()
+
+
+def test_changes_that_are_folded_give_the_state_that_they_give_one_by_one() -> None:
+    _, state, deltas = half_way()
+    assert folded(deltas).snapshot() == applied(deltas).snapshot()
+    later = restore(state.snapshot())
+    later.fold([])
+    assert later.snapshot() == state.snapshot()
+
+
+@either_way
+def test_changes_that_do_not_follow_one_another_are_refused(replay: Replay) -> None:
+    _, _, deltas = half_way()
+    with pytest.raises(StateError, match="change 2 was given to a state at 0") as caught:
+        replay(deltas[1:])
+    assert caught.value.code == "order"
+
+
+@either_way
+def test_a_pointer_that_is_too_short_is_told_as_damage(replay: Replay) -> None:
+    _, _, deltas = half_way()
+    fields = fields_of(deltas[-1])
+    fields[5] = [fields[5][0][:4]]
+    with pytest.raises(StateError, match="can't be read"):
+        replay([*deltas[:-1], pack(fields)])

@@ -95,7 +95,7 @@ async def _copy_programs(store: Store, target: Store, rows: list[RunRow]) -> Non
         kept = await store.get_program(hash)
         assert kept is not None  # it has just been loaded
         copied[hash] = kept
-        wanted += [step.child.program for step in loaded.program.steps if step.child is not None and step.child.program]
+        wanted += loaded.needs.pinned
     await target.put_programs(list(copied.values()))
 
 
