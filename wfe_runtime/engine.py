@@ -689,7 +689,7 @@ class Engine:
         def printed(stream: str, text: str) -> None:
             self.listener.printed(active.row, step, attempt, stream, text)
 
-        return RunLog(self.store.append_logs, active.id, step, attempt, self.clock.now, printed)
+        return RunLog(self.store, active.id, step, attempt, self.clock.now, printed)
 
     def _trouble(self, message: str) -> None:
         """Tell the listener, as it is then, of what the user should know."""

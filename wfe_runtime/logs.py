@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
 from .errors import WfeError
 from .providers.contracts import LogRow
@@ -36,7 +36,13 @@ _ENOUGH_BYTES: Final = _HELD_BYTES // 2  # it takes more again when no more than
 _GATHER_S: Final = 0.05  # lines that come within it share a row
 _PART_S: Final = 0.5  # how long a line's end is waited for
 
-AppendRows = Callable[[Sequence[LogRow]], Awaitable[None]]
+
+class LogStore(Protocol):
+    """What keeps rows. See ``Store``."""
+
+    async def append_logs(self, rows: Sequence[LogRow]) -> None: ...
+
+    def append_logs_now(self, rows: Sequence[LogRow]) -> bool: ...
 
 
 class _Stream:
@@ -67,7 +73,7 @@ class RunLog:
 
     def __init__(
         self,
-        append: AppendRows,
+        store: LogStore,
         run: str,
         step: str,
         attempt: int,
@@ -77,9 +83,9 @@ class RunLog:
         line_bytes: int = LINE_BYTES,
         step_bytes: int = STEP_BYTES,
     ) -> None:
-        """``append`` stores rows, ``now`` is the time in epoch ms, ``printed`` is told each stored row's stream
+        """``now`` is the time in epoch ms, ``printed`` is told each stored row's stream
         and text, which may have several lines."""
-        self._append = append
+        self._store = store
         self._run = run
         self._step = step
         self._attempt = attempt
@@ -276,7 +282,27 @@ class RunLog:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-            self._flusher = asyncio.get_running_loop().create_task(self._store_all())
+            if self._held < _ROW_BYTES and self._store_now():
+                if not self._closed:
+                    self._schedule()
+            else:
+                self._flusher = asyncio.get_running_loop().create_task(self._store_all())
+
+    def _store_now(self) -> bool:
+        """Store what waits if the store takes it without a wait. Most steps print little: a task would cost more."""
+        if self._lost:
+            self._tell_loss()
+        rows = self._rows(self._pieces)
+        try:
+            if not self._store.append_logs_now(rows):
+                return False
+        except Exception as error:
+            self._lose(self._held, error)
+        else:
+            self._show(rows)
+        self._pieces = []
+        self._release_held(self._held)
+        return True
 
     async def _store_all(self) -> None:
         """Store what waits, and what comes meanwhile as long as it is much."""
@@ -285,7 +311,7 @@ class RunLog:
                 if self._lost:
                     self._tell_loss()
                 pieces, self._pieces = self._pieces, []
-                await self._store(pieces)
+                await self._store_pieces(pieces)
                 if self._held < _ROW_BYTES and not self._closed:
                     break
         finally:
@@ -293,27 +319,36 @@ class RunLog:
             if not self._closed:
                 self._schedule()
 
-    async def _store(self, pieces: list[_Piece]) -> None:
-        rows = [
-            LogRow(
-                self._run, self._step, self._attempt, piece.stream, piece.time, piece.data.decode("utf-8", "replace")
-            )
-            for piece in pieces
-        ]
+    async def _store_pieces(self, pieces: list[_Piece]) -> None:
+        rows = self._rows(pieces)
         size = sum(len(piece.data) for piece in pieces)
         try:
-            await self._append(rows)
-        except Exception as error:  # whatever a store raises: the step goes on without its log
-            self._lost += size
-            self._reason = error.message if isinstance(error, WfeError) else f"{type(error).__name__}: {error}"
+            await self._store.append_logs(rows)
+        except Exception as error:
+            self._lose(size, error)
         else:
             self._show(rows)
         finally:
-            self._held -= size
-            if self._held <= _ENOUGH_BYTES and self._drained is not None:
-                drained, self._drained = self._drained, None
-                with contextlib.suppress(asyncio.InvalidStateError):
-                    drained.set_result(None)
+            self._release_held(size)
+
+    def _rows(self, pieces: Sequence[_Piece]) -> list[LogRow]:
+        run, step, attempt = self._run, self._step, self._attempt
+        return [
+            LogRow(run, step, attempt, piece.stream, piece.time, piece.data.decode("utf-8", "replace"))
+            for piece in pieces
+        ]
+
+    def _lose(self, size: int, error: Exception) -> None:
+        """Note what the store did not take, whatever it raised: the step goes on without its log."""
+        self._lost += size
+        self._reason = error.message if isinstance(error, WfeError) else f"{type(error).__name__}: {error}"
+
+    def _release_held(self, size: int) -> None:
+        self._held -= size
+        if self._held <= _ENOUGH_BYTES and self._drained is not None:
+            drained, self._drained = self._drained, None
+            with contextlib.suppress(asyncio.InvalidStateError):
+                drained.set_result(None)
 
 
 def _whole_letters(data: bytes | bytearray) -> int:

@@ -98,6 +98,30 @@ def test_a_commit_waits_for_one_batch_of_output_at_most(tmp_path):
     asyncio.run(main())
 
 
+def test_a_few_lines_of_output_are_written_on_the_loop_where_the_disk_is_quick_and_nobody_waits(tmp_path):
+    def row(text):
+        return LogRow("r1", "s", 1, "stdout", 0, text)
+
+    async def main():
+        async with opened_file(tmp_path / "wfe.db") as store:
+            await store.create_run(new("r1"))
+            store._writer._disk_seconds = 1.0
+            assert not store.append_logs_now([row("the disk is slow")])
+            store._writer._disk_seconds = 0.0
+            assert not store.append_logs_now([row("x" * (writer.OUTPUT_ON_LOOP + 1))])
+            async with held(store):
+                waiting = asyncio.ensure_future(store.append_logs([row("first")]))
+                await asyncio.sleep(0)
+                assert not store.append_logs_now([row("before the first")])
+            await waiting
+            async with asyncio.timeout(30):
+                while not store.append_logs_now([row("second")]):  # noqa: ASYNC110 - until the thread has let go
+                    await asyncio.sleep(0)
+            assert [found.text for found in await store.read_logs("r1")] == ["first", "second"]
+
+    asyncio.run(main())
+
+
 def test_all_that_was_asked_is_written_before_a_store_closes(tmp_path):
     async def main():
         async with opened_file(tmp_path / "wfe.db") as store:

@@ -18,18 +18,28 @@ from .shell_support import run_on, until
 
 
 class Rows:
-    """A store's ``append_logs`` that remembers; it waits for ``gate`` and fails while ``failing``."""
+    """Keeps rows: at once if ``quick``; else it waits for ``gate``. Fails while ``failing``."""
 
-    def __init__(self) -> None:
+    def __init__(self, quick: bool = False) -> None:
         self.rows: list[LogRow] = []
         self.calls = 0
+        self.quick = quick
         self.failing = False
         self.gate: asyncio.Event | None = None
 
-    async def append(self, rows: Sequence[LogRow]) -> None:
+    async def append_logs(self, rows: Sequence[LogRow]) -> None:
         self.calls += 1
         if self.gate is not None:
             await self.gate.wait()
+        self._keep(rows)
+
+    def append_logs_now(self, rows: Sequence[LogRow]) -> bool:
+        if self.quick:
+            self.calls += 1
+            self._keep(rows)
+        return self.quick
+
+    def _keep(self, rows: Sequence[LogRow]) -> None:
         if self.failing:
             raise StoreError("full", "the disk is full")
         self.rows += rows
@@ -39,12 +49,12 @@ class Rows:
 
 
 def log_to(rows: Rows, on_output: Callable[[str, str], None] = lambda stream, text: None, **limits: int) -> RunLog:
-    return RunLog(rows.append, "0197", "build", 2, lambda: 1_700_000_000_000, on_output, **limits)
+    return RunLog(rows, "0197", "build", 2, lambda: 1_700_000_000_000, on_output, **limits)
 
 
-def logged(writes: Sequence[tuple[str, bytes]], **limits: int) -> Rows:
+def logged(writes: Sequence[tuple[str, bytes]], quick: bool = False, **limits: int) -> Rows:
     """Write, close, and return the rows that are stored."""
-    rows = Rows()
+    rows = Rows(quick)
 
     async def main() -> None:
         log = log_to(rows, **limits)
@@ -68,9 +78,14 @@ def test_a_row_tells_run_step_attempt_stream_and_time() -> None:
     assert row == LogRow("0197", "build", 2, "stdout", 1_700_000_000_000, "hi\n")
 
 
+QUICK = pytest.mark.parametrize("quick", [False, True], ids=["a store that takes a while", "a quick store"])
+
+
+@QUICK
 @pytest.mark.acceptance("LOG-05")
-def test_lines_that_come_together_share_a_row_and_streams_keep_their_order() -> None:
-    found = logged([("stdout", b"a\nb\n"), ("stdout", b"c\n"), ("stderr", b"d\n"), ("stdout", b"e\nend")]).rows
+def test_lines_that_come_together_share_a_row_and_streams_keep_their_order(quick: bool) -> None:
+    writes = [("stdout", b"a\nb\n"), ("stdout", b"c\n"), ("stderr", b"d\n"), ("stdout", b"e\nend")]
+    found = logged(writes, quick).rows
     assert [(row.stream, row.text) for row in found] == [
         ("stdout", "a\nb\nc\n"),
         ("stderr", "d\n"),
@@ -78,9 +93,11 @@ def test_lines_that_come_together_share_a_row_and_streams_keep_their_order() -> 
     ]
 
 
-@given(st.lists(st.tuples(st.sampled_from(["stdout", "stderr"]), st.binary(max_size=30)), max_size=30))
-def test_no_byte_is_lost_or_moved_within_a_stream_however_output_is_cut(writes: list[tuple[str, bytes]]) -> None:
-    rows = logged(writes)
+@given(st.lists(st.tuples(st.sampled_from(["stdout", "stderr"]), st.binary(max_size=30)), max_size=30), st.booleans())
+def test_no_byte_is_lost_or_moved_within_a_stream_however_output_is_cut(
+    writes: list[tuple[str, bytes]], quick: bool
+) -> None:
+    rows = logged(writes, quick)
     for stream in ("stdout", "stderr"):
         whole = b"".join(data for name, data in writes if name == stream)
         assert rows.text(stream) == whole.decode("utf-8", "replace")
@@ -200,8 +217,29 @@ def test_a_store_that_fails_leaves_a_marked_gap_and_no_error() -> None:
 
 
 @pytest.mark.acceptance("LOG-07")
-def test_a_store_that_never_recovers_lets_the_log_be_closed() -> None:
-    rows = Rows()
+def test_a_quick_store_that_fails_leaves_a_marked_gap_too() -> None:
+    rows = Rows(quick=True)
+
+    async def main() -> None:
+        log = log_to(rows)
+        rows.failing = True
+        log.write("stdout", b"lost line\n")
+        await until(lambda: rows.calls > 0)
+        rows.failing = False
+        log.write("stdout", b"back\n")
+        await log.close()
+
+    run(main())
+    gap, back = rows.rows
+    assert "10 bytes" in gap.text
+    assert "the disk is full" in gap.text
+    assert (gap.stream, back.text) == ("log", "back\n")
+
+
+@QUICK
+@pytest.mark.acceptance("LOG-07")
+def test_a_store_that_never_recovers_lets_the_log_be_closed(quick: bool) -> None:
+    rows = Rows(quick)
 
     async def main() -> None:
         rows.failing = True
@@ -246,8 +284,9 @@ def test_a_view_that_breaks_is_told_at_the_end_and_the_log_is_kept() -> None:
     assert rows.text() == "kept\n"
 
 
-def test_a_view_is_told_what_is_stored_in_order() -> None:
-    rows = Rows()
+@QUICK
+def test_a_view_is_told_what_is_stored_in_order(quick: bool) -> None:
+    rows = Rows(quick)
     seen: list[tuple[str, str]] = []
 
     async def main() -> None:
@@ -260,9 +299,10 @@ def test_a_view_is_told_what_is_stored_in_order() -> None:
     assert seen == [("stdout", "one\n"), ("stderr", "two\n")]
 
 
+@QUICK
 @pytest.mark.acceptance("LOG-05")
-def test_output_is_stored_while_the_step_goes_on_also_a_line_without_end() -> None:
-    rows = Rows()
+def test_output_is_stored_while_the_step_goes_on_also_a_line_without_end(quick: bool) -> None:
+    rows = Rows(quick)
 
     async def main() -> None:
         log = log_to(rows)
@@ -275,8 +315,9 @@ def test_output_is_stored_while_the_step_goes_on_also_a_line_without_end() -> No
     assert rows.text() == "line\nPassword: accepted\n"
 
 
-def test_a_log_without_output_never_asks_the_store() -> None:
-    rows = Rows()
+@QUICK
+def test_a_log_without_output_never_asks_the_store(quick: bool) -> None:
+    rows = Rows(quick)
 
     async def main() -> None:
         log = log_to(rows)
@@ -293,12 +334,13 @@ def test_a_log_without_output_never_asks_the_store() -> None:
 def test_ten_million_lines_are_taken_in_bounded_memory() -> None:
     counted = 0
 
-    async def count(found: Sequence[LogRow]) -> None:
-        nonlocal counted
-        counted += sum(row.text.count("\n") for row in found if row.stream == "stdout")
+    class Counting(Rows):
+        def _keep(self, rows: Sequence[LogRow]) -> None:
+            nonlocal counted
+            counted += sum(row.text.count("\n") for row in rows if row.stream == "stdout")
 
     async def main() -> None:
-        log = RunLog(count, "0197", "build", 1, lambda: 0, lambda stream, text: None)
+        log = RunLog(Counting(), "0197", "build", 1, lambda: 0, lambda stream, text: None)
         piece = b"1234567\n" * 8192
         for _ in range(10_000_000 // 8192 + 1):
             log.write("stdout", piece)

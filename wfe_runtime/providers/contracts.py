@@ -744,6 +744,12 @@ class Store(Protocol):
         The store gives the numbers; what ``number`` says is ignored. Rows of an unknown run are dropped.
         """
 
+    def append_logs_now(self, rows: Sequence[LogRow]) -> bool:
+        """Do as ``append_logs`` does where that takes no waiting; False, with nothing done, where it does.
+
+        Raises what ``append_logs`` raises.
+        """
+
     async def read_logs(
         self, run: str, step: str | None = None, after: int = 0, since: int = 0, limit: int = 1000
     ) -> list[LogRow]:

@@ -582,12 +582,16 @@ class MemoryStore:
     # Logs
 
     async def append_logs(self, rows: Sequence[LogRow]) -> None:
+        self.append_logs_now(rows)
+
+    def append_logs_now(self, rows: Sequence[LogRow]) -> bool:
         check_texts("logs", rows)
         for row in rows:
             run = self._runs.get(row.run)
             if run is not None:
                 self._last_log += 1
                 run.logs.append(LogRow(row.run, row.step, row.attempt, row.stream, row.time, row.text, self._last_log))
+        return True
 
     async def read_logs(
         self, run: str, step: str | None = None, after: int = 0, since: int = 0, limit: int = 1000

@@ -305,6 +305,13 @@ class SqliteStore:
             check_texts("logs", rows)
             raise
 
+    def append_logs_now(self, rows: Sequence[LogRow]) -> bool:
+        try:
+            return self._writing().output_on_loop(rows)
+        except UnicodeEncodeError:
+            check_texts("logs", rows)
+            raise
+
     async def read_logs(
         self, run: str, step: str | None = None, after: int = 0, since: int = 0, limit: int = 1000
     ) -> list[LogRow]:

@@ -11,9 +11,9 @@ nothing of what is written (see commits, changes). The rules:
 * Nobody is answered, and nothing announced, before the transaction is durable.
 * A transaction is durable only in the file that the path names. That is looked at now and then, whenever a run has
   ended and at the end: where the file was deleted or replaced, nothing more is written and everybody is told.
-* A hop to the thread and back costs as much as a commit on a quick disk. So a few commits that find the
-  thread idle are made on the loop, as long as the disk has lately taken less than ``QUICK_S`` to sync: then
-  the loop waits for no longer than it would for a step of Python. It never waits there for another process:
+* A hop to the thread and back costs as much as a commit on a quick disk. So a few commits, or lines of output,
+  that find the thread idle are written on the loop, as long as the disk has lately taken less than ``QUICK_S`` to
+  sync: then the loop waits for no longer than it would for a step of Python. It never waits there for another process:
   where the file is locked, or the disk gets slow, the thread takes over.
 """
 
@@ -51,6 +51,7 @@ LOG_BATCH = 2000  # rows of output in a transaction, more or less
 QUICK_S = 0.0005  # the end of a transaction that waits for the disk, on the average of the last ones
 SMOOTHING = 0.1  # the weight of the last one in that average
 ON_LOOP = 200  # commits at once, which take a few milliseconds
+OUTPUT_ON_LOOP = 16384  # characters of output at once: less than a millisecond
 LOOK_EVERY = 256  # batches between two looks at the file, and at the size of the write-ahead log
 
 logger = logging.getLogger("wfe.store")
@@ -126,16 +127,28 @@ class Writer(Worker):
 
     def _commit_on_loop(self, commits: Sequence[RunCommit]) -> list[bool] | None:
         """Commit without the thread. None, with nothing done: it is for the thread to do."""
-        if self._disk_seconds >= QUICK_S or len(commits) > ON_LOOP or self._requests or self._closing:
+        if self._disk_seconds >= QUICK_S or len(commits) > ON_LOOP or self._requests or holds_large(commits):
             return None
-        if holds_large(commits) or not self._turn.acquire(blocking=False):
+        assert self._session is not None
+        synchronous = not self._session.relaxed(commits)
+        return self._write_on_loop(partial(apply_commits, commits, False), len(commits) > 1, synchronous)
+
+    def output_on_loop(self, rows: Sequence[LogRow]) -> bool:
+        """Store rows without the thread. False, with nothing done: it is for the thread to do."""
+        if self._disk_seconds >= QUICK_S or self._output or sum([len(row.text) for row in rows]) > OUTPUT_ON_LOOP:
+            return False
+        return self._write_on_loop(partial(_insert_output, rows), grouped=False, synchronous=False) is not None
+
+    def _write_on_loop(
+        self, work: Callable[[Session, bool], Result], grouped: bool, synchronous: bool
+    ) -> Result | None:
+        """Carry ``work`` out where nobody has the connection. None, with nothing done: it is for the thread to do."""
+        if self._closing or not self._turn.acquire(blocking=False):
             return None
         session = self._session
         assert session is not None
         try:
-            synchronous = not session.relaxed(commits)
-            work = partial(apply_commits, commits, False)
-            accepted = self._carry_out(work, len(commits) > 1, synchronous, patience=0)
+            result = self._carry_out(work, grouped, synchronous, patience=0)
             self._end_batch()
             touched, advanced = session.touched, session.advanced
         except Exception as error:
@@ -144,8 +157,9 @@ class Writer(Worker):
             raise self.explain(error) from None
         finally:
             self._turn.release()
-        self._announce(touched, advanced)
-        return accepted
+        if touched or advanced:
+            self._announce(touched, advanced)
+        return result
 
     def change(self, change: Callable[[Session], Any]) -> Any:
         """Return a future of what ``change`` returns, once that is durable."""
@@ -374,3 +388,8 @@ def _serve_requests(
             insert_logs(session, request.rows)
             answers.append((request, None, None))
     return answers
+
+
+def _insert_output(rows: Sequence[LogRow], session: Session, grouped: bool) -> bool:
+    insert_logs(session, rows)
+    return True
