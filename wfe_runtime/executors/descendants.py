@@ -13,6 +13,7 @@ nothing costs one read of ``/proc/loadavg``.
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import Final, NamedTuple
 
 __all__ = ["Descendants", "find_descendants", "last_process_id", "open_descendants"]
@@ -25,11 +26,16 @@ _KERNEL_THREAD: Final = 0x00200000
 
 def last_process_id() -> int:
     """Return the id that was given to the newest process or thread of this host (or namespace); 0: unknown."""
-    text = _read("/proc/loadavg", 128) or b""
     try:
-        return int(text.split()[4])
-    except (IndexError, ValueError):
+        return int(os.pread(_load_average(), 128, 0).split()[4])
+    except (OSError, IndexError, ValueError):
         return 0
+
+
+@cache
+def _load_average() -> int:
+    """Return the descriptor of the file that ends with that id. It stays open: each end of a step reads it."""
+    return os.open("/proc/loadavg", os.O_RDONLY | os.O_CLOEXEC)
 
 
 class Descendants(NamedTuple):

@@ -128,17 +128,15 @@ def build_environment(
     variable can hold, or for all together being more than the host allows.
     """
     warnings: list[str] = []
-    layers: list[dict[str, Any]] = [_layer(data, warnings)]
+    values = _layer(data, warnings)
     if inputs:
-        layers.append(_layer(inputs, warnings))
-    layers.append(_checked_env(env))
-    values: dict[str, Any] = {}
-    for layer in layers:
-        values |= layer
+        values |= _layer(inputs, warnings)
+    values |= _checked_env(env)
 
     result = Environment(dict(inherited), [], warnings)
-    result.variables |= {name: _encode(value) for name, value in own.items()}
-    reserved = sum(_cost(name, value) for name, value in result.variables.items())
+    for name, text in own.items():
+        result.variables[name] = text.encode("utf-8", "surrogatepass")
+    reserved = _cost_of(result.variables)
     for name, value in expressions.items():
         if value is not None:
             encoded = _encode(as_text(value))
@@ -225,6 +223,12 @@ def _encode(text: str) -> bytes:
 
 def _cost(name: str, value: bytes) -> int:
     return len(name) + len(value) + 2 + _POINTER_BYTES
+
+
+def _cost_of(variables: Mapping[str, bytes]) -> int:
+    """Return the cost of all together."""
+    names_and_values = sum(map(len, variables)) + sum(map(len, variables.values()))
+    return names_and_values + len(variables) * _cost("", b"")
 
 
 def _fits(name: str, value: bytes) -> bool:

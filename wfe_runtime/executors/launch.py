@@ -14,6 +14,7 @@ Rules:
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -40,6 +41,7 @@ class Launcher:
         self._null = -1
         self._leash_read = -1
         self._leash_write = -1
+        self._leash = -1  # of the process that is started next
         self._tag_prefix = os.urandom(8).hex()
         self._count = 0
         self._places: dict[tuple[str | bytes, bytes], str] = {}  # program and PATH -> where it was found
@@ -66,8 +68,9 @@ class Launcher:
         tag = f"{self._tag_prefix}-{self._count}".encode()
         descriptors: list[int] = []
         try:
-            leash = self._new_leash()
-            descriptors.append(leash)
+            if self._leash < 0:
+                self._leash = self._new_leash()
+            leash = self._leash
             out_read, out_write = os.pipe()
             descriptors += (out_read, out_write)
             error_read, error_write = os.pipe()
@@ -83,6 +86,8 @@ class Launcher:
                 start_new_session=True,
                 pass_fds=(leash,),
             )
+            self._leash = -1
+            descriptors.append(leash)
             try:
                 fcntl.fcntl(leash, fcntl.F_SETOWN, -popen.pid)
                 handle = os.pidfd_open(popen.pid)
@@ -97,15 +102,17 @@ class Launcher:
         os.close(leash)
         os.close(out_write)
         os.close(error_write)
+        with contextlib.suppress(OSError):  # too many open files, which the next start can tell of
+            self._leash = self._new_leash()  # while this process does its work
         marked = TAG_NAME.encode() + b"=" + tag
         return RunningProcess(popen, handle, {"stdout": out_read, "stderr": error_read}, marked, on_output, alone)
 
     def close(self) -> None:
         """Let go of what is shared. Repeatable. A process that still runs is killed by this."""
-        for descriptor in (self._null, self._leash_read, self._leash_write):
+        for descriptor in (self._null, self._leash, self._leash_read, self._leash_write):
             if descriptor >= 0:
                 os.close(descriptor)
-        self._null = self._leash_read = self._leash_write = -1
+        self._null = self._leash = self._leash_read = self._leash_write = -1
 
     def _popen(
         self, arguments: Sequence[str | bytes], confine: Callable[[], None] | None, **options: Any

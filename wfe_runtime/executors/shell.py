@@ -40,6 +40,7 @@ __all__ = ["GRACE_S", "STDERR_BYTES", "STDOUT_BYTES", "ShellExecutor"]
 GRACE_S: Final = 5.0
 """Between TERM and KILL for a step that is stopped."""
 
+_JSON: Final = ".json"  # the end of the name of the second output file
 _ARGUMENT_BYTES: Final = 128 * 1024 - 1  # Linux takes no longer argument (MAX_ARG_STRLEN)
 
 
@@ -112,9 +113,10 @@ class ShellExecutor:
         config = context.config
         folder = os.path.join(context.folder, text_of(config, "working_dir", "."))
         output_file = self._scratch.new_name("output")
-        json_file = self._scratch.new_name("output.json")
+        json_file = output_file + _JSON
         files += (output_file, json_file)
-        own = step_variables(context, self._scratch.path_of(output_file), self._scratch.path_of(json_file))
+        output_path = self._scratch.path_of(output_file)
+        own = step_variables(context, output_path, output_path + _JSON)
         environment = build_environment(
             self._inherited,
             own,

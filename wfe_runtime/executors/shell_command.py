@@ -20,6 +20,7 @@ from .problems import TaskProblem
 
 __all__ = ["command_for_file", "command_for_script", "find_program"]
 
+_SHELL: Final = "sh"
 _TAKES_C: Final = re.compile(r"(?:sh|bash|dash|ash|ksh|mksh|zsh|busybox|python(?:\d+(?:\.\d+)*)?)")
 _SHORT_WITH_C: Final = re.compile(r"-[a-zA-Z]*c[a-zA-Z]*")
 _SCRIPT_OPTIONS: Final = frozenset(("-c", "-e", "--eval", "--command"))
@@ -30,6 +31,8 @@ def command_for_script(shell: Any, script: str, path: str) -> list[str | bytes]:
 
     Raises TaskProblem (``type``) where ``shell`` is neither a text nor a list of texts.
     """
+    if shell is None:
+        return [_SHELL, "-c", script.encode("utf-8", "surrogatepass")]
     words = _words(shell, path)
     start = _program_at(words)
     takes_c = _TAKES_C.fullmatch(os.path.basename(words[start])) is not None
@@ -65,7 +68,7 @@ def find_program(name: str, path: str) -> str | None:
 
 def _words(shell: Any, path: str) -> list[str]:
     if shell is None:
-        return ["sh"]
+        return [_SHELL]
     words = shell if isinstance(shell, list) else [shell]
     if not words or any(type(word) is not str for word in words) or not words[0]:
         raise TaskProblem(
