@@ -126,8 +126,10 @@ class RunLog:
             state = self._streams[stream] = _Stream()
         last = data.rfind(b"\n") + 1
         if last:
-            first = data.find(b"\n") + 1
-            self._end_line(stream, state, data[:first])
+            first = 0
+            if state.kept:
+                first = data.find(b"\n") + 1
+                self._end_line(stream, state, data[:first])
             self._keep(stream, data[first:last])
         if last < len(data):
             self._add_part(stream, state, data[last:])
@@ -149,7 +151,8 @@ class RunLog:
         if not self._closed:
             self._closed = True
             for stream, state in self._streams.items():
-                self._end_line(stream, state, b"")
+                if state.kept:
+                    self._end_line(stream, state, b"")
             if self._dropped:
                 self._tell(f"[{self._dropped:,} more bytes were printed and are not kept]")
         if self._timer is not None:
