@@ -45,6 +45,9 @@ HOOKS: Final = frozenset({"on_success", "on_failure", "on_error", "on_abort", "e
 OUTCOMES: Final = ("success", "failure", "error", "abort")
 
 
+Begin = Callable[[StepContext], StepResult | Awaitable[StepResult]]
+
+
 class OutputLog(LogSink, Protocol):
     """A log sink of one attempt that is closed when the attempt has ended."""
 
@@ -186,7 +189,8 @@ class Dispatcher:
             first = not attempt.reason
             attempt.reason = reason
             if first and attempt.task is not None:
-                attempt.task.cancel()
+                # After its first step, from which on it sees to what was begun.
+                asyncio.get_running_loop().call_soon(attempt.task.cancel)
 
     def _start(self, active: ActiveRun, command: RunStep, step: Step, waiting: _Attempt | None = None) -> None:
         """Start a step. One that ends at once takes no room; it is remembered only if it was ``waiting``."""
@@ -247,7 +251,8 @@ class Dispatcher:
             uses = self._secrets.uses_of(program, command.step)
             if uses or program.services:
                 return self._run_later(executor, context, active, log, uses)
-        return executor.run(context)
+        begin: Begin = getattr(executor, "begin", executor.run)
+        return begin(context)
 
     async def _run_later(
         self, executor: Executor, context: StepContext, run: ActiveRun, log: _Log, uses: Sequence[SecretUse]

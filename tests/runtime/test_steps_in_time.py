@@ -22,6 +22,8 @@ from tests.runtime.engine_support import (
     row_of,
     turns,
 )
+from tests.runtime.shell_support import is_alive
+from wfe_runtime import engine as engine_module
 from wfe_runtime import timers
 from wfe_runtime.engine import Engine
 from wfe_runtime.executors import ExecutorRegistry
@@ -117,6 +119,30 @@ def test_a_step_that_is_cancelled_is_aborted(make_store: MakeStore) -> None:
             assert (await result_of(engine, run)).status == "aborted"
             assert (await ends_of(engine.store, run))["long"] == "aborted"
             assert executor.paths == ["long", "long/on_abort/tidy"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.acceptance("SHL-18")
+def test_a_step_that_is_cancelled_in_the_moment_of_its_start_is_stopped_too(
+    make_store: MakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "TURN_S", 3600)  # nothing else on the loop has its turn in between
+
+    async def main() -> None:
+        processes = []
+
+        class Cancelling(ShellExecutor):
+            def _launch(self, start: Any, reader: Any) -> Any:
+                process = super()._launch(start, reader)
+                processes.append(process.id)
+                engine.deliver(run, Cancel(engine.clock.now(), "", engine.clock.now() + HOUR))
+                return process
+
+        async with Engine(make_store(), ExecutorRegistry([Cancelling()])) as engine:
+            run = await steps("    - {name: long, config: {run: sleep 1000}}\n").start(engine)
+            assert (await result_of(engine, run)).status == "aborted"
+            assert [is_alive(process) for process in processes] == [False]
 
     asyncio.run(main())
 

@@ -87,6 +87,9 @@ class Executor(Protocol):
         When the waiting task is cancelled (deadline, stop, shutdown) everything that was started is
         stopped and gone before CancelledError is raised again. Any other exception is a bug of the
         executor and ends the attempt in outcome error, kind ``internal``.
+
+        An executor may have a method ``begin`` too, which is called instead: as this one, but the work has begun
+        when it returns, and what it returns is waited for in any case, by a task that takes its first step.
         """
 
     async def close(self) -> None:

@@ -16,6 +16,7 @@ import errno
 import os
 import signal
 import time
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -88,19 +89,20 @@ class ShellExecutor:
 
         A cancel gives what runs TERM, the grace, and KILL; a second one ends the grace at once.
         """
+        return await self.begin(context)
+
+    def begin(self, context: StepContext) -> Coroutine[Any, Any, StepResult]:
+        """As ``run``, but the script is started before this returns: it works while a task is made for the rest."""
         started = time.monotonic()
         files: list[str] = []
+        start: _Start | None = None
         try:
             start = self._prepare(context, files)
-            try:
-                return await self._carry_out(context, start, started)
-            finally:
-                if start.sandbox is not None:
-                    await start.sandbox.close()
-        except TaskProblem as problem:
-            return StepResult("error", error=problem.to_failure(context))
-        finally:
-            self._scratch.remove(files)
+            reader = OutputReader(context)
+            work = self._carry_out(context, start, self._launch(start, reader), reader, started)
+        except Exception as error:
+            work = _fail(error)
+        return self._see_through(context, work, files, None if start is None else start.sandbox)
 
     async def close(self) -> None:
         """Remove the folder of temporary files. Repeatable."""
@@ -182,9 +184,24 @@ class ShellExecutor:
 
     # The attempt
 
-    async def _carry_out(self, context: StepContext, start: _Start, started: float) -> StepResult:
-        reader = OutputReader(context)
-        process = self._launch(start, reader)
+    async def _see_through(
+        self, context: StepContext, work: Coroutine[Any, Any, StepResult], files: list[str], sandbox: Sandbox | None
+    ) -> StepResult:
+        """Wait for the end of an attempt, and leave nothing of it behind."""
+        try:
+            try:
+                return await work
+            finally:
+                if sandbox is not None:
+                    await sandbox.close()
+        except TaskProblem as problem:
+            return StepResult("error", error=problem.to_failure(context))
+        finally:
+            self._scratch.remove(files)
+
+    async def _carry_out(
+        self, context: StepContext, start: _Start, process: RunningProcess, reader: OutputReader, started: float
+    ) -> StepResult:
         try:
             await process.wait()
             while not process.ended:
@@ -243,6 +260,10 @@ class ShellExecutor:
             stderr=reader.stderr.text(),
             details={"duration_ms": round((time.monotonic() - started) * 1000)},
         )
+
+
+async def _fail(error: Exception) -> StepResult:
+    raise error
 
 
 def _signal_name(number: int) -> str:
