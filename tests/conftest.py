@@ -9,15 +9,19 @@ asks the fixture ``service`` for its address: where there is none it is skipped,
 from __future__ import annotations
 
 import ast
+import gc
 import importlib.util
 import os
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Generator
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.examples import ALL
 from wfe_runtime.executors.deno_home import find_deno
 
 pytest_plugins = ["pytester", "tests.runtime.container_support"]
@@ -31,9 +35,11 @@ SERVICES = {
 }
 
 # A slow machine finds no mistakes: no example is judged by a clock. A check is repeatable; elsewhere every run looks
-# for new examples. `--hypothesis-profile quick` looks for few.
-settings.register_profile("developer", deadline=None)
-settings.register_profile("check", deadline=None, derandomize=True)
+# for new examples. Every run looks at some (see tests/examples.py); `--hypothesis-profile full` looks at all of them,
+# as the full check does once, and `--hypothesis-profile quick` at few.
+settings.register_profile("developer", deadline=None, max_examples=30)
+settings.register_profile("check", deadline=None, derandomize=True, max_examples=30)
+settings.register_profile("full", deadline=None, derandomize=True, max_examples=ALL)
 settings.register_profile("quick", deadline=None, derandomize=True, max_examples=10)
 settings.load_profile("check" if os.environ.get("CI") else "developer")
 
@@ -77,6 +83,34 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"the machine under test is {found}, not {wanted}: {cure[wanted]}")
     if found == "mixed":
         raise pytest.UsageError(f"some of the machine's modules are compiled and some are not: {cure['compiled']}")
+    keep_bytecode(config)
+
+
+def keep_bytecode(config: pytest.Config) -> None:
+    """Keep bytecode for the session where the environment has it thrown away.
+
+    Hundreds of commands that the tests start would each compile the same modules anew, which takes longer than what
+    most of them do. The processes of this session have it in a folder that goes with the session; the tree stays clean.
+    """
+    if "PYTHONPYCACHEPREFIX" in os.environ or not os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        return
+    folder = tempfile.mkdtemp(prefix="wfe-bytecode-")
+    os.environ["PYTHONPYCACHEPREFIX"] = folder
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for garbage neither while tests are collected nor, afterwards, among what was collected.
+
+    Ten thousand tests are a lot to look through, each time anew, and all of it stays to the end.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_report_header(config: pytest.Config) -> str:

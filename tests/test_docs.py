@@ -31,6 +31,7 @@ from wfe_dsl import source, tables
 from wfe_dsl.yaml_front import reader
 from wfe_runtime import children, engine, logs
 from wfe_runtime.cli import exits
+from wfe_runtime.cli.main import run
 from wfe_runtime.executors import outputs, shell
 from wfe_vm import library, limits
 
@@ -186,11 +187,14 @@ def test_every_block_is_of_a_kind_that_is_checked() -> None:
 
 
 @pytest.mark.parametrize("block", [*of("yaml"), *of("wfe")])
-def test_a_workflow_in_the_documents_has_no_mistakes(block: Block, tmp_path: Path, command_path: str) -> None:
+def test_a_workflow_in_the_documents_has_no_mistakes(
+    block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     name = file_name(block)
-    (tmp_path / name).write_text(as_file(block))
-    code, shown = run_line(f"wfec check {name}", tmp_path, command_path)
-    assert code == (3 if "(has mistakes)" in block.text else 0), shown
+    Path(name).write_text(as_file(block))
+    code = run(["check", name])
+    assert code == (3 if "(has mistakes)" in block.text else 0), capsys.readouterr()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tests.dsl.evaluate import evaluate
 from tests.dsl.places import columns, expression, failed, mixed, span_of
 from tests.dsl.reference_grammar import NotInTheLanguage, read, shape
+from tests.examples import examples
 from wfe_dsl import nodes
 from wfe_dsl.diagnostics.codes import CODES
 from wfe_dsl.diagnostics.model import Diagnostics
@@ -193,7 +194,7 @@ def test_well_formed_expressions_are_read_as_the_grammar_reads_them(text):
     compare_with_the_grammar(text)
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=8), st.sampled_from([" ", "", "\n"]))
 @example(["{", "a", "-", "1", ".5", ":", "1", "}"], "")
 @example(["a", "?", "b.c", ":", "1"], "")
@@ -205,7 +206,7 @@ def test_any_row_of_words_is_taken_or_refused_as_by_the_grammar(words, glue):
     compare_with_the_grammar(glue.join(words))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.text(st.sampled_from("ab1.-'\"\\{}[]()?:=<>!&|+*/%$ \nü"), max_size=12))
 def test_any_text_is_taken_or_refused_as_by_the_grammar(text):
     try:

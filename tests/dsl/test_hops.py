@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.dsl.files import ROOT
 from tests.dsl.trees import CUSTOM_TYPE, documents
+from tests.examples import examples
 from wfe_dsl import nodes
 from wfe_dsl.builder import load_python
 from wfe_dsl.comments import Comments
@@ -108,7 +109,7 @@ def written_and_read(document: nodes.Document, notation: str, folder: Path) -> n
 
 
 @pytest.mark.acceptance("TXT-02")
-@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=20)
+@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=examples(20))
 @given(document=documents())
 def test_any_tree_is_the_same_after_every_hop(
     tmp_path_factory: pytest.TempPathFactory, document: nodes.Document
@@ -183,7 +184,7 @@ steps = st.recursive(st.sampled_from(LEAVES), blocks, max_leaves=8)
 
 
 @pytest.mark.acceptance("TXT-02")
-@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=20)
+@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=examples(20))
 @given(given_steps=st.lists(steps, min_size=1, max_size=4))
 def test_any_workflow_has_one_hash_at_every_hop(
     tmp_path_factory: pytest.TempPathFactory, given_steps: list[dict[str, Any]]

@@ -36,10 +36,10 @@ WITHOUT_COUNTERPART = (
 
 def texts_of(path: Path) -> Iterator[str]:
     """Return each text of a module but for its docstrings; what is put into one is a ``NAME``."""
-    tree = ast.parse(path.read_text())
-    documented = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    documented = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    parts = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in nodes:
         if id(node) in documented or id(node) in parts:
             continue
         if isinstance(node, ast.Constant) and isinstance(node.value, str):

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 
 from tests.dsl.test_text_printer import read
 from tests.dsl.trees import documents
+from tests.examples import examples
 from wfe_dsl import nodes
 from wfe_dsl.comments import Comments
 from wfe_dsl.text_front import format_text, print_document, read_comments
@@ -56,7 +57,7 @@ def test_layout_is_made_anew_and_comments_stay_where_they_were() -> None:
 
 
 @pytest.mark.acceptance("TXT-03")
-@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=25)
+@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=examples(25))
 @given(documents())
 def test_what_is_printed_is_in_canonical_layout(document: nodes.Document) -> None:
     printed = print_document(document, Comments())

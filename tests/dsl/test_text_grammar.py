@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.dsl.files import LANGUAGE, SOUND, TEXT_SOURCES
 from tests.dsl.reference_text import GivenTwice, in_the_language, taken_by_the_parser
 from tests.dsl.trees import documents
+from tests.examples import examples
 from wfe_dsl import nodes
 from wfe_dsl.comments import Comments
 from wfe_dsl.diagnostics.model import Diagnostics
@@ -66,7 +67,7 @@ def same_verdict(text: str) -> bool:
     return taken
 
 
-@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=50)
+@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=examples(50))
 @given(documents())
 def test_every_tree_that_is_printed_is_in_the_language_of_the_grammar(document: nodes.Document) -> None:
     assert same_verdict(print_document(document, Comments()))
@@ -90,7 +91,7 @@ def test_every_yaml_file_of_this_repository_printed_is_in_the_language_of_the_gr
     assert same_verdict(print_document(document, Comments()))
 
 
-@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=300)
+@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=examples(300))
 @given(st.sampled_from(list(TEXT_SOURCES.values())), st.randoms(use_true_random=False))
 def test_of_changed_texts_both_take_or_refuse_the_same(text: str, choose: Any) -> None:
     try:
@@ -99,7 +100,7 @@ def test_of_changed_texts_both_take_or_refuse_the_same(text: str, choose: Any) -
         assume(False)
 
 
-@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=40)
+@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=examples(40))
 @given(documents(), st.randoms(use_true_random=False))
 def test_of_changed_trees_both_take_or_refuse_the_same(document: nodes.Document, choose: Any) -> None:
     try:

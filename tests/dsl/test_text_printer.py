@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.dsl.trees import CUSTOM_TYPE, documents
+from tests.examples import examples
 from wfe_dsl import nodes
 from wfe_dsl.comments import Comments
 from wfe_dsl.diagnostics.model import Diagnostics
@@ -22,7 +23,7 @@ def read(text: str) -> nodes.Document:
 
 
 @pytest.mark.acceptance("TXT-02")
-@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=25)
+@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=examples(25))
 @given(documents())
 def test_reading_what_is_printed_gives_an_equal_tree(document: nodes.Document) -> None:
     printed = print_document(document, Comments())

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.dsl.files import SOUND, YAML_FILES
 from tests.dsl.ugly_yaml import ugly_yaml
+from tests.examples import examples
 from wfe_dsl.diagnostics.model import Diagnostics
 from wfe_dsl.source import SourceFile
 from wfe_dsl.yaml_front.format import format_yaml
@@ -53,7 +54,7 @@ def test_every_file_of_the_repository_keeps_its_meaning_and_its_comments_and_twi
 
 @pytest.mark.acceptance("TXT-03", "CLI-11")
 @given(st.integers(0, 2**32))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 def test_ugly_files_keep_their_meaning_and_their_comments_and_twice_changes_nothing(seed: int) -> None:
     text = ugly_yaml(seed)
     if not is_sound(text):

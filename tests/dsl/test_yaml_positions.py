@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wfe_dsl.diagnostics.model import Diagnostics
 from wfe_dsl.source import SourceFile
 from wfe_dsl.yaml_front.positions import span_of
@@ -59,7 +60,7 @@ def test_a_word_in_a_scalar_is_found_where_it_stands(case: str, ending: str) -> 
     assert (span.line, span.column, span.end_line, span.end_column) == (line, column, line, column + 4)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.text(alphabet="ab \n'\"\\:#x", max_size=30), st.sampled_from(["'", '"', "|", ">"]))
 def test_every_visible_letter_of_any_scalar_maps_to_itself(content: str, style: str) -> None:
     import yaml

@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wfe_dsl.diagnostics.model import Diagnostics
 from wfe_dsl.diagnostics.render_github import render_github
 from wfe_dsl.diagnostics.render_json import render_json
@@ -51,7 +52,7 @@ def test_there_are_examples_to_break() -> None:
     assert SOURCES
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.data())
 def test_a_mutated_file_gets_diagnostics_and_nothing_else(data: st.DataObject) -> None:
     text = data.draw(st.sampled_from(SOURCES))
@@ -62,7 +63,7 @@ def test_a_mutated_file_gets_diagnostics_and_nothing_else(data: st.DataObject) -
     check(text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.text(max_size=80))
 def test_any_text_gets_diagnostics_and_nothing_else(text: str) -> None:
     check(text)
@@ -79,7 +80,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=6), VALUES)
 def test_any_value_at_any_key_gets_diagnostics_and_nothing_else(step: dict[str, Any], other: Any) -> None:
     workflow = {"id": "a", "version": 1, "inputs": {"x": "any"}, "steps": [step], "ensure": step, "defaults": other}
@@ -87,7 +88,7 @@ def test_any_value_at_any_key_gets_diagnostics_and_nothing_else(step: dict[str, 
 
 
 @pytest.mark.parametrize("key", ["workflow", "workflows", "include"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(VALUES)
 def test_any_value_at_the_top_gets_diagnostics_and_nothing_else(key: str, value: Any) -> None:
     check(yaml.safe_dump({key: value}))

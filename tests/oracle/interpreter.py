@@ -11,7 +11,7 @@ what a run holds, ``instructions`` and ``expressions`` what the words of a progr
 
 from __future__ import annotations
 
-import copy
+import pickle
 
 import msgspec
 
@@ -67,8 +67,8 @@ class Oracle(Instructions, Steps, Signals, Forks, Sagas, Stopping):
 
         ``commands`` and ``journal`` of the result are those of this advance.
         """
-        self.run = copy.deepcopy(run)
-        self.run["commands"], self.run["journal"], self.run["fresh"] = [], [], []
+        # A deep copy, which this makes many times as fast as copy.deepcopy does.
+        self.run = pickle.loads(pickle.dumps({**run, "commands": [], "journal": [], "fresh": []}))
         self.run["time"] = max(self.run["time"], event.time)
         if not self.take_in(event):
             return run, True

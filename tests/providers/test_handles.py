@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.vm.strategies import plain_values
 from wfe_runtime.providers.handles import IN_DELTA, IN_SNAPSHOT, IN_VALUE, has_handles, pack, unpack
 from wfe_vm.limits import MAX_INLINE_BYTES
@@ -116,7 +117,7 @@ def test_what_is_no_messagepack_stays_as_it_is() -> None:
         assert pack(payload, IN_VALUE, Shelf().keep) == payload
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(plain_values, st.integers(0, 3))
 def test_any_value_comes_back_as_it_was(value: Any, depth: int) -> None:
     holder: Any = [value, {"large": LARGE, "rows": ROWS}]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.providers.contract.rows import advance, host, new
 from wfe_runtime.errors import WfeError
 from wfe_runtime.providers.contracts import (
@@ -180,7 +181,7 @@ async def content(store):
 
 
 @pytest.mark.acceptance("STO-17")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(operations, min_size=10, max_size=40))
 def test_random_operations_have_the_same_answers_and_leave_the_same_content(steps):
     async def main(folder):

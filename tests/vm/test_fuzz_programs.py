@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from tests.examples import blocks
 from tests.oracle.assembler import finish, run_program
 from tests.vm.fuzz_programs import attempt, fuzz
 from tests.vm.mutations import mutation
@@ -19,7 +20,7 @@ ENDS = {"succeeded", "failed", "aborted", "terminated"}
 
 
 @pytest.mark.acceptance("PRG-06")
-@pytest.mark.parametrize("block", range(4))
+@pytest.mark.parametrize("block", blocks(4, everyday=1))
 def test_no_changed_program_faults(block: int) -> None:
     outcomes, findings = fuzz(seed=7, first=block * 5000, mutations=5000)
     assert not findings

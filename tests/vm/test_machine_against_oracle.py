@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import blocks, examples
 from tests.oracle.assembler import Assembler, Label, finish, run_program
 from tests.oracle.duel import Duel
 from tests.oracle.programs import Drawn, Seeded, build_program
@@ -34,21 +35,23 @@ def fight(seed: int, size: int, sagas: bool = False) -> str:
 
 
 @pytest.mark.acceptance("MCH-01", "MCH-03", "MCH-04", "MCH-05", "MCH-06", "MCH-07", "MCH-08", "MCH-09", "MCH-16")
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize("block", blocks(10, everyday=3))
 def test_random_programs_run_alike_on_both(block: int) -> None:
     ends = {fight(seed, 8) for seed in range(block * 100, block * 100 + 100)}
     assert ends == {"succeeded", "failed", "aborted", "terminated"}
 
 
 @pytest.mark.acceptance("SAG-03", "SAG-05", "SAG-06", "SAG-07", "SAG-08", "SAG-12")
-@pytest.mark.parametrize("block", range(5))
+@pytest.mark.parametrize("block", blocks(5, everyday=2))
 def test_random_sagas_are_undone_alike_on_both(block: int) -> None:
     ends = {fight(seed, 8, sagas=True) for seed in range(block * 100, block * 100 + 100)}
     assert ends == {"succeeded", "failed", "aborted", "terminated"}
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 def test_programs_that_hypothesis_makes_up_run_alike_on_both(data: Any) -> None:
     chooser = Drawn(data.draw)
     duel = Duel(build_program(chooser, 4), chooser)

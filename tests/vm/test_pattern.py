@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wfe_vm.errors import ExpressionError
 from wfe_vm.limits import MAX_PATTERN_INPUT, MAX_PATTERN_LENGTH, MAX_PATTERN_POSITIONS
 from wfe_vm.pattern import Pattern, PatternError, compile_pattern
@@ -33,7 +34,7 @@ patterns = st.recursive(st.sampled_from([*ATOMS, *ASSERTIONS, ""]), combine, max
 subjects = st.text(st.sampled_from("aabbAB1_- ü\n."), max_size=9)
 
 
-@settings(max_examples=600)
+@settings(max_examples=examples(600))
 @given(patterns, st.lists(subjects, min_size=1, max_size=4), st.sampled_from(["", "(?i)", "(?s)", "(?is)"]))
 @example(r"(\b|a)*b\B", ["ab", "b1"], "")
 @example(r"(^a|b)*\Z", ["ba", "aab"], "")

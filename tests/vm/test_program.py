@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
+from tests.examples import examples
 from tests.oracle.assembler import finish, run_program
 from tests.oracle.programs import Seeded, build_program, programs
 from wfe_vm.errors import InternalError, ProgramError
@@ -38,7 +39,7 @@ def small_program(**fields: Any) -> Program:
 
 @pytest.mark.acceptance("PRG-04")
 @given(programs())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_encoding_decoding_and_encoding_again_gives_the_same_bytes(program: Program) -> None:
     data = encode_program(program)
     decoded = decode_program(data)

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
+from tests.examples import examples
 from tests.oracle.programs import Seeded, build_program, programs
 from tests.vm.faulty import SIGNAL, emit, in_body, whole_program
 from wfe_vm import events
@@ -50,7 +51,7 @@ def test_a_program_with_every_opcode_is_accepted() -> None:
 
 
 @given(programs())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_random_valid_programs_are_accepted(program: Program) -> None:
     assert verify(program) == []
 

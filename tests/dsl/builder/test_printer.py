@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.dsl.trees import CUSTOM_TYPE, documents
+from tests.examples import examples
 from tests.test_docs import Block, as_file, of
 from wfe_dsl import nodes
 from wfe_dsl.builder import load_python, print_document
@@ -37,7 +38,7 @@ def run(folder: Path, source: str, variables: Variables | None = None) -> nodes.
 
 
 @pytest.mark.acceptance("TXT-02")
-@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=25)
+@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=examples(25))
 @given(document=documents())
 def test_running_what_is_printed_makes_an_equal_tree(
     tmp_path_factory: pytest.TempPathFactory, document: nodes.Document
