@@ -18,10 +18,14 @@ IMPURE = {
 MACHINE_SOURCES = sorted((ROOT / "wfe_vm").glob("*.py"))
 
 
-def imported_modules(source: str) -> set[str]:
-    """Return the first names of all that a source imports, at any depth of it."""
+def nodes_of(source: str) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(source)))
+
+
+def imported_modules(nodes: list[ast.AST]) -> set[str]:
+    """Return the first names of all that a source of these nodes imports, at any depth of it."""
     found = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes:
         if isinstance(node, ast.Import):
             found |= {name.name.partition(".")[0] for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -38,7 +42,7 @@ def test_every_import_goes_downwards() -> None:
 @pytest.mark.acceptance("MCH-02")
 @pytest.mark.parametrize("path", MACHINE_SOURCES, ids=lambda path: path.stem)
 def test_the_machine_imports_no_clock_no_dice_and_no_io(path: Path) -> None:
-    assert not imported_modules(path.read_text()) & IMPURE
+    assert not imported_modules(nodes_of(path.read_text())) & IMPURE
 
 
 @pytest.mark.parametrize(
@@ -46,7 +50,7 @@ def test_the_machine_imports_no_clock_no_dice_and_no_io(path: Path) -> None:
     ["import os.path", "from time import time", "def f():\n    import random", "import json, socket"],
 )
 def test_an_impure_import_is_seen_wherever_it_stands(source: str) -> None:
-    assert imported_modules(source) & IMPURE
+    assert imported_modules(nodes_of(source)) & IMPURE
 
 
 @pytest.mark.parametrize(
@@ -121,8 +125,9 @@ PERMITTED = {
 
 def unsafe_uses(source: str) -> set[str]:
     """Return what a source uses that can make code or objects of data: modules, builtins, YAML that constructs."""
-    found = imported_modules(source) & UNSAFE_MODULES
-    for node in ast.walk(ast.parse(source)):
+    nodes = nodes_of(source)
+    found = imported_modules(nodes) & UNSAFE_MODULES
+    for node in nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in UNSAFE_CALLS:
             found.add(node.func.id)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "yaml":

@@ -7,12 +7,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import environment
+from tests.crash.launcher import Launcher
 from tests.crash.test_schedules_survive_kills import read_runs
 from wfe_runtime.providers.contracts import RunRow
 
@@ -72,10 +74,10 @@ class Worker:
         return self.process.returncode
 
 
-def wfec(folder: Path, *argv: str) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "wfe_runtime", *argv], cwd=folder, env=environment(), check=True, capture_output=True
-    )
+@pytest.fixture(scope="module")
+def launcher() -> Iterator[Launcher]:
+    with Launcher() as launcher:
+        yield launcher
 
 
 def are_let_go_of(rows: Sequence[RunRow]) -> bool:
@@ -91,6 +93,7 @@ def until_all(folder: Path, worker: Worker, hold: Callable[[Sequence[RunRow]], b
     while not hold(read_runs(folder)):
         if worker.process.poll() is not None:
             return False
+        time.sleep(0.02)  # to look without a pause takes the workers' time
     return True
 
 
@@ -98,17 +101,17 @@ def until_all(folder: Path, worker: Worker, hold: Callable[[Sequence[RunRow]], b
 @pytest.mark.parametrize("count", [1, pytest.param(2, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("point", LETTING_GO + TAKING_UP)
 def test_a_worker_that_is_killed_loses_no_parked_run_and_runs_none_twice(
-    tmp_path: Path, point: str, count: int
+    launcher: Launcher, tmp_path: Path, point: str, count: int
 ) -> None:
     (tmp_path / "file.yaml").write_text(WORKFLOWS)
     for name in ("naps", "naps", "waits", "waits"):
-        wfec(tmp_path, "start", "file.yaml", name)
+        assert launcher.run(tmp_path, "start", "file.yaml", name).code == 0
     first = Worker(tmp_path, f"{point}:{count}" if point in LETTING_GO else "")
     if until_all(tmp_path, first, are_let_go_of):
         os.kill(first.process.pid, signal.SIGKILL)
     first.process.communicate(timeout=30)
     assert first.process.returncode == -signal.SIGKILL
-    wfec(tmp_path, "event", "paid", "--key", "a")
+    assert launcher.run(tmp_path, "event", "paid", "--key", "a").code == 0
     workers = [Worker(tmp_path, "" if point in LETTING_GO else f"{point}:{count}"), Worker(tmp_path)]
     assert until_all(tmp_path, workers[1], are_over)
     assert {worker.stop() for worker in workers} <= {0, -signal.SIGKILL}
