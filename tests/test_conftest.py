@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from .conftest import machine_build
@@ -47,3 +50,23 @@ def test_a_missing_service_fails_its_tests_in_a_full_check(
 ) -> None:
     monkeypatch.setenv("WFE_REQUIRE_SERVICES", "1")
     project.runpytest_inprocess().assert_outcomes(errors=0, failed=1)
+
+
+def test_bytecode_that_would_be_thrown_away_is_kept_as_long_as_the_session(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", "taken back at the end")
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    project.makepyfile(
+        """
+        import os, subprocess, sys
+
+        def test_it():
+            subprocess.run([sys.executable, "-c", "import wfe_vm"], check=True)
+            found = os.walk(os.environ["PYTHONPYCACHEPREFIX"])
+            assert [file for _, _, files in found for file in files if file.endswith(".pyc")]
+        """
+    )
+    project.runpytest_inprocess().assert_outcomes(passed=1)
+    assert not Path(os.environ["PYTHONPYCACHEPREFIX"]).exists()

@@ -64,8 +64,9 @@ def test_every_notation_has_the_same_programs_and_the_way_back_leads_to_the_begi
     text = hop(tmp_path, name, first, "yaml", "wfe")
     python = hop(tmp_path, name, text, "wfe", "python")
     last = hop(tmp_path, name, python, "python", "yaml")
-    assert sorted(hashes(last)) == sorted(hashes(SOUND[name]))
-    assert sorted(hashes(first)) == sorted(hashes(SOUND[name]))
+    wanted = sorted(hashes(SOUND[name]))
+    assert sorted(hashes(last)) == wanted
+    assert sorted(hashes(first)) == wanted
 
 
 @pytest.mark.acceptance("CLI-10")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-import time
 
 import pytest
 
@@ -31,16 +30,13 @@ def test_no_changed_program_faults(block: int) -> None:
 
 @pytest.mark.soak
 @pytest.mark.acceptance("PRG-06")
-def test_a_minute_of_changed_programs_neither_faults_nor_grows() -> None:
+def test_fifty_thousand_changed_programs_neither_fault_nor_grow() -> None:
     fuzz(seed=8, first=0, mutations=5000)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    end, first = time.monotonic() + 60, 5000
-    while time.monotonic() < end:
-        _, findings = fuzz(seed=8, first=first, mutations=2000)
-        assert not findings
-        first += 2000
+    _, findings = fuzz(seed=8, first=5000, mutations=45_000)
+    assert not findings
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    assert grown < 32 * 1024, f"{grown} KiB more after {first} mutations"
+    assert grown < 32 * 1024, f"{grown} KiB more"
 
 
 def test_a_mutation_is_found_again_by_its_number() -> None:
