@@ -18,6 +18,8 @@ from .conftest import machine_modules
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("wfe_vm", "wfe_dsl", "wfe_runtime")
+built = pytest.mark.soak
+"""What is packed is the same whichever build is under test: it is built in the full check, once."""
 LEFT_BEHIND = (
     ".*", "*.egg-info", "*.so", "*.c", "__pycache__", "build", "dist",
 )  # fmt: skip
@@ -85,6 +87,7 @@ def test_setup_stays_a_short_script() -> None:
     assert isinstance(ast.parse(text), ast.Module)
 
 
+@built
 def test_the_source_package_holds_all_that_is_needed_to_build_test_and_read(pure_packages: Path) -> None:
     names = names_in_sdist(pure_packages)
     assert sources() - names == set()
@@ -92,22 +95,26 @@ def test_the_source_package_holds_all_that_is_needed_to_build_test_and_read(pure
     assert {"examples/hello.yaml", "docs/index.md", "tests/conftest.py"} <= names
 
 
+@built
 def test_the_wheel_holds_sources_grammars_and_statements(pure_packages: Path) -> None:
     names = names_in_wheel(pure_packages)
     assert sources() - names == set()
     assert {name.partition("/")[0] for name in names if ".dist-info" not in name} == set(PACKAGES)
 
 
+@built
 def test_nothing_that_a_build_left_behind_is_packed(pure_packages: Path) -> None:
     names = names_in_sdist(pure_packages) | names_in_wheel(pure_packages)
     assert [name for name in names if name.endswith((".c", ".so", ".pyc", ".html"))] == []
 
 
+@built
 def test_a_wheel_built_without_a_compiler_fits_every_machine(pure_packages: Path) -> None:
     [path] = pure_packages.glob("*.whl")
     assert path.name.endswith("-py3-none-any.whl")
 
 
+@built
 def test_the_wheel_brings_the_command_and_the_licence(pure_packages: Path) -> None:
     [path] = pure_packages.glob("*.whl")
     with zipfile.ZipFile(path) as archive:
@@ -134,6 +141,7 @@ def unpack(dist: Path, folder: Path) -> Path:
     return folder
 
 
+@built
 def test_the_wheel_runs_an_example_by_itself(pure_packages: Path, tmp_path: Path) -> None:
     installed = unpack(pure_packages, tmp_path / "installed")
     elsewhere = tmp_path / "elsewhere"

@@ -1,4 +1,4 @@
-"""Which of the many points of a test are part of the default run: every third; the full check kills at all."""
+"""Which of the many points of a test are part of the default run: every fifth; the full check kills at all."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections import defaultdict
 import pytest
 
 MANY = 8  # cases of one test, from which on most of them are for the full check
-KEPT = 3  # one in so many stays
+KEPT = 5  # one in so many stays
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark two of three cases of a test with many as ``soak``, the same ones in each process."""
+    """Mark four of five cases of a test with many as ``soak``, the same ones in each process."""
     cases: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
         if item.path.is_relative_to(__file__.rpartition("/")[0]) and item.get_closest_marker("soak") is None:
