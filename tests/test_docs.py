@@ -19,14 +19,17 @@ import ast
 import asyncio
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from tests.crash.launcher import Launcher
 from wfe_dsl import source, tables
 from wfe_dsl.yaml_front import reader
 from wfe_runtime import children, engine, logs
@@ -163,6 +166,20 @@ def run_line(command: str, folder: Path, path: str) -> tuple[int, str]:
     return result.returncode, result.stdout
 
 
+@pytest.fixture(scope="module")
+def launcher() -> Iterator[Launcher]:
+    with Launcher("wfe_dsl.rewriting") as launcher:
+        yield launcher
+
+
+def run_shown(command: str, folder: Path, path: str, launcher: Launcher) -> tuple[int, str]:
+    """Run a line of a console block; a shell is needed, and an interpreter begun anew, only for more than ``wfec``."""
+    if re.fullmatch(r"wfec [^|&;<>$`*?~\\]+", command) is None:
+        return run_line(command, folder, path)
+    outcome = launcher.run(folder, *shlex.split(command)[1:], together=True)
+    return outcome.code, outcome.out
+
+
 def commands(block: Block) -> list[tuple[str, int, list[str]]]:
     """Return the commands of a console block: the line, the exit code it promises, what it shows."""
     found: list[tuple[str, int, list[str]]] = []
@@ -201,7 +218,7 @@ def test_a_workflow_in_the_documents_has_no_mistakes(
     "page", [page for page in PAGES if any(b.language == "console" for b in blocks(page))], ids=lambda page: page.name
 )
 def test_the_commands_of_a_page_run_in_its_order_and_show_what_it_says(
-    page: Path, tmp_path: Path, command_path: str
+    page: Path, tmp_path: Path, command_path: str, launcher: Launcher
 ) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     for block in blocks(page):
@@ -209,7 +226,7 @@ def test_the_commands_of_a_page_run_in_its_order_and_show_what_it_says(
             (tmp_path / file_name(block)).write_text(as_file(block))
         for command, wanted, shown in commands(block) if block.language == "console" else ():
             where = f"{page.name}:{block.line}: $ {command}"
-            code, printed = run_line(command, tmp_path, command_path)
+            code, printed = run_shown(command, tmp_path, command_path, launcher)
             assert code == wanted, f"{where}\n{printed}"
             rest = printed.splitlines()
             for line in filter(None, shown):

@@ -8,12 +8,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
+from tests.crash.launcher import Launcher
 from wfe_dsl.compiler import compile_file
 from wfe_dsl.diagnostics.model import Diagnostics
 from wfe_dsl.nodes import Block
@@ -124,29 +126,23 @@ PROGRAMS: dict[str, list[str]] = {
 }
 
 
-def wfec(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a folder."""
-    return subprocess.run(
-        [sys.executable, "-m", "wfe_runtime", *arguments],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.fixture(scope="module")
+def launcher() -> Iterator[Launcher]:
+    with Launcher("wfe_dsl.compiler", "wfe_dsl.yaml_front") as launcher:
+        yield launcher
 
 
 def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
-def run_example(folder: Path, name: str, *inputs: str) -> tuple[int, list[dict[str, Any]]]:
+def run_example(launcher: Launcher, folder: Path, name: str, *inputs: str) -> tuple[int, list[dict[str, Any]]]:
     """Run an example in a folder; returns its exit code and the lines of its stream."""
     given = [part for text in inputs for part in ("-i", text)]
     file = name if "." in name else f"{name}.yaml"
-    result = wfec(folder, "run", str(EXAMPLES / file), *given, "--json")
-    assert result.stdout, result.stderr
-    return result.returncode, [json.loads(line) for line in result.stdout.splitlines()]
+    result = launcher.run(folder, "run", str(EXAMPLES / file), *given, "--json")
+    assert result.out, result.err
+    return result.code, [json.loads(line) for line in result.out.splitlines()]
 
 
 def printed(lines: list[dict[str, Any]]) -> str:
@@ -194,20 +190,29 @@ def test_an_example_in_python_runs_and_prints_what_it_promises(tmp_path: Path, n
     ("name", "inputs", "outputs"), RUNS, ids=lambda value: value if isinstance(value, str) else None
 )
 def test_an_example_succeeds_with_the_outputs_it_promises(
-    tmp_path: Path, name: str, inputs: tuple[str, ...], outputs: dict[str, Any], request: pytest.FixtureRequest
+    launcher: Launcher,
+    tmp_path: Path,
+    name: str,
+    inputs: tuple[str, ...],
+    outputs: dict[str, Any],
+    request: pytest.FixtureRequest,
 ) -> None:
     if name == "deno":
         request.getfixturevalue("deno_program")
-    code, lines = run_example(tmp_path, name, *inputs)
+    code, lines = run_example(launcher, tmp_path, name, *inputs)
     end = lines[-1]
     assert (end["type"], end["status"], code) == ("run.ended", "succeeded", 0), end
     assert {key: end["outputs"][key] for key in outputs} == outputs
     assert not (tmp_path / "pwned").exists()
 
 
-def test_the_examples_and_the_projects_own_pipeline_have_no_mistakes_and_no_warnings(tmp_path: Path) -> None:
-    result = wfec(tmp_path, "check", "--strict", "--format", "json", str(EXAMPLES), str(ROOT / "workflows.yaml"))
-    assert (result.returncode, json.loads(result.stdout)) == (0, [])
+def test_the_examples_and_the_projects_own_pipeline_have_no_mistakes_and_no_warnings(
+    launcher: Launcher, tmp_path: Path
+) -> None:
+    result = launcher.run(
+        tmp_path, "check", "--strict", "--format", "json", str(EXAMPLES), str(ROOT / "workflows.yaml")
+    )
+    assert (result.code, json.loads(result.out)) == (0, [])
 
 
 def test_the_pizza_shop_has_every_construct_of_the_language() -> None:
@@ -249,8 +254,8 @@ def test_the_approval_goes_one_step_up_while_nobody_answers(
     asyncio.run(story())
 
 
-def test_the_broken_pipeline_fails_reports_and_cleans_up(tmp_path: Path) -> None:
-    code, lines = run_example(tmp_path, "pipeline", "broken=true")
+def test_the_broken_pipeline_fails_reports_and_cleans_up(launcher: Launcher, tmp_path: Path) -> None:
+    code, lines = run_example(launcher, tmp_path, "pipeline", "broken=true")
     assert (lines[-1]["status"], code) == ("failed", 1)
     assert "not released:" in printed(lines)
     [folder] = [
@@ -259,14 +264,14 @@ def test_the_broken_pipeline_fails_reports_and_cleans_up(tmp_path: Path) -> None
     assert not Path(folder).exists()
 
 
-def test_the_pipeline_fetches_again_what_was_busy(tmp_path: Path) -> None:
-    _, lines = run_example(tmp_path, "pipeline")
+def test_the_pipeline_fetches_again_what_was_busy(launcher: Launcher, tmp_path: Path) -> None:
+    _, lines = run_example(launcher, tmp_path, "pipeline")
     attempts = [(line["attempt"], line["status"]) for line in lines
                 if line["type"] == "step.ended" and line["step"].endswith("fetch-licence")]  # fmt: skip
     assert attempts == [(1, "failed"), (2, "succeeded")]
 
 
-def test_the_recovery_example_can_be_killed_and_taken_up_again(tmp_path: Path) -> None:
+def test_the_recovery_example_can_be_killed_and_taken_up_again(launcher: Launcher, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "wfe_runtime", "run", str(EXAMPLES / "recovery.yaml"), "--name", "book", "--json"]
     command += ["-i", "chapters=8", "-i", "seconds=0.1"]
     with subprocess.Popen(command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True) as process:
@@ -281,8 +286,7 @@ def test_the_recovery_example_can_be_killed_and_taken_up_again(tmp_path: Path) -
     before = (tmp_path / "ledger.txt").read_text().splitlines()
     assert 3 <= len(before) < 8
 
-    result = wfec(tmp_path, "resume", "book", "--json")
-    end = json.loads(result.stdout.splitlines()[-1])
+    end = launcher.run(tmp_path, "resume", "book", "--json").last
     assert (end["status"], end["outputs"]) == ("succeeded", {"printed": 8, "complete": True})
     ledger = (tmp_path / "ledger.txt").read_text().splitlines()
     assert ledger[: len(before)] == before

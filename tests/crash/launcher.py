@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib
 import json
 import os
 import shutil
@@ -81,9 +82,9 @@ class Command:
 
 
 class Launcher:
-    """The process that forks. A context manager."""
+    """The process that forks. A context manager. ``modules`` are what most of its commands would import late."""
 
-    def __init__(self) -> None:
+    def __init__(self, *modules: str) -> None:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("WFE_")}
         path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
         self.printed = tempfile.mkdtemp(prefix="launcher-")
@@ -92,7 +93,7 @@ class Launcher:
         """What the commands have for TMPDIR: what they leave there, and clear away there, is theirs alone."""
         os.mkdir(self.temporary)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.crash.launcher"],
+            [sys.executable, "-m", "tests.crash.launcher", *modules],
             env={**inherited, "PYTHONPATH": path, "TMPDIR": self.temporary},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -111,17 +112,27 @@ class Launcher:
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         return answer
 
-    def start(self, folder: Path, *argv: str, fault: str = "", count: bool = False) -> Command:
-        """Start ``wfec`` with these arguments; one at a time. ``fault`` is what WFE_FAULT would say."""
+    def start(self, folder: Path, *argv: str, fault: str = "", count: bool = False, together: bool = False) -> Command:
+        """Start ``wfec`` with these arguments; one at a time.
+
+        ``fault`` is what WFE_FAULT would say; with ``together`` all that it prints is in ``out``, in its order.
+        """
         assert self._process.stdin is not None
-        asked = {"folder": str(folder), "printed": self.printed, "argv": argv, "fault": fault, "count": count}
+        asked = {
+            "folder": str(folder),
+            "printed": self.printed,
+            "argv": argv,
+            "fault": fault,
+            "count": count,
+            "together": together,
+        }
         self._process.stdin.write(json.dumps(asked) + "\n")
         self._process.stdin.flush()
         return Command(self, self.read()["pid"])
 
-    def run(self, folder: Path, *argv: str, fault: str = "", count: bool = False) -> Outcome:
-        """Run ``wfec`` to its end."""
-        return self.start(folder, *argv, fault=fault, count=count).wait()
+    def run(self, folder: Path, *argv: str, **options: Any) -> Outcome:
+        """Run ``wfec`` to its end, with the options of ``start``."""
+        return self.start(folder, *argv, **options).wait()
 
 
 def serve() -> None:
@@ -135,6 +146,8 @@ def serve() -> None:
     import wfe_runtime.executors.shell
     import wfe_runtime.providers.sqlite  # noqa: F401 - likewise
 
+    for module in sys.argv[1:]:
+        importlib.import_module(module)
     _end_with_parent()
     for line in sys.stdin:
         asked = json.loads(line)
@@ -169,6 +182,8 @@ def _be_command(asked: dict[str, Any], counts: int) -> NoReturn:
         for number, name in ((1, "out"), (2, "err")):
             path = os.path.join(asked["printed"], name)
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
+        if asked["together"]:
+            os.dup2(1, 2)
         os.set_inheritable(counts, False)
         reached: Counter[str] = Counter()
         if asked["count"]:
