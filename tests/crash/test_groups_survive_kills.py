@@ -159,7 +159,7 @@ def kill_at_random(launchers: list[Launcher], folder: Path, kills: int, seed: in
 def test_slots_in_use_equal_their_holders_however_processes_are_killed(
     launchers: list[Launcher], tmp_path: Path
 ) -> None:
-    kill_at_random(launchers, tmp_path, kills=9, seed=1)
+    kill_at_random(launchers, tmp_path, kills=5, seed=1)
 
 
 KILLS = int(os.environ.get("WFE_TEST_KILLS", "20"))
