@@ -34,7 +34,8 @@ from wfe_runtime.executors import ExecutorRegistry
 from wfe_runtime.executors.contract import StepContext, StepResult
 from wfe_runtime.lifecycle import SilentListener
 from wfe_runtime.providers import open_store
-from wfe_runtime.providers.contracts import ProgramRow, RunRow, Store
+from wfe_runtime.providers.contracts import Store
+from wfe_runtime.providers.rows import ProgramRow, RunRow
 from wfe_runtime.serving import Server
 from wfe_vm.events import Resume
 from wfe_vm.state import Delta

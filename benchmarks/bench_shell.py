@@ -24,7 +24,7 @@ from wfe_runtime.engine import Engine
 from wfe_runtime.executors.contract import StepContext
 from wfe_runtime.executors.shell import ShellExecutor
 from wfe_runtime.providers import open_store
-from wfe_runtime.providers.contracts import ProgramRow
+from wfe_runtime.providers.rows import ProgramRow
 
 from .bench_deno import SilentLog
 from .measure import Contender, compete, options, report

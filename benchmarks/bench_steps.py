@@ -19,7 +19,7 @@ from typing import Any
 
 from wfe_runtime.engine import Engine
 from wfe_runtime.providers import open_store
-from wfe_runtime.providers.contracts import RunCommit
+from wfe_runtime.providers.rows import RunCommit
 
 from .measure import Contender, compete, options, report
 from .programs import registry, sequence

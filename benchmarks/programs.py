@@ -6,7 +6,7 @@ from typing import Any
 
 from wfe_runtime.executors import ExecutorRegistry
 from wfe_runtime.executors.contract import StepContext, StepResult
-from wfe_runtime.providers.contracts import ProgramRow
+from wfe_runtime.providers.rows import ProgramRow
 from wfe_vm import opcodes as op
 from wfe_vm.program import Parameter, Program, Step, encode_program, hash_of, pack_code
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from .library.lookup import RunInfo
     from .library.middleware import RunCall, RunMiddleware, RunNext, StepMiddleware, StepNext
     from .providers import open_store
-    from .providers.contracts import Published, Registration, Store, Transaction
+    from .providers.contracts import Store, Transaction
+    from .providers.rows import Published, Registration
     from .result import RunResult
 
 __all__ = [

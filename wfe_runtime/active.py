@@ -17,7 +17,7 @@ from wfe_vm.state import Delta, State, encode_delta
 
 from .large import note_large
 from .programs import LoadedProgram
-from .providers.contracts import FINISHED, InboxPost, NewRun, RunCommit, RunRow, Signal
+from .providers.rows import FINISHED, InboxPost, NewRun, RunCommit, RunRow, Signal
 from .result import RunResult, Tolerated, encode_result
 
 __all__ = ["ActiveRun"]

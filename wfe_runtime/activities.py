@@ -26,7 +26,8 @@ from wfe_vm.outcome import Failure
 from . import faults
 from .active import ActiveRun
 from .clock import Clock
-from .providers.contracts import NewActivity, Store
+from .providers.contracts import Store
+from .providers.rows import NewActivity
 from .signals import ACTIVITY
 
 __all__ = ["ActivityDesk", "activity_inputs"]

@@ -18,7 +18,8 @@ from wfe_vm.program import Program
 from wfe_vm.state import Record, State, decode_delta
 
 from .errors import InputError, NotFound, WfeError
-from .providers.contracts import PUBLISHED, InboxPost, RunRow, Store
+from .providers.contracts import Store
+from .providers.rows import PUBLISHED, InboxPost, RunRow
 from .result import decode_event, encode_event
 from .signals import OpenWait, open_waits
 

@@ -16,7 +16,8 @@ from wfe_vm.program import Child
 
 from .errors import MissingError, NotFound, StoreError
 from .programs import LoadedProgram, ProgramCache
-from .providers.contracts import Registration, Store
+from .providers.contracts import Store
+from .providers.rows import Registration
 
 __all__ = ["Detached", "bind_child"]
 

@@ -18,7 +18,7 @@ from .facts import facts_for
 from .groups import place_of
 from .inputs import check_inputs
 from .programs import LoadedProgram
-from .providers.contracts import NewRun, RunRow
+from .providers.rows import NewRun, RunRow
 from .result import decode_result, encode_event
 
 __all__ = ["CANCEL_DEADLINE_MS", "MAX_DEPTH", "end_of_lost", "new_child"]

@@ -32,7 +32,8 @@ from .errors import NotFound, StoreError, WfeError
 from .inbox import check_posts
 from .loading import load_run_state
 from .programs import LoadedProgram, ProgramCache
-from .providers.contracts import InboxRow, RunCommit, RunRow, Store
+from .providers.contracts import Store
+from .providers.rows import InboxRow, RunCommit, RunRow
 
 __all__ = ["Claimed", "Claims", "to_recover", "unless_owned"]
 

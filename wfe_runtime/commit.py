@@ -17,7 +17,8 @@ from wfe_vm.state import Delta
 from . import faults
 from .active import ActiveRun
 from .errors import StoreError
-from .providers.contracts import RunCommit, Store
+from .providers.contracts import Store
+from .providers.rows import RunCommit
 
 __all__ = ["UNFIT", "Committer"]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from wfe_vm.events import Suspend
 
 from .errors import NotFound, WfeError
-from .providers.contracts import FINISHED
+from .providers.rows import FINISHED
 
 if TYPE_CHECKING:
     from .engine import Engine

@@ -50,14 +50,9 @@ from .lifecycle import Listener, SilentListener
 from .loading import load_run_state
 from .logs import RunLog
 from .programs import LoadedProgram, ProgramCache
-from .providers.contracts import (
-    InboxPost,
-    ProgramRow,
-    Published,
-    RunRow,
-    Store,
-)
+from .providers.contracts import Store
 from .providers.hosts import this_host
+from .providers.rows import InboxPost, ProgramRow, Published, RunRow
 from .requirements import lacks_of
 from .result import RunResult, decode_result, encode_event
 from .retrying import GivesOutputs, no_outputs, retry_run

@@ -32,7 +32,8 @@ from .children import CANCEL_DEADLINE_MS, end_of_lost, new_child
 from .claims import unless_owned
 from .clock import Clock
 from .programs import LoadedProgram, ProgramCache
-from .providers.contracts import FINISHED, InboxPost, NewRun, RunFilter, RunRow, Store
+from .providers.contracts import Store
+from .providers.rows import FINISHED, InboxPost, NewRun, RunFilter, RunRow
 from .result import encode_event
 from .retrying import retry_of_child
 

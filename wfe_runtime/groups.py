@@ -20,7 +20,8 @@ from wfe_vm.state import State
 from .active import ActiveRun
 from .clock import Clock
 from .errors import InputError
-from .providers.contracts import FINISHED, Place, Store
+from .providers.contracts import Store
+from .providers.rows import FINISHED, Place
 from .result import decode_result, encode_event
 
 __all__ = ["GroupQueue", "place_of"]

@@ -23,7 +23,8 @@ from .active import ActiveRun
 from .clock import Clock
 from .errors import StoreError
 from .groups import GroupQueue
-from .providers.contracts import PUBLISHED, InboxRow, RunRow, Store
+from .providers.contracts import Store
+from .providers.rows import PUBLISHED, InboxRow, RunRow
 from .result import decode_event
 from .signals import event_of
 

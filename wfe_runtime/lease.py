@@ -16,7 +16,8 @@ from typing import Final
 
 from .clock import Clock
 from .errors import StoreError
-from .providers.contracts import Host, Store
+from .providers.contracts import Store
+from .providers.rows import Host
 
 __all__ = ["LEASE_MS", "Lease"]
 

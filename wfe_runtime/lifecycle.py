@@ -6,7 +6,7 @@ from typing import Protocol
 
 from wfe_vm.state import Delta
 
-from .providers.contracts import RunRow
+from .providers.rows import RunRow
 
 __all__ = ["Listener", "SilentListener"]
 

@@ -7,7 +7,7 @@ from wfe_vm.errors import MachineError
 from wfe_vm.state import State, restore
 
 from .errors import StoreError
-from .providers.contracts import StoredState
+from .providers.rows import StoredState
 
 __all__ = ["load_run_state"]
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from .errors import WfeError
-from .providers.contracts import LogRow
+from .providers.rows import LogRow
 
 __all__ = ["LINE_BYTES", "STEP_BYTES", "RunLog"]
 

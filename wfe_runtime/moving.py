@@ -18,7 +18,7 @@ from wfe_vm.state import encode_delta
 from . import faults
 from .errors import NotFound, WfeError
 from .programs import LoadedProgram
-from .providers.contracts import FINISHED, ProgramRow, RunCommit
+from .providers.rows import FINISHED, ProgramRow, RunCommit
 
 if TYPE_CHECKING:
     from .engine import Engine

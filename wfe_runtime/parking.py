@@ -26,7 +26,7 @@ from . import faults
 from .active import ActiveRun
 from .engine import PARKED_RUNS, Engine
 from .errors import StoreError
-from .providers.contracts import Parked, RunRow
+from .providers.rows import Parked, RunRow
 from .signals import ACTIVITY
 
 __all__ = ["Parking", "only_waits"]

@@ -21,7 +21,8 @@ from wfe_vm.state import Record
 from wfe_vm.verify import check
 
 from .errors import MissingError, NotFound, StoreError
-from .providers.contracts import ProgramRow, Store
+from .providers.contracts import Store
+from .providers.rows import ProgramRow
 from .verified import LEAST_BYTES, Needs, needs_of, note_of, noted_needs, this_verifier
 
 __all__ = ["LoadedProgram", "ProgramCache", "home_of"]

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from .clock import Clock
 from .errors import NotFound, WfeError
 from .programs import LoadedProgram, ProgramCache
-from .providers.contracts import ProgramRow, Registration, Store
+from .providers.contracts import Store
+from .providers.rows import ProgramRow, Registration
 
 __all__ = ["Registry"]
 

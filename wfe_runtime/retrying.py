@@ -16,7 +16,7 @@ from wfe_vm.reopening import ReopenError, plan_reopening
 from wfe_vm.state import State
 
 from .errors import InputError, NotFound, WfeError
-from .providers.contracts import RunRow
+from .providers.rows import RunRow
 
 if TYPE_CHECKING:
     from .engine import Engine

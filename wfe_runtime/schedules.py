@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cronsim import CronSim, CronSimError
 
 from .errors import WfeError
-from .providers.contracts import ScheduleRow
+from .providers.rows import ScheduleRow
 
 __all__ = ["MISSED_AFTER_MS", "Due", "first_due", "what_is_due"]
 

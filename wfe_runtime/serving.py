@@ -30,7 +30,7 @@ from .groups import place_of
 from .inputs import check_inputs
 from .parking import Parking
 from .programs import LoadedProgram
-from .providers.contracts import FINISHED, NewRun, ProgramRow, RunRow, ScheduleRow
+from .providers.rows import FINISHED, NewRun, ProgramRow, RunRow, ScheduleRow
 from .result import encode_event
 from .schedules import first_due, what_is_due
 

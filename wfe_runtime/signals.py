@@ -18,8 +18,8 @@ from wfe_vm.state import Frame, Pointer, State, Waiting
 from wfe_vm.values import check_plain
 
 from .errors import InputError
-from .providers.contracts import NewEvent, Signal, Subscription, Unsubscription
 from .providers.deliveries import decode_delivery
+from .providers.rows import NewEvent, Signal, Subscription, Unsubscription
 
 __all__ = [
     "ACTIVITY",

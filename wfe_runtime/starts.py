@@ -29,7 +29,8 @@ from .facts import facts_for
 from .groups import place_of
 from .inputs import check_inputs
 from .programs import LoadedProgram, ProgramCache
-from .providers.contracts import NewRun, ProgramRow, RunRow, Store
+from .providers.contracts import Store
+from .providers.rows import NewRun, ProgramRow, RunRow
 from .result import decode_event, encode_event
 from .services import Services
 

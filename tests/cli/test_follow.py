@@ -12,7 +12,7 @@ from wfe_runtime.cli.follow import Follower
 from wfe_runtime.cli.view_plain import PlainView
 from wfe_runtime.engine import Engine
 from wfe_runtime.providers import open_store
-from wfe_runtime.providers.contracts import RunRow
+from wfe_runtime.providers.rows import RunRow
 from wfe_runtime.settings import load_settings
 from wfe_vm.state import Delta
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from wfe_runtime.providers import open_store
-from wfe_runtime.providers.contracts import Host
+from wfe_runtime.providers.rows import Host
 
 from .conftest import Start, Wfec, environment, finish, steps_of
 from .files import CHAIN, FAMILY, write

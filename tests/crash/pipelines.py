@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from wfe_runtime.providers import open_store
-from wfe_runtime.providers.contracts import RunFilter, RunRow, Store
+from wfe_runtime.providers.contracts import Store
+from wfe_runtime.providers.rows import RunFilter, RunRow
 from wfe_vm.state import Record, decode_delta
 
 __all__ = [

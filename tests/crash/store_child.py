@@ -9,17 +9,8 @@ import asyncio
 import sys
 
 from wfe_runtime.providers import open_store
-from wfe_runtime.providers.contracts import (
-    InboxPost,
-    LogRow,
-    NewEvent,
-    NewRun,
-    Place,
-    RunCommit,
-    RunFilter,
-    Store,
-    Subscription,
-)
+from wfe_runtime.providers.contracts import Store
+from wfe_runtime.providers.rows import InboxPost, LogRow, NewEvent, NewRun, Place, RunCommit, RunFilter, Subscription
 
 STEPS = 12
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.crash.activity_child import KEY, TEXT
 from wfe_runtime import Engine
-from wfe_runtime.providers.contracts import FINISHED
+from wfe_runtime.providers.rows import FINISHED
 
 WORKER_POINTS = ["activities.before_answer", "activities.after_end", "activities.after_answer"]
 

@@ -18,7 +18,7 @@ from wfe_runtime import (
     faults,
 )
 from wfe_runtime.providers import open_store
-from wfe_runtime.providers.contracts import FINISHED, RunFilter, RunRow
+from wfe_runtime.providers.rows import FINISHED, RunFilter, RunRow
 
 POINTS = [
     "engine.before_create",

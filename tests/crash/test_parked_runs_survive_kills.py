@@ -16,7 +16,7 @@ import pytest
 from tests.cli.conftest import environment
 from tests.crash.launcher import Launcher
 from tests.crash.test_schedules_survive_kills import read_runs
-from wfe_runtime.providers.contracts import RunRow
+from wfe_runtime.providers.rows import RunRow
 
 LETTING_GO = ["engine.before_park", "engine.after_park"]
 TAKING_UP = [

@@ -14,7 +14,7 @@ import pytest
 
 from tests.cli.conftest import environment
 from wfe_runtime.providers import open_store
-from wfe_runtime.providers.contracts import RunFilter, RunRow
+from wfe_runtime.providers.rows import RunFilter, RunRow
 
 POINTS = [
     "engine.before_fire",

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.examples import examples
 from tests.providers.contract.rows import advance, host, new
 from wfe_runtime.errors import WfeError
-from wfe_runtime.providers.contracts import (
+from wfe_runtime.providers.memory import MemoryStore
+from wfe_runtime.providers.rows import (
     FINISHED,
     InboxPost,
     LogRow,
@@ -23,7 +24,6 @@ from wfe_runtime.providers.contracts import (
     Subscription,
     Unsubscription,
 )
-from wfe_runtime.providers.memory import MemoryStore
 from wfe_runtime.providers.sqlite import SqliteStore
 
 ids = st.sampled_from(["a1", "a2", "a3", "b1", "a1x", "é\0"])

@@ -13,8 +13,8 @@ import pytest
 
 from tests.providers.contract.rows import advance, event, new, work
 from tests.providers.opening import opened_file
-from wfe_runtime.providers.contracts import EVENTS_KEPT_MS, PUBLISHED, InboxPost, PurgeFilter, Subscription
 from wfe_runtime.providers.deliveries import decode_delivery
+from wfe_runtime.providers.rows import EVENTS_KEPT_MS, PUBLISHED, InboxPost, PurgeFilter, Subscription
 from wfe_vm.limits import MAX_INLINE_BYTES
 
 LARGE = "x" * (1 << 20)

@@ -12,7 +12,7 @@ from tests.providers.contract.rows import advance, new
 from tests.providers.opening import opened_file
 from wfe_runtime import faults
 from wfe_runtime.errors import StoreError
-from wfe_runtime.providers.contracts import InboxPost, LogRow, NewEvent, RunFilter
+from wfe_runtime.providers.rows import InboxPost, LogRow, NewEvent, RunFilter
 from wfe_runtime.providers.sqlite import SqliteStore, writer
 from wfe_runtime.providers.sqlite.schema import APPLICATION, MIGRATIONS
 

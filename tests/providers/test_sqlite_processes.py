@@ -11,7 +11,7 @@ import pytest
 
 from tests.providers.contract.rows import new
 from tests.providers.opening import opened_file
-from wfe_runtime.providers.contracts import InboxPost, RunFilter
+from wfe_runtime.providers.rows import InboxPost, RunFilter
 from wfe_runtime.providers.sqlite import lookout, notify
 
 BUSY = """

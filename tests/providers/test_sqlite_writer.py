@@ -11,7 +11,7 @@ import pytest
 from tests.providers.contract.rows import advance, new
 from tests.providers.opening import opened_file
 from wfe_runtime.errors import StoreError
-from wfe_runtime.providers.contracts import InboxPost, LogRow
+from wfe_runtime.providers.rows import InboxPost, LogRow
 from wfe_runtime.providers.sqlite import changes, parking, queries, session, writer
 
 

@@ -14,7 +14,8 @@ from wfe_runtime.engine import Engine
 from wfe_runtime.executors import ExecutorRegistry
 from wfe_runtime.executors.contract import StepContext, StepResult
 from wfe_runtime.lifecycle import Listener
-from wfe_runtime.providers.contracts import ProgramRow, RunCommit, RunFilter, RunRow, Store
+from wfe_runtime.providers.contracts import Store
+from wfe_runtime.providers.rows import ProgramRow, RunCommit, RunFilter, RunRow
 from wfe_runtime.result import RunResult
 from wfe_runtime.serving import Server
 from wfe_vm.outcome import Failure

@@ -9,7 +9,7 @@ import pytest
 
 from tests.runtime.engine_support import Clock, MakeStore, Workflows, embedded, result_of
 from wfe_runtime.clearing import GRACE_MS, clear_programs
-from wfe_runtime.providers.contracts import PurgeFilter, Registration
+from wfe_runtime.providers.rows import PurgeFilter, Registration
 
 FAMILY = """
 workflows:

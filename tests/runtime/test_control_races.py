@@ -16,7 +16,7 @@ from wfe_runtime.engine import Engine, load_run_state
 from wfe_runtime.executors import ExecutorRegistry
 from wfe_runtime.executors.contract import StepContext, StepResult
 from wfe_runtime.providers import open_store
-from wfe_runtime.providers.contracts import FINISHED
+from wfe_runtime.providers.rows import FINISHED
 from wfe_vm.events import Cancel, Resume, Terminate
 from wfe_vm.state import Record, decode_delta
 

@@ -26,8 +26,8 @@ from wfe_runtime.errors import WfeError
 from wfe_runtime.executors import ExecutorRegistry
 from wfe_runtime.executors.contract import StepContext, StepResult
 from wfe_runtime.lifecycle import SilentListener
-from wfe_runtime.providers.contracts import RunRow
 from wfe_runtime.providers.memory import MemoryStore
+from wfe_runtime.providers.rows import RunRow
 from wfe_runtime.result import RunResult
 from wfe_vm.events import Cancel, Terminate
 from wfe_vm.outcome import Failure

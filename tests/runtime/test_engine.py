@@ -37,7 +37,7 @@ from wfe_runtime.errors import InputError, MissingError, NameTaken, NotFound, St
 from wfe_runtime.executors.contract import StepContext, StepResult
 from wfe_runtime.lifecycle import SilentListener
 from wfe_runtime.providers import open_store
-from wfe_runtime.providers.contracts import RunCommit
+from wfe_runtime.providers.rows import RunCommit
 from wfe_vm.events import Resume, Retry, Terminate
 from wfe_vm.state import decode_delta
 

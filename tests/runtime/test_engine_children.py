@@ -29,7 +29,7 @@ from wfe_runtime.children import MAX_DEPTH
 from wfe_runtime.engine import LEASE_MS, Engine
 from wfe_runtime.errors import WfeError
 from wfe_runtime.executors.contract import StepContext, StepResult
-from wfe_runtime.providers.contracts import RunFilter, RunRow
+from wfe_runtime.providers.rows import RunFilter, RunRow
 from wfe_vm.events import Cancel, Resume, Retry, Suspend, Terminate
 from wfe_vm.phases import WAIT_STEP
 

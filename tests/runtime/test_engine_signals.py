@@ -11,7 +11,7 @@ import pytest
 from tests.runtime.engine_support import Clock, GatedStore, MakeStore, Workflows, embedded, result_of, row_of, turns
 from wfe_runtime.errors import InputError, NotFound, WfeError
 from wfe_runtime.providers import open_store
-from wfe_runtime.providers.contracts import NewEvent
+from wfe_runtime.providers.rows import NewEvent
 from wfe_vm.events import Cancel, Resume, Suspend, Terminate
 
 WAIT = Workflows("""

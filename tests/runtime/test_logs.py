@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from wfe_runtime.errors import StoreError
 from wfe_runtime.logs import LINE_BYTES, RunLog
-from wfe_runtime.providers.contracts import LogRow
+from wfe_runtime.providers.rows import LogRow
 
 from .shell_support import run_on, until
 

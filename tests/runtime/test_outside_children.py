@@ -22,7 +22,7 @@ from tests.runtime.engine_support import (
     until,
 )
 from wfe_runtime.engine import LEASE_MS, Engine
-from wfe_runtime.providers.contracts import Registration, RunFilter
+from wfe_runtime.providers.rows import Registration, RunFilter
 from wfe_vm.events import Cancel
 
 PARENT = """

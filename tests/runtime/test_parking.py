@@ -29,7 +29,7 @@ from wfe_runtime import parking, timers
 from wfe_runtime.approvals import Answer
 from wfe_runtime.engine import LEASE_MS, Engine, RunParked
 from wfe_runtime.errors import WfeError
-from wfe_runtime.providers.contracts import RunFilter
+from wfe_runtime.providers.rows import RunFilter
 from wfe_runtime.serving import Server
 from wfe_vm.events import Cancel, Resume
 

@@ -27,7 +27,7 @@ from wfe_runtime import inbox
 from wfe_runtime.engine import LEASE_MS
 from wfe_runtime.errors import MissingError, StoreError
 from wfe_runtime.lifecycle import SilentListener
-from wfe_runtime.providers.contracts import InboxPost, ProgramRow
+from wfe_runtime.providers.rows import InboxPost, ProgramRow
 from wfe_runtime.serving import Server
 from wfe_vm.events import Cancel, Event
 from wfe_vm.isa import ISA_VERSION

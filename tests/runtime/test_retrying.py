@@ -12,7 +12,7 @@ from tests.runtime.engine_support import MakeStore, Work, Workflows, embedded, f
 from wfe_runtime.engine import Engine
 from wfe_runtime.errors import InputError, NotFound, WfeError
 from wfe_runtime.executors.contract import StepContext, StepResult
-from wfe_runtime.providers.contracts import RunFilter
+from wfe_runtime.providers.rows import RunFilter
 
 CHAIN = """
 workflow:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from wfe_runtime.errors import WfeError
-from wfe_runtime.providers.contracts import ScheduleRow
+from wfe_runtime.providers.rows import ScheduleRow
 from wfe_runtime.schedules import MOST_AT_ONCE, first_due, what_is_due
 
 BERLIN = "Europe/Berlin"

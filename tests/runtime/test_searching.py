@@ -8,7 +8,7 @@ import pytest
 
 from tests.runtime.engine_support import MakeStore, Work, Workflows, embedded, fails, gives, result_of
 from wfe_runtime.executors.contract import StepContext, StepResult
-from wfe_runtime.providers.contracts import PurgeFilter
+from wfe_runtime.providers.rows import PurgeFilter
 from wfe_runtime.providers.searching import HitPage, Phrase
 from wfe_runtime.searching import parse_query, update_index
 

@@ -24,7 +24,7 @@ from tests.runtime.engine_support import (
 )
 from wfe_runtime.engine import LEASE_MS, Engine
 from wfe_runtime.lifecycle import SilentListener
-from wfe_runtime.providers.contracts import RunFilter
+from wfe_runtime.providers.rows import RunFilter
 from wfe_runtime.serving import Server, register_schedules
 
 PLAIN = "workflow: {id: w, version: 1, steps: [{name: work, config: {run: echo}}]}"

@@ -7,7 +7,7 @@ import asyncio
 from tests.runtime.engine_support import CHAIN, Held, MakeStore, Work, Workflows, embedded, gives, result_of
 from wfe_runtime.engine import Engine
 from wfe_runtime.executors.contract import StepContext, StepResult
-from wfe_runtime.providers.contracts import StoredState
+from wfe_runtime.providers.rows import StoredState
 from wfe_vm.events import Resume
 
 GIVEN = {"first": 100_000, "second": 30_000}

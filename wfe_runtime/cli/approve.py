@@ -13,7 +13,8 @@ from ..approvals import answer_approval
 from ..engine import load_run_state
 from ..errors import NotFound
 from ..programs import ProgramCache
-from ..providers.contracts import RunRow, Store
+from ..providers.contracts import Store
+from ..providers.rows import RunRow
 from .exits import FAILED, SUCCEEDED
 from .options import add_store_option, settings_of
 from .output import print_error, print_line

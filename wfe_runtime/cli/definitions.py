@@ -15,7 +15,7 @@ from wfe_vm.program_file import read_program_file, write_program_file
 from wfe_vm.verify import check
 
 from ..programs import home_of
-from ..providers.contracts import ProgramRow
+from ..providers.rows import ProgramRow
 from ..settings import Settings
 from .cache import Entry, ProgramFolder, cache_folder
 from .documents import VariableSources

@@ -18,7 +18,7 @@ from wfe_vm.outcome import UNFINISHED_STATUSES
 
 from ..engine import load_run_state
 from ..programs import ProgramCache
-from ..providers.contracts import RunFilter, RunRow
+from ..providers.rows import RunFilter, RunRow
 from ..settings import Settings
 from .definitions import Found, load, named
 from .documents import variable_sources

@@ -15,7 +15,7 @@ from wfe_vm.events import Cancel, Event, Terminate
 from wfe_vm.state import Record
 
 from ..engine import Engine
-from ..providers.contracts import FINISHED, RunRow
+from ..providers.rows import FINISHED, RunRow
 from ..result import RunResult
 from .exits import FAILED, SUCCEEDED
 from .follow import Follower, foreground

@@ -17,7 +17,8 @@ from msgspec.structs import replace
 from ..engine import load_run_state
 from ..programs import ProgramCache
 from ..providers import open_store
-from ..providers.contracts import FINISHED, JournalRow, NewRun, ProgramRow, RunCommit, RunFilter, RunRow, Store
+from ..providers.contracts import Store
+from ..providers.rows import FINISHED, JournalRow, NewRun, ProgramRow, RunCommit, RunFilter, RunRow
 from .exits import SUCCEEDED, UsageError
 from .options import add_run_argument, add_store_option, settings_of
 from .output import print_line

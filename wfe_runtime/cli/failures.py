@@ -11,7 +11,8 @@ from wfe_vm.program import ACTIVITY, Program
 
 from ..errors import WfeError
 from ..programs import LoadedProgram, ProgramCache
-from ..providers.contracts import RunRow, Store
+from ..providers.contracts import Store
+from ..providers.rows import RunRow
 from .texts import harmless, harmless_lines
 
 __all__ = ["describe_failure", "next_steps", "origin_of_failure", "place_in", "place_of_failure", "step_at"]

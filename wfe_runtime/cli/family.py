@@ -12,7 +12,8 @@ from typing import NamedTuple
 from wfe_vm.state import Record, decode_delta
 
 from ..moving import MOVED_FROM
-from ..providers.contracts import RunRow, Store
+from ..providers.contracts import Store
+from ..providers.rows import RunRow
 
 __all__ = ["Family", "Request", "read_history", "read_records"]
 

@@ -25,7 +25,7 @@ from wfe_vm.state import Delta, Record, State
 from ..engine import Engine, RunLost
 from ..errors import WfeError
 from ..providers import open_store
-from ..providers.contracts import RunRow
+from ..providers.rows import RunRow
 from ..result import RunResult, decode_event
 from ..settings import Settings
 from ..signals import ACTIVITY, OpenWait, goes_on_by_itself, open_waits, works_on_a_host

@@ -28,7 +28,8 @@ from wfe_vm.state import Pointer, Record, State
 
 from ..engine import load_run_state
 from ..programs import LoadedProgram, ProgramCache
-from ..providers.contracts import RunFilter, RunRow, Store
+from ..providers.contracts import Store
+from ..providers.rows import RunFilter, RunRow
 from ..result import decode_event, decode_result
 from ..undoing import left_to_undo
 from .exits import SUCCEEDED

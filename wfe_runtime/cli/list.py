@@ -7,7 +7,7 @@ from typing import Any
 
 from wfe_vm.outcome import RUN_STATUSES
 
-from ..providers.contracts import RunFilter, RunRow
+from ..providers.rows import RunFilter, RunRow
 from .exits import SUCCEEDED
 from .listing import add_listing_options, nothing_in, print_listing, read_listing
 from .options import settings_of

@@ -12,7 +12,8 @@ import sys
 from wfe_vm.program import Program
 
 from ..programs import ProgramCache
-from ..providers.contracts import FINISHED, LogRow, RunFilter, RunRow, Store
+from ..providers.contracts import Store
+from ..providers.rows import FINISHED, LogRow, RunFilter, RunRow
 from .exits import NOT_FOUND, SUCCEEDED, CommandError
 from .failures import NUMBER
 from .family import Family

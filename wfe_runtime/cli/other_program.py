@@ -6,7 +6,7 @@ import argparse
 
 from ..engine import Engine
 from ..moving import move_run
-from ..providers.contracts import RunRow
+from ..providers.rows import RunRow
 from ..settings import Settings
 from .definitions import Found, kept_programs, load, named, program_rows
 from .documents import variable_sources

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from ..engine import Engine
-from ..providers.contracts import PlaceRow, RunRow, Store
+from ..providers.contracts import Store
+from ..providers.rows import PlaceRow, RunRow
 from .views import View
 
 __all__ = ["Queueing", "queueing_of", "tell_queued"]

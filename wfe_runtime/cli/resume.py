@@ -11,7 +11,7 @@ import argparse
 from wfe_vm.events import Resume
 
 from ..engine import Engine
-from ..providers.contracts import FINISHED, RunRow
+from ..providers.rows import FINISHED, RunRow
 from .exits import SUCCEEDED
 from .follow import Follower, foreground
 from .options import add_follow_options, add_run_argument, settings_of

@@ -12,7 +12,7 @@ import os
 from wfe_vm.program import Program
 
 from ..engine import Engine
-from ..providers.contracts import FINISHED, RunRow
+from ..providers.rows import FINISHED, RunRow
 from .definitions import Found, choose, kept_programs, load, program_rows
 from .documents import variable_sources
 from .exits import UsageError, check_text, folder_is_gone

@@ -14,7 +14,8 @@ from typing import Any, Final
 from wfe_vm.durations import parse_duration
 
 from ..clearing import clear_programs
-from ..providers.contracts import FINISHED, PurgeFilter, Store, StoreSummary
+from ..providers.contracts import Store
+from ..providers.rows import FINISHED, PurgeFilter, StoreSummary
 from ..settings import Settings
 from .exits import MISSING, SUCCEEDED, CommandError
 from .options import add_store_option, count_of, duration, settings_of

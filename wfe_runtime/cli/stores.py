@@ -12,7 +12,8 @@ from typing import Any
 
 from ..errors import NotFound
 from ..providers import open_store
-from ..providers.contracts import RunFilter, RunRow, Store
+from ..providers.contracts import Store
+from ..providers.rows import RunFilter, RunRow
 from ..settings import Settings
 from .exits import CommandError, UsageError
 from .open_files import require_open_files

@@ -10,7 +10,7 @@ import argparse
 from typing import Any
 
 from ..engine import Engine
-from ..providers.contracts import FINISHED
+from ..providers.rows import FINISHED
 from .ending import QuietView, tell_change
 from .exits import SUCCEEDED
 from .follow import Follower, foreground

@@ -10,7 +10,7 @@ import time
 
 from ..engine import LEASE_MS, Engine
 from ..errors import MissingError, WfeError
-from ..providers.contracts import RunRow
+from ..providers.rows import RunRow
 
 __all__ = ["by_whom", "is_owner_here", "refuse_if_missing", "take_or_wait", "user_name"]
 

@@ -8,7 +8,7 @@ from wfe_vm.outcome import Failure
 from wfe_vm.state import Record
 
 from ..large import handle_of
-from ..providers.contracts import RunRow
+from ..providers.rows import RunRow
 from ..result import RunResult
 from .output import Writer, print_error
 from .texts import harmless, to_json_line

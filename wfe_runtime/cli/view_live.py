@@ -20,7 +20,7 @@ from rich.text import Text
 from wfe_vm.outcome import Failure
 from wfe_vm.state import Record
 
-from ..providers.contracts import RunRow
+from ..providers.rows import RunRow
 from ..result import RunResult
 from .output import print_error, print_lines
 from .texts import clip, format_span, harmless, harmless_lines

@@ -7,7 +7,7 @@ from typing import Any, Final
 from wfe_vm.outcome import Failure
 from wfe_vm.state import Record
 
-from ..providers.contracts import FINISHED, RunRow
+from ..providers.rows import FINISHED, RunRow
 from ..result import RunResult
 from .output import Writer, print_error
 from .texts import format_span, harmless, harmless_lines

@@ -11,7 +11,7 @@ import msgspec
 from wfe_vm.outcome import Failure
 from wfe_vm.state import Record
 
-from ..providers.contracts import RunRow
+from ..providers.rows import RunRow
 from ..result import RunResult
 from ..settings import Settings
 from .output import is_terminal

@@ -16,7 +16,8 @@ from wfe_vm.events import Started
 from wfe_vm.state import Record, decode_delta
 
 from ..programs import ProgramCache
-from ..providers.contracts import FINISHED, LogRow, RunFilter, RunRow, Store
+from ..providers.contracts import Store
+from ..providers.rows import FINISHED, LogRow, RunFilter, RunRow
 from ..result import decode_event, decode_result
 from .exits import PARKED, code_of_status
 from .family import Family

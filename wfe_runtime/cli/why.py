@@ -17,7 +17,8 @@ from wfe_vm.state import Record, State
 from ..engine import Engine, load_run_state
 from ..errors import MissingError, StoreError
 from ..programs import ProgramCache
-from ..providers.contracts import RunRow, Store
+from ..providers.contracts import Store
+from ..providers.rows import RunRow
 from ..signals import ACTIVITY, OpenWait, open_waits, steps_at_work
 from .exits import SUCCEEDED
 from .family import read_records

@@ -15,7 +15,7 @@ from wfe_vm.state import Delta
 from ..engine import Engine
 from ..errors import MissingError
 from ..providers import open_store
-from ..providers.contracts import RunRow
+from ..providers.rows import RunRow
 from ..serving import Server
 from ..settings import Settings
 from .definitions import kept_programs, load

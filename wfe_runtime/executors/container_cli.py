@@ -18,8 +18,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from wfe_runtime.providers.contracts import Host
 from wfe_runtime.providers.hosts import is_gone, this_host
+from wfe_runtime.providers.rows import Host
 
 from .environment import inherited_environment
 from .launch import Launcher

@@ -24,7 +24,8 @@ from .. import faults
 from ..activities import activity_inputs
 from ..clock import Clock
 from ..errors import InputError, WfeError
-from ..providers.contracts import ActivityRow, Store
+from ..providers.contracts import Store
+from ..providers.rows import ActivityRow
 from ..result import encode_event
 
 __all__ = ["Activities", "Activity"]

@@ -12,7 +12,7 @@ from wfe_vm.events import Cancel, Event, Resume
 
 from ..engine import Engine
 from ..errors import NotFound, WfeError
-from ..providers.contracts import FINISHED, RunRow
+from ..providers.rows import FINISHED, RunRow
 
 __all__ = ["ask"]
 

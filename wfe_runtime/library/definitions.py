@@ -31,7 +31,7 @@ from wfe_vm.verify import check
 
 from ..errors import DefinitionError, NotFound
 from ..programs import home_of
-from ..providers.contracts import ProgramRow
+from ..providers.rows import ProgramRow
 
 if TYPE_CHECKING:
     from wfe_dsl import Diagnostics, Variables, nodes

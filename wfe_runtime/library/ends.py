@@ -6,7 +6,7 @@ import asyncio
 
 from ..engine import Engine, RunLost
 from ..errors import NotFound, WfeError
-from ..providers.contracts import FINISHED
+from ..providers.rows import FINISHED
 from ..result import RunResult, decode_result
 
 __all__ = ["Ends"]

@@ -30,7 +30,8 @@ from ..clock import Clock, SystemClock
 from ..errors import MissingError, NotFound, WfeError
 from ..executors.contract import Executor
 from ..providers import open_store
-from ..providers.contracts import FINISHED, Published, Registration, RunRow, Store
+from ..providers.contracts import Store
+from ..providers.rows import FINISHED, Published, Registration, RunRow
 from ..registry import Registry
 from ..result import RunResult
 from ..serving import SWEEP_SECONDS, Server, register_schedules

@@ -22,7 +22,8 @@ from wfe_vm.outcome import Failure
 from wfe_vm.state import Delta, Record, decode_delta
 
 from ..errors import NotFound
-from ..providers.contracts import FINISHED, FeedRow, Store
+from ..providers.contracts import Store
+from ..providers.rows import FINISHED, FeedRow
 
 __all__ = ["LifecycleEvent", "Subscription"]
 

@@ -12,7 +12,7 @@ from wfe_vm.events import Cancel, Event, Resume, Terminate
 
 from ..approvals import Answer
 from ..errors import NotCompleted, NotFound, WfeError
-from ..providers.contracts import RunRow
+from ..providers.rows import RunRow
 from ..result import RunResult
 from .arguments import check_length, check_text, several
 from .control import ask

@@ -14,7 +14,8 @@ from wfe_vm.outcome import RUN_STATUSES
 
 from ..clock import Clock
 from ..errors import NotFound, WfeError
-from ..providers.contracts import RunFilter, RunRow, Store
+from ..providers.contracts import Store
+from ..providers.rows import RunFilter, RunRow
 from ..result import RunResult, decode_event, decode_result
 from .arguments import check_moment, check_number, check_text
 

@@ -14,7 +14,7 @@ from wfe_vm.phases import WAIT_STEP
 from ..engine import Engine
 from ..errors import NotFound, WfeError
 from ..moving import move_run
-from ..providers.contracts import FINISHED, ProgramRow, RunRow
+from ..providers.rows import FINISHED, ProgramRow, RunRow
 from ..signals import ACTIVITY
 
 __all__ = ["move"]

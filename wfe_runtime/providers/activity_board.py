@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from .contracts import ENDED_ACTIVITIES_KEPT_MS, ActivityRow, NewActivity
+from .rows import ENDED_ACTIVITIES_KEPT_MS, ActivityRow, NewActivity
 
 __all__ = ["ActivityBoard"]
 

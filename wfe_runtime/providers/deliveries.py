@@ -12,7 +12,7 @@ import msgspec
 
 from wfe_vm.state import SINCE_NOW, SINCE_RUN
 
-from .contracts import EVENTS_KEPT_MS, EventRow, NewEvent, Published, Subscription, Unsubscription
+from .rows import EVENTS_KEPT_MS, EventRow, NewEvent, Published, Subscription, Unsubscription
 
 __all__ = ["Board", "Delivery", "Told", "decode_delivery", "encode_delivery", "floor_of", "is_same"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from wfe_runtime.providers.contracts import NewRun, Place, PlaceRow
+from wfe_runtime.providers.rows import NewRun, Place, PlaceRow
 
 __all__ = ["Groups", "Seat"]
 

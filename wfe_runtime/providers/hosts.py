@@ -15,7 +15,7 @@ import os
 import secrets
 import socket
 
-from wfe_runtime.providers.contracts import Host
+from wfe_runtime.providers.rows import Host
 
 __all__ = ["is_gone", "this_host", "this_machine"]
 

@@ -17,7 +17,11 @@ from msgspec.structs import replace
 
 from wfe_runtime.errors import GroupFull, NameTaken, StoreError
 from wfe_runtime.providers.activity_board import ActivityBoard
-from wfe_runtime.providers.contracts import (
+from wfe_runtime.providers.deliveries import Board, Told
+from wfe_runtime.providers.groups import Groups, Seat
+from wfe_runtime.providers.hosts import is_gone
+from wfe_runtime.providers.registrations import RegistrationBook
+from wfe_runtime.providers.rows import (
     EVENTS_KEPT_MS,
     FINISHED,
     PUBLISHED,
@@ -50,10 +54,6 @@ from wfe_runtime.providers.contracts import (
     Unregistered,
     Unsubscription,
 )
-from wfe_runtime.providers.deliveries import Board, Told
-from wfe_runtime.providers.groups import Groups, Seat
-from wfe_runtime.providers.hosts import is_gone
-from wfe_runtime.providers.registrations import RegistrationBook
 from wfe_runtime.providers.searching import Document, Hit, HitPage, IndexMark, SearchQuery, holds, words_of
 from wfe_runtime.providers.texts import check_texts
 from wfe_runtime.providers.watching import Watchers

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .contracts import Registration
+from .rows import Registration
 
 __all__ = ["RegistrationBook"]
 

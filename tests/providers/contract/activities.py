@@ -10,7 +10,7 @@ import asyncio
 import pytest
 
 from tests.providers.contract.rows import advance, new, work
-from wfe_runtime.providers.contracts import ENDED_ACTIVITIES_KEPT_MS
+from wfe_runtime.providers.rows import ENDED_ACTIVITIES_KEPT_MS
 
 
 class ActivityClauses:

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.providers.contract.rows import advance, new
-from wfe_runtime.providers.contracts import InboxPost, ProgramRow, RunCommit
+from wfe_runtime.providers.rows import InboxPost, ProgramRow, RunCommit
 
 
 class CommitClauses:

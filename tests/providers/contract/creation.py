@@ -11,7 +11,7 @@ import pytest
 
 from tests.providers.contract.rows import ODD, advance, names, new
 from wfe_runtime.errors import NameTaken, StoreError
-from wfe_runtime.providers.contracts import InboxPost, LogRow, NewRun, RunFilter, RunRow
+from wfe_runtime.providers.rows import InboxPost, LogRow, NewRun, RunFilter, RunRow
 
 
 class CreationClauses:

@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from tests.providers.contract.rows import ODD, advance, event, new
-from wfe_runtime.providers.contracts import PUBLISHED, EventRow, Subscription, Unsubscription
 from wfe_runtime.providers.deliveries import Delivery, decode_delivery
+from wfe_runtime.providers.rows import PUBLISHED, EventRow, Subscription, Unsubscription
 from wfe_vm.state import SINCE_NOW
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.providers.contract.rows import advance, ends, host, in_group, new, place, places
 from wfe_runtime.errors import GroupFull
-from wfe_runtime.providers.contracts import PlaceRow
+from wfe_runtime.providers.rows import PlaceRow
 
 
 class GroupClauses:

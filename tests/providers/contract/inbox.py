@@ -10,7 +10,7 @@ import asyncio
 import pytest
 
 from tests.providers.contract.rows import advance, new
-from wfe_runtime.providers.contracts import InboxPost
+from wfe_runtime.providers.rows import InboxPost
 
 
 class InboxClauses:

@@ -11,8 +11,8 @@ import os
 import pytest
 
 from tests.providers.contract.rows import advance, ends, host, names, new, start_process
-from wfe_runtime.providers.contracts import Host
 from wfe_runtime.providers.hosts import this_host
+from wfe_runtime.providers.rows import Host
 
 
 class OwnershipClauses:

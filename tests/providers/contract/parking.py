@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.providers.contract.rows import advance, ends, event, host, names, new, waits, work
-from wfe_runtime.providers.contracts import InboxPost, Parked, Subscription
+from wfe_runtime.providers.rows import InboxPost, Parked, Subscription
 
 
 class ParkingClauses:

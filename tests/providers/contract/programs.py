@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from tests.providers.contract.rows import ODD, advance, host, in_group, new, place, registered, scheduled
 from wfe_runtime.errors import GroupFull
-from wfe_runtime.providers.contracts import ProgramRow, RunFilter, Unregistered
+from wfe_runtime.providers.rows import ProgramRow, RunFilter, Unregistered
 
 
 class ProgramClauses:

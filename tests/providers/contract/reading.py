@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.providers.contract.rows import advance, names, new
-from wfe_runtime.providers.contracts import LogRow, RunFilter
+from wfe_runtime.providers.rows import LogRow, RunFilter
 
 
 class ReadingClauses:

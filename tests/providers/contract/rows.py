@@ -10,7 +10,9 @@ import sys
 
 from msgspec.structs import replace
 
-from wfe_runtime.providers.contracts import (
+from wfe_runtime.providers.contracts import Store
+from wfe_runtime.providers.hosts import this_host
+from wfe_runtime.providers.rows import (
     Host,
     NewActivity,
     NewEvent,
@@ -21,9 +23,7 @@ from wfe_runtime.providers.contracts import (
     RunCommit,
     RunRow,
     ScheduleRow,
-    Store,
 )
-from wfe_runtime.providers.hosts import this_host
 
 ODD = "a\0b 😀 \"'`;--\\ ключ.with.dots\n"
 

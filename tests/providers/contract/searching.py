@@ -9,7 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from tests.providers.contract.rows import advance, ends, new
-from wfe_runtime.providers.contracts import LogRow, PurgeFilter, Store
+from wfe_runtime.providers.contracts import Store
+from wfe_runtime.providers.rows import LogRow, PurgeFilter
 from wfe_runtime.providers.searching import Document, Hit, IndexMark, Phrase, SearchQuery
 
 LINES = (

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.providers.contract.rows import advance, new, registered, scheduled, work
-from wfe_runtime.providers.contracts import Host, InboxPost, LogRow, ProgramRow, PurgeFilter, RunFilter
+from wfe_runtime.providers.rows import Host, InboxPost, LogRow, ProgramRow, PurgeFilter, RunFilter
 
 
 class UpkeepClauses:

@@ -10,7 +10,7 @@ import sqlite3
 from typing import Any
 
 from wfe_runtime import faults
-from wfe_runtime.providers.contracts import ENDED_ACTIVITIES_KEPT_MS, ActivityRow, InboxPost, NewActivity
+from wfe_runtime.providers.rows import ENDED_ACTIVITIES_KEPT_MS, ActivityRow, InboxPost, NewActivity
 from wfe_runtime.providers.sqlite.blobs import keep_large, whole_row
 from wfe_runtime.providers.sqlite.commits import insert_posts
 from wfe_runtime.providers.sqlite.session import Session

@@ -19,8 +19,8 @@ import msgspec
 
 from wfe_runtime import faults
 from wfe_runtime.errors import StoreError
-from wfe_runtime.providers.contracts import RunCommit
 from wfe_runtime.providers.handles import IN_VALUE, Shape, has_handles, pack, unpack
+from wfe_runtime.providers.rows import RunCommit
 from wfe_runtime.providers.sqlite.session import Session
 from wfe_vm.limits import MAX_INLINE_BYTES
 

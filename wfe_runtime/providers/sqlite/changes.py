@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from wfe_runtime.errors import GroupFull, NameTaken
-from wfe_runtime.providers.contracts import Host, InboxPost, LogRow, NewRun, RunRow
+from wfe_runtime.providers.rows import Host, InboxPost, LogRow, NewRun, RunRow
 from wfe_runtime.providers.sqlite.commits import insert_posts
 from wfe_runtime.providers.sqlite.creation import RUN_COLUMNS, find_existing, insert_run, run_row
 from wfe_runtime.providers.sqlite.holding import is_held

@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from wfe_runtime import faults
-from wfe_runtime.providers.contracts import FINISHED, InboxPost, NewRun, RunCommit
 from wfe_runtime.providers.handles import IN_DELTA, IN_SNAPSHOT
+from wfe_runtime.providers.rows import FINISHED, InboxPost, NewRun, RunCommit
 from wfe_runtime.providers.sqlite.blobs import keep_large
 from wfe_runtime.providers.sqlite.creation import insert_run
 from wfe_runtime.providers.sqlite.places import give_back, has_slot

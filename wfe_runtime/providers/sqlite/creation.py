@@ -10,7 +10,7 @@ import sqlite3
 from typing import Any
 
 from wfe_runtime.errors import GroupFull, NameTaken
-from wfe_runtime.providers.contracts import NewRun, RunRow
+from wfe_runtime.providers.rows import NewRun, RunRow
 from wfe_runtime.providers.sqlite.blobs import keep_large, whole_row
 from wfe_runtime.providers.sqlite.places import find_rejection, take_place
 from wfe_runtime.providers.sqlite.session import SEQUENCE, Known, Session

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wfe_runtime.providers.contracts import Host
 from wfe_runtime.providers.hosts import is_gone
+from wfe_runtime.providers.rows import Host
 from wfe_runtime.providers.sqlite.session import Session
 
 __all__ = ["is_held"]

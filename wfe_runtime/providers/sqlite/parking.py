@@ -13,7 +13,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from wfe_runtime.providers.contracts import Parked, RunRow
+from wfe_runtime.providers.rows import Parked, RunRow
 from wfe_runtime.providers.sqlite.creation import run_row
 from wfe_runtime.providers.sqlite.queries import RUNS, living_hosts
 from wfe_runtime.providers.sqlite.session import SEQUENCE, Session

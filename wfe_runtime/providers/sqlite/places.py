@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from wfe_runtime import faults
 from wfe_runtime.errors import GroupFull
-from wfe_runtime.providers.contracts import NewRun, Place, PlaceRow
+from wfe_runtime.providers.rows import NewRun, Place, PlaceRow
 from wfe_runtime.providers.sqlite.holding import is_held
 from wfe_runtime.providers.sqlite.session import Session
 

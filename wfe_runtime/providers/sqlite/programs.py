@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from wfe_runtime.providers.contracts import KeptProgram, ProgramRow
+from wfe_runtime.providers.rows import KeptProgram, ProgramRow
 from wfe_runtime.providers.sqlite.session import Session
 
 __all__ = ["drop_programs", "keep_programs", "list_programs", "read_program"]

@@ -14,7 +14,7 @@ from contextlib import closing
 
 from wfe_runtime import faults
 from wfe_runtime.errors import StoreError
-from wfe_runtime.providers.contracts import EVENTS_KEPT_MS, PurgeFilter, StoreSummary
+from wfe_runtime.providers.rows import EVENTS_KEPT_MS, PurgeFilter, StoreSummary
 from wfe_runtime.providers.sqlite import schema
 from wfe_runtime.providers.sqlite.blobs import sweep
 from wfe_runtime.providers.sqlite.connection import open_writer

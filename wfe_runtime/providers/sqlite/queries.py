@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from wfe_runtime.providers.contracts import (
+from wfe_runtime.providers.hosts import is_gone
+from wfe_runtime.providers.rows import (
     FINISHED,
     FeedRow,
     Host,
@@ -16,7 +17,6 @@ from wfe_runtime.providers.contracts import (
     RunRow,
     StoredState,
 )
-from wfe_runtime.providers.hosts import is_gone
 from wfe_runtime.providers.sqlite.blobs import whole, whole_row
 from wfe_runtime.providers.sqlite.creation import RUN_COLUMNS, run_row
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from wfe_runtime.providers.contracts import Registration, Unregistered
+from wfe_runtime.providers.rows import Registration, Unregistered
 from wfe_runtime.providers.sqlite.session import Session
 
 __all__ = ["add_registrations", "list_registrations", "remove_registration"]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from wfe_runtime import faults
 from wfe_runtime.errors import GroupFull, NameTaken
-from wfe_runtime.providers.contracts import NewRun, RunRow, ScheduleRow
+from wfe_runtime.providers.rows import NewRun, RunRow, ScheduleRow
 from wfe_runtime.providers.sqlite.creation import find_existing, insert_run
 from wfe_runtime.providers.sqlite.session import Session
 

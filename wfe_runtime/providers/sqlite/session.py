@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from wfe_runtime.providers.contracts import RunCommit
+from wfe_runtime.providers.rows import RunCommit
 
 __all__ = ["SEQUENCE", "Known", "Session"]
 

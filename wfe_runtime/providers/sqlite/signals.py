@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from wfe_runtime import faults
-from wfe_runtime.providers.contracts import (
+from wfe_runtime.providers.deliveries import encode_delivery, floor_of, is_same
+from wfe_runtime.providers.rows import (
     EVENTS_KEPT_MS,
     PUBLISHED,
     EventRow,
@@ -24,7 +25,6 @@ from wfe_runtime.providers.contracts import (
     Subscription,
     Unsubscription,
 )
-from wfe_runtime.providers.deliveries import encode_delivery, floor_of, is_same
 from wfe_runtime.providers.sqlite.blobs import keep_large, whole_row
 from wfe_runtime.providers.sqlite.session import Session
 from wfe_vm.limits import MAX_INLINE_BYTES

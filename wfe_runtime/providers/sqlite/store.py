@@ -15,7 +15,8 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from wfe_runtime.errors import StoreError
-from wfe_runtime.providers.contracts import (
+from wfe_runtime.providers.contracts import Transaction
+from wfe_runtime.providers.rows import (
     ActivityRow,
     EventRow,
     FeedRow,
@@ -41,7 +42,6 @@ from wfe_runtime.providers.contracts import (
     StoredState,
     StoreSummary,
     Subscription,
-    Transaction,
     Unregistered,
 )
 from wfe_runtime.providers.searching import Document, HitPage, IndexMark, SearchQuery

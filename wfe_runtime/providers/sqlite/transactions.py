@@ -17,7 +17,8 @@ from typing import Any, Final
 
 from wfe_runtime import faults
 from wfe_runtime.errors import StoreError
-from wfe_runtime.providers.contracts import InboxPost, Transaction, WorkRaised
+from wfe_runtime.providers.contracts import Transaction, WorkRaised
+from wfe_runtime.providers.rows import InboxPost
 from wfe_runtime.providers.sqlite.commits import insert_posts
 from wfe_runtime.providers.sqlite.schema import own_tables
 from wfe_runtime.providers.sqlite.session import Session

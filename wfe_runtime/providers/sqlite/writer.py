@@ -32,7 +32,7 @@ from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from wfe_runtime import faults
-from wfe_runtime.providers.contracts import LogRow, RunCommit
+from wfe_runtime.providers.rows import LogRow, RunCommit
 from wfe_runtime.providers.sqlite.blobs import holds_large
 from wfe_runtime.providers.sqlite.changes import insert_logs
 from wfe_runtime.providers.sqlite.commits import Refused, apply_commits
