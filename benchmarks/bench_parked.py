@@ -261,6 +261,7 @@ async def resume(url: str, program: ProgramRow, stop: int, last: Any, known: boo
         async with Engine(open_store(url), registry(again)) as engine:
             if known:
                 await engine.programs.load(program.hash)
+            gc.collect()  # a process that takes a run up has had no engine before, whose program and state are freed
             began = time.perf_counter()
             await engine.take_over(row.id)
             engine.deliver(row.id, Resume(engine.clock.now(), "go on"))

@@ -27,7 +27,7 @@ INSERT INTO program_verifiers (hash, verifier) SELECT hash, ? FROM programs WHER
 ON CONFLICT (hash) DO UPDATE SET verifier = excluded.verifier
 """
 READ = """
-SELECT hash, workflow, version, program, source_map, ifnull(verifier, '')
+SELECT programs.rowid, hash, workflow, version, ifnull(verifier, '')
 FROM programs LEFT JOIN program_verifiers USING (hash) WHERE hash = ?
 """
 # The registrations that count are those that no later row of their workflow and version has taken the place of.
@@ -57,8 +57,22 @@ def note_verified(session: Session, hash: str, verifier: str) -> None:
 
 
 def read_program(connection: sqlite3.Connection, hash: str) -> ProgramRow | None:
-    row = connection.execute(READ, (hash,)).fetchone()
-    return None if row is None else ProgramRow(*row)
+    connection.execute("BEGIN")  # one moment for the row and what it holds
+    try:
+        row = connection.execute(READ, (hash,)).fetchone()
+        if row is None:
+            return None
+        place, hash, workflow, version, verifier = row
+        program, source_map = (_content(connection, column, place) for column in ("program", "source_map"))
+        return ProgramRow(hash, workflow, version, program, source_map, verifier)
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def _content(connection: sqlite3.Connection, column: str, place: int) -> bytes:
+    """Return a blob of a program's row. As a value of the row it would be copied once more, and a program is large."""
+    with connection.blobopen("programs", column, place, readonly=True) as blob:
+        return blob.read()
 
 
 def list_programs(connection: sqlite3.Connection, since: int) -> list[KeptProgram]:
