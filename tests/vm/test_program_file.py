@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import random
+import struct
+from typing import Any
 
 import msgspec
 import pytest
@@ -88,14 +90,57 @@ def test_a_file_of_a_newer_format_is_refused_naming_both() -> None:
     assert str(FILE_FORMAT) in caught.value.message
 
 
+def of_first_format(*rows: list[Any]) -> bytes:
+    """Return a file as the first release wrote it, of rows of hash, program and source map."""
+    body = msgspec.msgpack.Encoder(order="deterministic").encode(rows)
+    head = written()[:8] + struct.pack("<HQ", 1, len(body))
+    return head + hashlib.sha256(head + body).digest() + body
+
+
+@pytest.mark.acceptance("PRG-09")
+def test_a_file_of_the_first_format_is_read_whole_or_refused_whole() -> None:
+    rows = [[hash_of(data), data, SOURCE_MAP] for data in map(encode_program, PROGRAMS)]
+    file = of_first_format(*rows)
+    assert [(one.program, one.source_map) for one in read_program_file(file)] == [(one, SOURCE_MAP) for one in PROGRAMS]
+    for place in range(len(file)):
+        with pytest.raises(ProgramError) as caught:
+            read_program_file(file[:place] + bytes([file[place] ^ 1]) + file[place + 1 :])
+        assert caught.value.code in CODES
+    for other in (file[:-1], file + b"\n", file[:40]):
+        with pytest.raises(ProgramError) as caught:
+            read_program_file(other)
+        assert caught.value.code == "file-length"
+
+
+def test_a_table_that_does_not_fit_what_follows_it_is_refused() -> None:
+    """Whoever makes such a file also makes its digest right."""
+    data = encode_program(PROGRAMS[0])
+    packed_map = msgspec.msgpack.encode(None)
+    right = [hash_of(data), len(data), hashlib.sha256(packed_map).digest(), len(packed_map)]
+    assert read_program_file(with_table([right], data + packed_map))
+    for place, length in ((1, len(data) - 1), (1, len(data) + 1), (1, -1), (1, 2**62), (3, 0), (3, 2), (3, -1)):
+        wrong = [*right]
+        wrong[place] = length
+        with pytest.raises(ProgramError) as caught:
+            read_program_file(with_table([wrong], data + packed_map))
+        assert caught.value.code == "file-damaged"
+    for table in ([], [right, right], [[*right, 1]], {}):
+        with pytest.raises(ProgramError) as caught:
+            read_program_file(with_table(table, data + packed_map))
+        assert caught.value.code == "file-damaged"
+
+
+def with_table(table: Any, parts: bytes) -> bytes:
+    packed = msgspec.msgpack.encode(table)
+    head = written()[:10] + struct.pack("<QQ", len(packed) + len(parts), len(packed))
+    return head + hashlib.sha256(head + packed).digest() + packed + parts
+
+
 @pytest.mark.acceptance("PRG-09")
 def test_a_program_of_an_older_release_keeps_its_bytes_and_its_identity() -> None:
     program = compiled("- {name: a, config: {run: a}}\n").program
     fields = msgspec.msgpack.decode(encode_program(program))
     encoder = msgspec.msgpack.Encoder(order="deterministic")
     older = encoder.encode(fields[: type(program).__struct_fields__.index("secrets")])
-    file = write_program_file([(program, None)])
-    body = encoder.encode([[hash_of(older), older, None]])
-    head = file[:10] + len(body).to_bytes(8, "little")
-    [read] = read_program_file(head + hashlib.sha256(head + body).digest() + body)
+    [read] = read_program_file(of_first_format([hash_of(older), older, None]))
     assert (read.program, read.hash, read.data) == (program, hash_of(older), older)
