@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from msgspec.structs import replace
+
 from wfe_vm.commands import Command, RunStep, StopStep
 from wfe_vm.events import Event
 from wfe_vm.limits import MAX_INLINE_BYTES
@@ -180,39 +182,20 @@ class ActiveRun:
         sequence = journal[-1][0] if journal else committed
         self.due = due = self.state.due()
         started_at = 0 if committed else self.started_at
-        if not (
-            ended_at or self.releases or self._children or self._posts or self._consumed or self._signals
-        ):  # as most
-            commit = RunCommit(
-                self.id,
-                committed,
-                self.row.fence,
-                sequence,
-                self.status,
-                tuple(journal),
-                snapshot,
-                due,
-                started_at,
-            )
-        else:
+        commit = RunCommit(
+            self.id, committed, self.row.fence, sequence, self.status, tuple(journal), snapshot, due, started_at
+        )
+        if ended_at or self.releases or self._children or self._posts or self._consumed or self._signals:  # as few
             result = self.result()
-            commit = RunCommit(
-                self.id,
-                committed,
-                self.row.fence,
-                sequence,
-                self.status,
-                tuple(journal),
-                snapshot,
-                due,
-                started_at,
-                ended_at,
-                b"" if result is None else encode_result(result),
-                tuple(self._children),
-                tuple(self._posts),
-                tuple(self._consumed),
-                self.releases,
-                tuple(self._signals),
+            commit = replace(
+                commit,
+                ended=ended_at,
+                result=b"" if result is None else encode_result(result),
+                children=tuple(self._children),
+                posts=tuple(self._posts),
+                consumed=tuple(self._consumed),
+                release=self.releases,
+                signals=tuple(self._signals),
             )
             self._children, self._posts, self._consumed, self._signals = [], [], [], []
             self.releases = False

@@ -12,11 +12,11 @@ Rules:
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from . import phases
+from .generated import keep_generated
 from .isa import ISA_VERSION, ROWS, Flag, Operand, Row
 
 __all__ = ["generated_files", "main"]
@@ -64,29 +64,8 @@ def generated_files() -> dict[str, str]:
 
 
 def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> int:
-    """Write the generated files, or with ``--check`` compare them; returns the exit code.
-
-    ``arguments`` default to the command line, ``root`` to the repository that holds this file.
-    """
-    parser = argparse.ArgumentParser(
-        prog="python -m wfe_vm.generate", description="Write the files that follow from the instruction set."
-    )
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is out of date")
-    options = parser.parse_args(arguments)
-    top = root if root is not None else Path(__file__).resolve().parent.parent
-    outdated = 0
-    for name, text in generated_files().items():
-        path = top / name
-        if path.exists() and path.read_bytes() == text.encode():
-            continue
-        if options.check:
-            print(f"{name} does not match wfe_vm/isa.py: run `python -m wfe_vm.generate`")
-            outdated += 1
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(text.encode())
-            print(f"wrote {name}")
-    return 1 if outdated else 0
+    """Write the generated files, or with ``--check`` compare them; returns the exit code."""
+    return keep_generated("wfe_vm.generate", "wfe_vm/isa.py", generated_files(), arguments, root)
 
 
 def _live_rows() -> list[Row]:

@@ -94,14 +94,11 @@ def test_the_grammar_is_made_from_the_table_of_words(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == ""
 
 
-def test_one_that_is_older_than_the_words_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(highlighting, "PATH", tmp_path / "old.json")
-    assert highlighting.main(["--check"]) == 1
+def test_one_that_is_older_than_the_words_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert highlighting.main(["--check"], tmp_path) == 1
     assert "python -m wfe_dsl.text_front.highlighting" in capsys.readouterr().out
-    assert highlighting.main([]) == 0
-    assert highlighting.main(["--check"]) == 0
+    assert highlighting.main([], tmp_path) == 0
+    assert highlighting.main(["--check"], tmp_path) == 0
 
 
 @pytest.mark.parametrize("word", WORDS)

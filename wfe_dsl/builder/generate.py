@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from wfe_vm.generated import keep_generated
 from wfe_vm.library import FUNCTIONS_BY_NAME, Function
 
 __all__ = ["functions_module", "main"]
 
-PATH: Final = Path(__file__).with_name("functions.py")
+MODULE: Final = "wfe_dsl/builder/functions.py"
 HEAD: Final = '''"""The functions of the expression language, for expressions in Python; ``generate`` writes this file.
 
 ``map`` and ``filter``, which bind a variable, are ``map_`` and ``filter_`` of the package.
@@ -52,17 +54,11 @@ def _folded(doc: str) -> str:
     return f'    """{doc[:at]}\n    {doc[at + 1 :]}\n    """'
 
 
-def main(arguments: list[str]) -> int:
-    """Write the module, or say whether it is as it would be written."""
-    text = functions_module()
-    if "--check" in arguments:
-        if PATH.read_text("utf-8") == text:
-            return 0
-        print(f"{PATH.name} is older than the table of functions: run python -m wfe_dsl.builder.generate")
-        return 1
-    PATH.write_text(text, "utf-8")
-    return 0
+def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> int:
+    """Write the module, or with ``--check`` compare it; returns the exit code."""
+    files = {MODULE: functions_module()}
+    return keep_generated("wfe_dsl.builder.generate", "the library's table", files, arguments, root)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -11,12 +11,13 @@ Rules:
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Final
+
+from wfe_vm.generated import keep_generated
 
 from .codes import ROWS, Code
 
@@ -44,29 +45,8 @@ def generated_files() -> dict[str, str]:
 
 
 def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> int:
-    """Write the page, or with ``--check`` compare it; returns the exit code.
-
-    ``arguments`` default to the command line, ``root`` to the repository that holds this file.
-    """
-    parser = argparse.ArgumentParser(
-        prog="python -m wfe_dsl.diagnostics.generate", description="Write the reference page of the diagnostics."
-    )
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if the page is out of date")
-    options = parser.parse_args(arguments)
-    top = root if root is not None else Path(__file__).resolve().parent.parent.parent
-    outdated = 0
-    for name, text in generated_files().items():
-        path = top / name
-        if path.exists() and path.read_bytes() == text.encode():
-            continue
-        if options.check:
-            print(f"{name} does not match the catalogue: run `python -m wfe_dsl.diagnostics.generate`")
-            outdated += 1
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(text.encode())
-            print(f"wrote {name}")
-    return 1 if outdated else 0
+    """Write the page, or with ``--check`` compare it; returns the exit code."""
+    return keep_generated("wfe_dsl.diagnostics.generate", "the catalogue", generated_files(), arguments, root)
 
 
 def _page() -> str:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
+
+from wfe_vm.generated import keep_generated
 
 from ..roots import ROOTS
 from .words import (
@@ -28,7 +30,7 @@ from .words import (
 
 __all__ = ["main", "textmate"]
 
-PATH: Final = Path(__file__).resolve().parents[2] / "docs" / "editors" / "wfe.tmLanguage.json"
+GRAMMAR: Final = "docs/editors/wfe.tmLanguage.json"
 TYPES: Final = ("string", "number", "integer", "bool", "any", "list", "map")
 NAME: Final = r"[\w-]+|\"[^\"\n]*\""
 UNIT: Final = r"(?:ms|s|m|h|d)"
@@ -158,17 +160,11 @@ def _string(quote: str, kind: str) -> Rule:
     }
 
 
-def main(arguments: list[str]) -> int:
-    """Write the grammar, or say whether it is as it would be written."""
-    text = json.dumps(textmate(), indent=2) + "\n"
-    if "--check" in arguments:
-        if PATH.exists() and PATH.read_text("utf-8") == text:
-            return 0
-        print(f"{PATH.name} is older than the words of the language: run python -m wfe_dsl.text_front.highlighting")
-        return 1
-    PATH.write_text(text, "utf-8")
-    return 0
+def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> int:
+    """Write the grammar, or with ``--check`` compare it; returns the exit code."""
+    files = {GRAMMAR: json.dumps(textmate(), indent=2) + "\n"}
+    return keep_generated("wfe_dsl.text_front.highlighting", "the words of the language", files, arguments, root)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

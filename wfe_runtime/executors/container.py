@@ -274,12 +274,7 @@ class ContainerExecutor:
             _warn(context, await self._volumes.open(cli, context.run, volume, start.volume_made, start.name))
         process = cli.start(("start", "--attach", start.name), reader.take)
         try:
-            await process.wait()
-            while not process.ended:
-                await context.log.drain()
-                process.resume()
-                await process.wait()
-            await process.finish()
+            await process.see_through(context.log.drain)
         except asyncio.CancelledError:
             await uncancelled(self._stop(start, process))
             raise

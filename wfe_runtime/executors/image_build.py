@@ -187,12 +187,7 @@ class ImageBuildExecutor:
     ) -> Failure | None:
         process = cli.start(arguments, reader.take, variables)
         try:
-            await process.wait()
-            while not process.ended:
-                await context.log.drain()
-                process.resume()
-                await process.wait()
-            await process.finish()
+            await process.see_through(context.log.drain)
         except asyncio.CancelledError:
             # BuildKit gives a build up whose command is gone.
             await process.stop(_GRACE_S)

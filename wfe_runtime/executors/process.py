@@ -22,7 +22,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from .descendants import Descendants, last_process_id, open_descendants
@@ -113,6 +113,15 @@ class RunningProcess:
             raise self._failed
         self._reap()
         self.close()
+
+    async def see_through(self, drain: Callable[[], Awaitable[None]]) -> None:
+        """Return after ``finish``; where the receiver wants no more, ``drain`` returns when it does again."""
+        await self.wait()
+        while not self.ended:
+            await drain()
+            self.resume()
+            await self.wait()
+        await self.finish()
 
     async def stop(self, grace_s: float) -> None:
         """End the process and all it started: TERM, at most ``grace_s`` seconds, KILL.

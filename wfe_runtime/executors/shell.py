@@ -203,12 +203,7 @@ class ShellExecutor:
         self, context: StepContext, start: _Start, process: RunningProcess, reader: OutputReader, started: float
     ) -> StepResult:
         try:
-            await process.wait()
-            while not process.ended:
-                await context.log.drain()
-                process.resume()
-                await process.wait()
-            await process.finish()
+            await process.see_through(context.log.drain)
         except asyncio.CancelledError:
             await process.stop(self._grace_s)
             raise
