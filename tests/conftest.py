@@ -13,6 +13,7 @@ import gc
 import importlib.util
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Generator
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -84,6 +85,19 @@ def pytest_configure(config: pytest.Config) -> None:
     if found == "mixed":
         raise pytest.UsageError(f"some of the machine's modules are compiled and some are not: {cure['compiled']}")
     keep_bytecode(config)
+    heed_signals()
+
+
+def heed_signals() -> None:
+    """Have signals act as they do in a terminal, for the tests that send them.
+
+    A shell's background job ignores Ctrl-C, and what ``nohup`` starts a hang-up: both are inherited, by each command
+    that a test starts too.
+    """
+    defaults = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    for number, default in defaults.items():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, default)
 
 
 def keep_bytecode(config: pytest.Config) -> None:
