@@ -20,7 +20,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from tests.examples import ALL
 from wfe_runtime.executors.deno_home import find_deno
@@ -37,11 +37,13 @@ SERVICES = {
 
 # A slow machine finds no mistakes: no example is judged by a clock. A check is repeatable; elsewhere every run looks
 # for new examples. Every run looks at some (see tests/examples.py); `--hypothesis-profile full` looks at all of them,
-# as the full check does once, and `--hypothesis-profile quick` at few.
-settings.register_profile("developer", deadline=None, max_examples=30)
-settings.register_profile("check", deadline=None, derandomize=True, max_examples=30)
+# as the full check does once, and `--hypothesis-profile quick` at few. Every run tells of the first example that fails,
+# which the next run tries first; only `full` looks for a smaller one, since that may take longer than a test may.
+AT_ONCE = tuple(phase for phase in Phase if phase is not Phase.shrink and phase is not Phase.explain)
+settings.register_profile("developer", deadline=None, print_blob=True, phases=AT_ONCE, max_examples=30)
+settings.register_profile("check", deadline=None, derandomize=True, phases=AT_ONCE, max_examples=30)
 settings.register_profile("full", deadline=None, derandomize=True, max_examples=ALL)
-settings.register_profile("quick", deadline=None, derandomize=True, max_examples=10)
+settings.register_profile("quick", deadline=None, derandomize=True, phases=AT_ONCE, max_examples=10)
 settings.load_profile("check" if os.environ.get("CI") else "developer")
 
 

@@ -243,11 +243,8 @@ def _is_list(tree: nodes.ListExpression, row: Key) -> bool:
 
 
 def _is_map(tree: nodes.MapExpression, row: Key) -> bool:
-    if row.kind in ("any", "table", "named_tables"):
-        return True
-    return row.kind == "map" and not any(
-        isinstance(value, nodes.ListExpression | nodes.MapExpression) for _, _, value in tree.entries
-    )
+    """Whether a map is written as such, and not as an expression, which not every place for one takes."""
+    return row.kind in ("any", "table", "named_tables", "map")
 
 
 def inline(tree: nodes.Expression, row: Key = ANY) -> str:
