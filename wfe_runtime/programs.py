@@ -151,31 +151,26 @@ def home_of(source_map: SourceMap | None) -> str:
 
 
 class _Hashing(Thread):
-    """Hashes bytes beside the thread that decodes them: a third of what a large program takes that is known already."""
+    """Hashes bytes beside the thread that decodes them, where they are many: that takes a third as long as the rest."""
 
     def __init__(self, data: bytes) -> None:
         """Begin at once."""
         super().__init__(name="wfe-hash", daemon=True)
         self._data = data
         self._digest = ""
-        self.start()
+        if len(data) < LEAST_BYTES:
+            self.run()
+        else:
+            self.start()
 
     def run(self) -> None:
         self._digest = hash_of(self._data)
 
     def digest(self) -> str:
-        """Wait for the digest, and return it."""
-        self.join()
+        """Return the digest, as soon as it is there."""
+        if self.ident is not None:
+            self.join()
         return self._digest
-
-
-def _opened(data: bytes) -> Program | ProgramError:
-    """Return the program, or why it can't be opened: what is told depends on the hash."""
-    try:
-        with collector_off():
-            return open_program(data)
-    except ProgramError as error:
-        return error
 
 
 def load_program(row: ProgramRow, needs: Needs | None = None) -> LoadedProgram:
@@ -184,26 +179,26 @@ def load_program(row: ProgramRow, needs: Needs | None = None) -> LoadedProgram:
     Raises StoreError if it is damaged or unsafe, MissingError if it is newer.
     """
     title = f"the stored program {row.hash[:12]} of workflow {row.workflow}"
-    opened: Program | ProgramError | None = None
-    if needs is None:
-        digest = hash_of(row.program)
-    else:
-        hashing = _Hashing(row.program)
-        opened = _opened(row.program)
-        digest = hashing.digest()
-    if digest != row.hash:  # this comes first, whatever was met when it was opened
-        raise StoreError("damaged", f"{title} has been altered, and is not run", DAMAGED_HINT)
+    hashing = _Hashing(row.program)
     try:
         with collector_off():
-            if isinstance(opened, ProgramError):
-                raise opened
-            program = opened or decode_program(row.program)
             if needs is None:
+                program = decode_program(row.program)
                 check(program)
                 needs = needs_of(program)
+            else:
+                program = open_program(row.program)
     except ProgramError as error:
+        if hashing.digest() != row.hash:
+            raise _altered(title) from error
         if error.code in ("format", "isa"):
             raise MissingError(f"{title} is not for this host: {error.message}") from error
         raise StoreError("damaged", f"{title} is not safe to run: {error.message}", DAMAGED_HINT) from error
+    if hashing.digest() != row.hash:
+        raise _altered(title)
     with collector_off():
         return LoadedProgram(row.hash, program, needs, row.source_map)
+
+
+def _altered(title: str) -> StoreError:
+    return StoreError("damaged", f"{title} has been altered, and is not run", DAMAGED_HINT)
