@@ -166,9 +166,9 @@ def _is_flat_list(items: list[Any]) -> bool:
 def _is_plain_scalar(item: Any) -> bool:
     kind = type(item)
     if kind is str:
-        return item.isascii()  # type: ignore[no-any-return]
+        return item.isascii()  # type: ignore[no-any-return]  # a str: mypy does not follow `kind`
     if kind is int:
-        return SMALLEST_INTEGER <= item <= LARGEST_INTEGER  # type: ignore[no-any-return]
+        return SMALLEST_INTEGER <= item <= LARGEST_INTEGER  # type: ignore[no-any-return]  # an int: as above
     return item is None or kind is bool
 
 

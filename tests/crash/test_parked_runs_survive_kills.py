@@ -93,7 +93,7 @@ def until_all(folder: Path, worker: Worker, hold: Callable[[Sequence[RunRow]], b
     while not hold(read_runs(folder)):
         if worker.process.poll() is not None:
             return False
-        time.sleep(0.02)  # to look without a pause takes the workers' time
+        time.sleep(0.02)  # another process's progress shows in its file alone; without a pause we take its time
     return True
 
 
