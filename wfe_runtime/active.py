@@ -46,6 +46,7 @@ class ActiveRun:
         self.status = state.status
         self.committed = state.sequence
         self.in_flight = False
+        """Whether a commit of it is under way, or durable and not carried out."""
         self.dropped = False
         self.errands = 0
         """How many tasks beside the engine's own have this run at heart, and may have something to tell it."""

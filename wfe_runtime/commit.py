@@ -1,13 +1,19 @@
 """Group commit: what has advanced while one commit was under way forms the next.
 
-This file owns the runs that wait to be committed, and the commit that is under way. It knows nothing of what
-happens to a run before and after: the engine is told of each, in the order of the batch, once the store has answered.
+This file owns the runs that wait to be committed, the commit that is under way, and what is durable and not carried
+out. It knows nothing of what happens to a run before and after: the engine is told of each, in the order of the
+batches, once the store has answered. A run is in one of the three only: a commit of it begins when all of the one
+before is carried out.
 """
 
 from __future__ import annotations
 
 import asyncio
+from asyncio import Future
+from collections import deque
 from collections.abc import Callable, Sequence
+from math import inf
+from time import monotonic
 from typing import Final
 
 from wfe_vm.commands import Command
@@ -25,12 +31,18 @@ __all__ = ["UNFIT", "Committer"]
 UNFIT: Final = (InternalError, TypeError, ValueError, OverflowError, RecursionError)
 """What is raised where one run's data can't go on, and no other run is concerned."""
 
+NEVER: Final = inf
+
 for _name, _meaning in {
     "engine.before_commit": "a batch of advances was put together, the store has not got it yet",
     "engine.after_commit": "the batch is durable, nothing was told and no command carried out",
     "engine.after_commands": "the batch is durable, and what it asked for was begun",
 }.items():
     faults.declare(_name, _meaning)
+
+
+Advanced = tuple[ActiveRun, list[Delta], list[Command]]
+"""A run that has advanced, what is to be told of that and what it asks for."""
 
 
 class Committer:
@@ -51,12 +63,12 @@ class Committer:
         self._refused = refused
         self.waiting: dict[str, ActiveRun] = {}
         """The runs of the next batch, by id."""
+        self.durable: deque[Advanced] = deque()
+        """What is durable, of which nothing was told and nothing carried out yet."""
         self._under_way = False
-        self._listening: asyncio.Future[None] | None = None  # to the end of the commit that is under way
-
-    def add(self, active: ActiveRun) -> None:
-        """Have a run committed with the next batch."""
-        self.waiting[active.id] = active
+        self._listening: Future[None] | None = None  # to the end of the commit that is under way
+        self._seconds = NEVER  # that a commit takes beside what else is done; NEVER: the store does all at once
+        self._carried = 0.0  # seconds of carrying out since the last commit began
 
     def discard(self, run: str) -> None:
         """Have a run not committed."""
@@ -70,14 +82,55 @@ class Committer:
             await asyncio.wait({self._listening})
 
     async def commit(self) -> None:
-        """Commit what waits, as one batch; the loop gets a turn only where the store takes one.
+        """Commit what waits, as one batch, and carry out what is durable. The loop has a turn if the store takes one.
 
-        Raises StoreError for what is not the fault of one run.
+        Carrying out comes first, and gives more to commit, until it has taken as long as a commit does: then one
+        batch is carried out while the other is on its way to the disk. Raises StoreError for what is not the fault of
+        one run.
         """
+        self._carry_out(self._seconds - self._carried)
+        taken, commits = self._take()
+        if not taken:
+            self._carry_out(NEVER)
+            return
+        self._under_way = True
+        try:
+            if faults.armed is not None:
+                faults.reach("engine.before_commit")
+            try:
+                given = self._store.commit(commits)
+                if isinstance(given, Future) and not given.done():
+                    answers: Sequence[bool | Exception] = await self._wait_for(given)
+                else:
+                    self._seconds = NEVER
+                    answers = await given
+            except (StoreError, ValueError, TypeError) as error:
+                answers = await self._commit_apart(commits, error)
+            if faults.armed is not None:
+                faults.reach("engine.after_commit")
+        finally:
+            self._under_way = False
+            if self._listening is not None:
+                self._listening.set_result(None)
+                self._listening = None
+        for place, answer in enumerate(answers):
+            entry = taken[place]
+            if answer is True:
+                entry[0].committed = commits[place].sequence
+                self.durable.append(entry)
+            else:
+                entry[0].in_flight = False
+                self._refused(entry[0], answer if isinstance(answer, Exception) else None)
+
+    def _take(self) -> tuple[list[Advanced], list[RunCommit]]:
+        """Return what is to be told and asked of the runs that wait, and their commits."""
         batch, self.waiting = self.waiting, {}
-        taken: list[tuple[ActiveRun, list[Delta], list[Command]]] = []
+        taken: list[Advanced] = []
         commits: list[RunCommit] = []
         for active in batch.values():
+            if active.in_flight:
+                self.waiting[active.id] = active  # what of it is durable is carried out first
+                continue
             if active.dropped:
                 continue
             try:
@@ -88,32 +141,33 @@ class Committer:
             commits.append(commit)
             taken.append((active, deltas, commands))
             active.in_flight = True
-        if not taken:
+        return taken, commits
+
+    async def _wait_for(self, given: Future[list[bool]]) -> list[bool]:
+        """Carry out what is durable while a batch is on its way, and learn how long that takes."""
+        began = monotonic()
+        self._carried = 0.0
+        self._carry_out(NEVER)
+        was_long = not given.done()
+        answers = await given
+        seconds = monotonic() - began
+        if was_long or seconds < self._seconds:
+            self._seconds = seconds
+        return answers
+
+    def _carry_out(self, seconds: float) -> None:
+        """Carry out what is durable, until that has taken so long."""
+        durable = self.durable
+        if not durable:
             return
-        self._under_way = True
-        try:
-            if faults.armed is not None:
-                faults.reach("engine.before_commit")
-            try:
-                answers: Sequence[bool | Exception] = await self._store.commit(commits)
-            except (StoreError, ValueError, TypeError) as error:
-                answers = await self._commit_apart(commits, error)
-            if faults.armed is not None:
-                faults.reach("engine.after_commit")
-        finally:
-            for active, _, _ in taken:
-                active.in_flight = False
-            self._under_way = False
-            if self._listening is not None:
-                self._listening.set_result(None)
-                self._listening = None
-        for (active, deltas, commands), commit, answer in zip(taken, commits, answers, strict=True):
-            if answer is True:
-                active.committed = commit.sequence
-                self._accepted(active, deltas, commands)
-            else:
-                self._refused(active, answer if isinstance(answer, Exception) else None)
-        if faults.armed is not None:
+        began = now = monotonic()
+        while durable and now - began < seconds:
+            active, deltas, commands = durable.popleft()
+            active.in_flight = False
+            self._accepted(active, deltas, commands)
+            now = monotonic()
+        self._carried += now - began
+        if not durable and faults.armed is not None:
             faults.reach("engine.after_commands")
 
     async def store(self, commits: Sequence[RunCommit]) -> Sequence[bool | Exception]:

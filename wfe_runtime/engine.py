@@ -618,7 +618,7 @@ class Engine:
         committer, inbox, work = self._committer, self._inbox, self._work
         turn = monotonic()
         while True:
-            if not (committer.waiting or inbox.waiting):
+            if not (committer.waiting or committer.durable or inbox.waiting):
                 self._committing = False
                 work.clear()
                 await work.wait()
@@ -628,7 +628,7 @@ class Engine:
                 await asyncio.sleep(0)
                 turn = monotonic()
             try:
-                if committer.waiting:
+                if committer.waiting or committer.durable:
                     await committer.commit()
                 if inbox.waiting:
                     await inbox.read()
@@ -643,6 +643,8 @@ class Engine:
         row = active.row
         for delta in deltas:
             self.listener.advanced(row, delta)
+        if active.dropped:
+            return
         for command in commands:
             self._carry_out(active, command)
         if active.dirty:

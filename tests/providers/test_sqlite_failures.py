@@ -13,7 +13,7 @@ from tests.providers.opening import opened_file
 from wfe_runtime import faults
 from wfe_runtime.errors import StoreError
 from wfe_runtime.providers.rows import InboxPost, LogRow, NewEvent, RunFilter
-from wfe_runtime.providers.sqlite import SqliteStore, writer
+from wfe_runtime.providers.sqlite import SqliteStore, session
 from wfe_runtime.providers.sqlite.schema import APPLICATION, MIGRATIONS
 
 
@@ -398,7 +398,7 @@ async def outcome(asked):
 
 
 def test_a_file_that_is_gone_is_noticed_in_the_middle_of_long_runs_and_at_the_end_of_short_ones(tmp_path, monkeypatch):
-    monkeypatch.setattr(writer, "LOOK_EVERY", 4)
+    monkeypatch.setattr(session, "LOOK_EVERY", 4)
     path = tmp_path / "wfe.db"
 
     async def main():

@@ -3,6 +3,7 @@ import os
 import stat
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
@@ -159,9 +160,9 @@ def test_a_file_in_place_of_a_folder_is_refused(tmp_path):
 def test_a_store_that_is_not_open_says_so(tmp_path):
     async def main():
         store = SqliteStore(f"sqlite:///{tmp_path}/wfe.db")
-        for call in (store.get_run("r1"), store.commit([]), store.append_logs([])):
+        for call in (partial(store.get_run, "r1"), partial(store.commit, []), partial(store.append_logs, [])):
             with pytest.raises(StoreError, match="not open") as caught:
-                await call
+                await call()
             assert caught.value.code == "closed"
 
     asyncio.run(main())

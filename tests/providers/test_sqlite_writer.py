@@ -105,9 +105,9 @@ def test_a_few_lines_of_output_are_written_on_the_loop_where_the_disk_is_quick_a
     async def main():
         async with opened_file(tmp_path / "wfe.db") as store:
             await store.create_run(new("r1"))
-            store._writer._disk_seconds = 1.0
+            store._writer._session.disk.seconds = 1.0
             assert not store.append_logs_now([row("the disk is slow")])
-            store._writer._disk_seconds = 0.0
+            store._writer._session.disk.seconds = 0.0
             assert not store.append_logs_now([row("x" * (writer.OUTPUT_ON_LOOP + 1))])
             async with held(store):
                 waiting = asyncio.ensure_future(store.append_logs([row("first")]))
@@ -118,6 +118,38 @@ def test_a_few_lines_of_output_are_written_on_the_loop_where_the_disk_is_quick_a
                 while not store.append_logs_now([row("second")]):  # noqa: ASYNC110 - until the thread has let go
                     await asyncio.sleep(0)
             assert [found.text for found in await store.read_logs("r1")] == ["first", "second"]
+
+    asyncio.run(main())
+
+
+def test_where_the_disk_is_slow_the_loop_writes_a_commit_and_the_thread_waits_for_it(tmp_path):
+    async def main():
+        async with opened_file(tmp_path / "wfe.db") as store:
+            await store.create_run(new("r1"))
+            await store.create_run(new("r2"))
+            opened = store._writer._session
+            for _ in range(3):
+                opened.disk.note(1.0, 0, on_loop=True)
+            statements = {}
+            gate = threading.Event()
+
+            def note(statement):
+                statements[" ".join(statement.split()[:2])] = threading.current_thread()
+
+            end = opened.end
+            opened.end = lambda on_loop: (gate.wait(30), end(on_loop))
+            opened.connection.set_trace_callback(note)
+            first = store.commit([advance("r1", 0)])
+            second = store.commit([advance("r2", 0)])
+            await asyncio.sleep(0)
+            assert not first.done()
+            assert not second.done()
+            gate.set()
+            assert [await first, await second] == [[True], [True]]
+            opened.connection.set_trace_callback(None)
+            here = threading.current_thread()
+            assert statements["INSERT INTO"] is here
+            assert statements["COMMIT"] is not here
 
     asyncio.run(main())
 

@@ -187,7 +187,10 @@ class GatedStore:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
-    async def commit(self, commits: Sequence[RunCommit]) -> list[bool]:
+    def commit(self, commits: Sequence[RunCommit]) -> Awaitable[list[bool]]:
+        return asyncio.ensure_future(self._commit(commits))
+
+    async def _commit(self, commits: Sequence[RunCommit]) -> list[bool]:
         await _maybe(self.before(commits))
         self.commits.append(list(commits))
         answers = await self._inner.commit(commits)

@@ -9,7 +9,7 @@ then a snapshot of the whole state, so that loading a run costs what is live and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from wfe_runtime.providers.rows import (
@@ -123,10 +123,11 @@ class Store(Protocol):
     async def feed_position(self, run: str = "", sequence: int = 0) -> int:
         """Return the number of a run's advance, or of the last one of all; 0: there is none."""
 
-    async def commit(self, commits: Sequence[RunCommit]) -> list[bool]:
+    def commit(self, commits: Sequence[RunCommit]) -> Awaitable[list[bool]]:
         """Make the commits durable in one transaction; say of each whether it was accepted.
 
-        A refused one changes nothing and does not hinder the others. Created children and posts are
+        A store may begin when it is called, and return a future: then its caller does something else before it
+        awaits that. A refused one changes nothing and does not hinder the others. Created children and posts are
         announced (``watch``) once durable. At most one commit for a run in a call.
         """
 

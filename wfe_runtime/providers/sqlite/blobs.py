@@ -24,7 +24,7 @@ from wfe_runtime.providers.rows import RunCommit
 from wfe_runtime.providers.sqlite.session import Session
 from wfe_vm.limits import MAX_INLINE_BYTES
 
-__all__ = ["holds_large", "keep_large", "sweep", "whole", "whole_row"]
+__all__ = ["holds_large", "is_light", "keep_large", "sweep", "whole", "whole_row"]
 
 KNOWN = "SELECT blob FROM blobs WHERE hash = ?"
 KEEP = "INSERT INTO blobs (hash, content) VALUES (?, ?)"
@@ -94,6 +94,11 @@ def holds_large(commits: Sequence[RunCommit]) -> bool:
             if type(delta) is bytes and len(delta) > MAX_INLINE_BYTES:
                 return True
     return False
+
+
+def is_light(payload: bytes) -> bool:
+    """Say whether a payload is one to be stored as it is."""
+    return type(payload) is bytes and not _is_large(payload)
 
 
 def _is_large(payload: bytes) -> bool:

@@ -8,7 +8,7 @@ posts, signals, consumed. It opens and ends no transaction. The rules:
   sequence, is only written at the fence and the sequence that the commit expects.
 * A refused commit writes nothing; whether one is refused is the guard's answer and nothing else.
 * Many commits go as a few ``executemany`` first, which can't say *which* of them was refused: then
-  ``apply_commits`` raises Refused, the writer rolls back and has them applied one by one.
+  ``apply_commits`` raises Refused, the session rolls back and has them applied one by one.
 * A row's indexed columns are only written where they change, which needs what the session knows.
 """
 
@@ -20,16 +20,18 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from wfe_runtime import faults
+from wfe_runtime.errors import StoreError
 from wfe_runtime.providers.handles import IN_DELTA, IN_SNAPSHOT
 from wfe_runtime.providers.rows import FINISHED, InboxPost, NewRun, RunCommit
 from wfe_runtime.providers.sqlite.blobs import keep_large
 from wfe_runtime.providers.sqlite.creation import insert_run
 from wfe_runtime.providers.sqlite.places import give_back, has_slot
-from wfe_runtime.providers.sqlite.session import SEQUENCE, Known, Session
+from wfe_runtime.providers.sqlite.session import SEQUENCE, Known, Refused, Session
 from wfe_runtime.providers.sqlite.signals import POST, apply_signals
+from wfe_runtime.providers.texts import check_texts
 from wfe_vm.limits import MAX_INLINE_BYTES
 
-__all__ = ["Refused", "apply_commits", "check_commits", "insert_posts"]
+__all__ = ["apply_commits", "check_commits", "insert_posts", "unfit_text"]
 
 CHANGE = f"""
 UPDATE runs AS r SET row_sequence = ?1, status = ?2, due = ?3, ended = ?4, started = iif(?5, ?5, started)
@@ -46,10 +48,6 @@ PROGRAM = """
 UPDATE run_details SET program = ?1, version = (SELECT version FROM programs WHERE hash = ?1) WHERE run = ?2
 """
 CONSUME = "DELETE FROM inbox WHERE id = ? AND run = ?"
-
-
-class Refused(Exception):
-    """At least one commit of a group was refused, or can't be told from one that is."""
 
 
 def check_commits(commits: Sequence[RunCommit]) -> None:
@@ -147,6 +145,19 @@ def _apply_group(session: Session, commits: Sequence[RunCommit]) -> None:
         faults.reach("sqlite.after_journal")
     for known, commit in rest:
         _apply_rest(session, known, commit)
+
+
+def unfit_text(commits: Sequence[RunCommit], error: UnicodeEncodeError) -> StoreError | UnicodeEncodeError:
+    """Return the error that names the text of these commits that SQLite can't take, this one if none is found."""
+    try:
+        for number, commit in enumerate(commits):
+            check_texts(f"commits[{number}].children", commit.children)
+            check_texts(f"commits[{number}].posts", commit.posts)
+            check_texts(f"commits[{number}].signals", commit.signals)
+        check_texts("commits", commits)
+    except StoreError as named:
+        return named
+    return error
 
 
 def insert_posts(session: Session, posts: Sequence[InboxPost]) -> list[int]:

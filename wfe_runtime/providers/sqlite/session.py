@@ -1,20 +1,34 @@
-"""What the writer knows between transactions, and what one transaction has touched.
+"""The connection that writes: its transactions, and what is known of runs' rows between them.
 
-This file owns the cache of runs' rows. The rule: an entry may be used only where its sequence and fence
-are the ones that a commit expects; then the row's other columns are what the entry says, because they
-change with the sequence alone. Nothing is learned before the transaction is durable.
+This file owns what a transaction is, and the cache of runs' rows. It knows nothing of what is written, nor by which
+thread. The rules:
+
+* A transaction that fails is rolled back and nothing of it is remembered.
+* An entry of the cache may be used only where its sequence and fence are the ones that a commit expects; then the
+  row's other columns are what the entry says, because they change with the sequence alone. Nothing is learned before
+  the transaction is durable.
+* A transaction is durable only in the file that the path names. That is looked at now and then, whenever a run has
+  ended and at the end: where the file was deleted or replaced, nothing more is written and everybody is told.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from time import monotonic
+from typing import TypeVar
 
+from wfe_runtime import faults
 from wfe_runtime.providers.rows import RunCommit
+from wfe_runtime.providers.sqlite.disk import Disk
+from wfe_runtime.providers.sqlite.opened import OpenedFile
 
-__all__ = ["SEQUENCE", "Known", "Session"]
+__all__ = ["LOOK_EVERY", "SEQUENCE", "Known", "Refused", "Session"]
 
+LOOK_EVERY = 256  # transactions between two looks at the file, and at the size of the write-ahead log
 REMEMBERED = 50_000  # runs
+
+Result = TypeVar("Result")
 
 SEQUENCE = """
 max(r.row_sequence, ifnull((SELECT sequence FROM journal WHERE run = r.run ORDER BY sequence DESC LIMIT 1), 0))
@@ -25,6 +39,10 @@ SELECT r.run, {SEQUENCE}, r.fence, r.status, r.due, r.ended,
     EXISTS (SELECT 1 FROM places WHERE run = r.run)
 FROM run_details d JOIN runs r USING (run) WHERE d.id = ?
 """
+
+
+class Refused(Exception):
+    """At least one commit of a group was refused, or can't be told from one that is."""
 
 
 class Known:
@@ -56,9 +74,9 @@ class Known:
 
 
 class Session:
-    """The writer's connection with its cache. Used by whoever has the writer's turn."""
+    """The connection with its cache. Used by whoever has the writer's turn."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, file: OpenedFile) -> None:
         self.connection = connection
         self.execute = connection.execute
         self.executemany = connection.executemany
@@ -66,7 +84,79 @@ class Session:
         self.advanced: set[str] = set()  # runs that the open transaction advances
         self.touched: set[str] = set()  # runs that it changes otherwise, or tells something
         self.learned: list[tuple[Known, RunCommit]] = []  # to be remembered once it is durable
-        self.ended = False  # the last durable transaction has ended a run
+        self.transactions = 0  # that are durable
+        self.disk = Disk()
+        self._file = file
+        self._lost = False  # the last look has shown that the path does not name that file any more
+        self._synchronous = True
+
+    def write(self, work: Callable[[Session, bool], Result], grouped: bool, synchronous: bool) -> Result:
+        """Open a transaction, and call ``work`` with this session in it and whether its commits go as a group.
+
+        It is called once more without where it raises Refused. The transaction is open on return, to be ended with
+        ``end``; there is none, and nothing done, where this raises: what ``work`` or sqlite3 has raised, or StoreError.
+        """
+        if self._lost:
+            self.look_at_file()
+        if not grouped:
+            return self._write(work, False, synchronous)
+        try:
+            return self._write(work, True, synchronous)
+        except Refused:
+            return self._write(work, False, synchronous)
+
+    def _write(self, work: Callable[[Session, bool], Result], grouped: bool, synchronous: bool) -> Result:
+        self.advanced = set()
+        self.touched = set()
+        self.learned.clear()
+        if faults.armed is not None:
+            faults.reach("sqlite.before_begin")
+        if synchronous is not self._synchronous:
+            self.execute("PRAGMA synchronous = FULL" if synchronous else "PRAGMA synchronous = NORMAL")
+            self._synchronous = synchronous
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            if faults.armed is not None:
+                faults.reach("sqlite.after_begin")
+            return work(self, grouped)
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def end(self, on_loop: bool) -> None:
+        """Make the open transaction durable, on the loop or in the thread.
+
+        Raises what sqlite3 raises, with none open and nothing done; StoreError where it is in a file that the path
+        does not name any more.
+        """
+        try:
+            if faults.armed is not None:
+                faults.reach("sqlite.before_commit")
+            began = monotonic()
+            self.execute("COMMIT")
+            if self._synchronous:
+                self.disk.note(monotonic() - began, len(self.learned), on_loop)
+        except BaseException:
+            self._roll_back()
+            raise
+        is_due = self._keep() or self.transactions % LOOK_EVERY == 0
+        self.transactions += 1
+        if is_due:
+            self.look_at_file()
+        if faults.armed is not None:
+            faults.reach("sqlite.after_commit")
+
+    def _roll_back(self) -> None:
+        self.known.clear()  # rows it has read may have been its own
+        # A full disk or a failing one may have ended the transaction already.
+        if self.connection.in_transaction:
+            self.execute("ROLLBACK")
+
+    def look_at_file(self) -> None:
+        """Raise StoreError where the file was deleted or replaced."""
+        self._lost = True
+        self._file.check()
+        self._lost = False
 
     def look_up(self, id: str) -> Known | None:
         """Return the run's row as the open transaction sees it, and remember it; None: no such run."""
@@ -87,29 +177,23 @@ class Session:
         known = self.known.get(id) or self.look_up(id)
         return None if known is None else known.run
 
-    def begin(self) -> None:
-        """Forget what an earlier transaction touched."""
-        self.advanced = set()
-        self.touched = set()
-        self.learned.clear()
+    def _keep(self) -> bool:
+        """Remember what the transaction that is durable now has changed. Returns whether it has ended a run.
 
-    def keep(self) -> None:
-        """Remember what the transaction that is durable now has changed. Of a run that has ended nothing is kept."""
-        self.ended = False
+        Of a run that has ended nothing is kept.
+        """
+        ended = False
         for known, commit in self.learned:
             if commit.ended:
                 self.known.pop(commit.run, None)
-                self.ended = True
+                ended = True
                 continue
             known.sequence = commit.sequence
             known.status = commit.status
             known.due = commit.due
             known.ended = commit.ended
             known.has_result = bool(commit.result)
-
-    def forget(self) -> None:
-        """Drop the cache: a transaction failed, and rows it has read may have been its own."""
-        self.known.clear()
+        return ended
 
     def relaxed(self, commits: Iterable[RunCommit]) -> bool:
         """Tell whether all these commits are of runs that may lose their last commits in a power cut."""

@@ -1,14 +1,14 @@
 """The store ``sqlite:``: one file, shared by the processes of one machine.
 
 This file owns the two threads, one that writes and one that reads, and the wake-ups. It knows neither SQL
-nor files. Every method hands its work to a thread and waits for the answer, so the event loop never waits
-for the disk.
+nor files. Every method hands its work to a thread and waits for the answer, but for the little that the writer does on
+the loop; so the event loop never waits for a slow disk.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
@@ -59,6 +59,7 @@ from wfe_runtime.providers.sqlite import (
     transactions,
 )
 from wfe_runtime.providers.sqlite import programs as kept_programs
+from wfe_runtime.providers.sqlite.blobs import is_light
 from wfe_runtime.providers.sqlite.commits import check_commits, insert_posts
 from wfe_runtime.providers.sqlite.location import parse_url
 from wfe_runtime.providers.sqlite.lookout import Lookout
@@ -72,6 +73,7 @@ __all__ = ["SqliteStore"]
 
 Result = TypeVar("Result")
 
+FEW_POSTS = 20
 DISOWNED_AT_ONCE = 2000  # parked runs of a host that leaves, in a transaction
 
 
@@ -151,7 +153,9 @@ class SqliteStore:
     # Runs
 
     async def create_run(self, run: NewRun, posts: Sequence[InboxPost] = ()) -> RunRow:
-        return cast(RunRow, await self._change(changes.create_run, run, posts, texts={"run": (run,), "posts": posts}))
+        light = is_light(run.inputs) and all(is_light(post.payload) for post in posts)
+        texts = {"run": (run,), "posts": posts}
+        return cast(RunRow, await self._change(changes.create_run, run, posts, texts=texts, light=light))
 
     async def get_run(self, id: str) -> RunRow | None:
         return await self._read(queries.read_run, id)
@@ -174,22 +178,15 @@ class SqliteStore:
     async def feed_position(self, run: str = "", sequence: int = 0) -> int:
         return await self._read(queries.feed_position, run, sequence)
 
-    async def commit(self, commits: Sequence[RunCommit]) -> list[bool]:
+    def commit(self, commits: Sequence[RunCommit]) -> Awaitable[list[bool]]:
         check_commits(commits)
-        try:
-            return await self._writing().commit(commits)
-        except UnicodeEncodeError:
-            for number, commit in enumerate(commits):
-                check_texts(f"commits[{number}].children", commit.children)
-                check_texts(f"commits[{number}].posts", commit.posts)
-                check_texts(f"commits[{number}].signals", commit.signals)
-            check_texts("commits", commits)
-            raise
+        return self._writing().commit(commits)
 
     # Inbox
 
     async def post(self, posts: Sequence[InboxPost]) -> list[int]:
-        return cast(list[int], await self._change(insert_posts, posts, texts={"posts": posts}))
+        light = len(posts) < FEW_POSTS and all(is_light(post.payload) for post in posts)
+        return cast(list[int], await self._change(insert_posts, posts, texts={"posts": posts}, light=light))
 
     async def read_inbox(self, runs: Sequence[str]) -> list[InboxRow]:
         return await self._read(queries.read_inbox, runs)
@@ -382,10 +379,14 @@ class SqliteStore:
         change: Callable[..., Any],
         *arguments: Any,
         texts: Mapping[str, Sequence[msgspec.Struct]] = MappingProxyType({}),
+        light: bool = False,
     ) -> Any:
-        """Have ``change(session, *arguments)`` done durably. ``texts``: what to blame for a bad one."""
+        """Have ``change(session, *arguments)`` done durably.
+
+        ``texts``: what to blame for a bad one; ``light``: it is a few quick statements.
+        """
         try:
-            return await self._writing().change(lambda session: change(session, *arguments))
+            return await self._writing().change(lambda session: change(session, *arguments), light)
         except UnicodeEncodeError:
             for name, rows in texts.items():
                 check_texts(name, rows)
