@@ -62,7 +62,7 @@ class RunData:
             self._check_size(state, value, "a variable")
         owner = pointer.owners[depth]
         pointer.scopes[depth][slot] = value
-        state.changed_data[owner, slot] = value
+        state.mark(owner, slot)
 
     def _check_size(self, state: State, value: Any, what: str) -> None:
         """Count a value towards the limit on the run's data. Raises ExpressionError (``limit``) beyond it."""

@@ -1,5 +1,7 @@
 # Layout of the state: what state.py's classes are in C. Fields are public: the rest of the package reads them.
 
+cimport cython
+
 from wfe_vm._phases cimport *
 
 
@@ -55,6 +57,8 @@ cdef class State:
     cdef public dict changed, changed_data, changed_timers, changed_reopen, changed_registered
     cdef public dict changed_waits, changed_cursors, stirred
     cdef public bint changed_end
+    cdef public long long marked_owner
+    cdef public long long marked_slots
 
     cpdef Pointer add_pointer(self, long long parent, long long fork, long long index, int pc, tuple owners, long long slots)
     cpdef remove_pointer(self, Pointer pointer)
@@ -63,6 +67,8 @@ cdef class State:
     cpdef register(self, object row)
     cpdef unregister(self, long long number)
     cpdef store(self, long long owner, int slot, object value)
+    @cython.locals(bit=cython.longlong)
+    cdef object mark(self, long long owner, int slot)
     cpdef collect(self, long long activation, long long index, object value)
     cpdef drop_collected(self, long long activation)
     cpdef set_timer(self, long long activation, str kind, long long due)

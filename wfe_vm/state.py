@@ -371,7 +371,9 @@ class State:
         self.records: list[Record] = []
         self.changed: dict[int, Pointer] = {}
         self.removed: list[int] = []
-        self.changed_data: dict[tuple[int, int], Any] = {}
+        self.changed_data: dict[tuple[int, int], None] = {}  # owner and slot
+        self.marked_owner: int = -1  # the owner that was marked last …
+        self.marked_slots: int = 0  # … and which of its first slots are in changed_data, a bit each
         self.new_scopes: list[tuple[int, int]] = []
         self.dropped_scopes: list[int] = []
         self.new_collected: list[tuple[int, int, Any]] = []
@@ -402,6 +404,7 @@ class State:
             self.removed = []
         if self.changed_data:
             self.changed_data = {}
+            self.marked_owner = -1
         if self.new_scopes:
             self.new_scopes = []
         if self.dropped_scopes:
@@ -478,7 +481,20 @@ class State:
     def store(self, owner: int, slot: int, value: Any) -> None:
         """Put a value into a slot."""
         self.scopes[owner][slot] = value
-        self.changed_data[owner, slot] = value
+        self.mark(owner, slot)
+
+    def mark(self, owner: int, slot: int) -> None:
+        """Note that a slot has got a value; a loop does so again and again with the same few."""
+        if owner != self.marked_owner:
+            self.marked_owner = owner
+            self.marked_slots = 0
+        if slot < 62:  # for so many an integer in C has room
+            bit = 1
+            bit <<= slot
+            if self.marked_slots & bit:
+                return
+            self.marked_slots |= bit
+        self.changed_data[owner, slot] = None
 
     def collect(self, activation: int, index: int, value: Any) -> None:
         """Keep an iteration's part of a list."""
@@ -628,7 +644,7 @@ class State:
             self.header(),
             [pointer.row() for pointer in self.changed.values()] if self.changed else NOTHING,
             self.removed or NOTHING,
-            [(*place, value) for place, value in self.changed_data.items()] if self.changed_data else NOTHING,
+            self._new_values() if self.changed_data else NOTHING,
             self.new_scopes or NOTHING,
             self.dropped_scopes or NOTHING,
             self.new_collected or NOTHING,
@@ -648,6 +664,10 @@ class State:
         )
         self._forget_changes()
         return delta
+
+    def _new_values(self) -> list[tuple[int, int, Any]]:
+        scopes = self.scopes
+        return [(owner, slot, scopes[owner][slot]) for owner, slot in self.changed_data if owner in scopes]
 
     def apply(self, delta: Delta) -> None:
         """Bring this state to where the delta's advance left it.
