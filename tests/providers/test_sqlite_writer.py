@@ -14,6 +14,8 @@ from wfe_runtime.errors import StoreError
 from wfe_runtime.providers.rows import InboxPost, LogRow
 from wfe_runtime.providers.sqlite import changes, parking, queries, session, writer
 
+UNWRITTEN = ("BEGIN", "COMMIT", "PRAGMA")
+
 
 @asynccontextmanager
 async def held(store):
@@ -98,16 +100,13 @@ def test_a_commit_waits_for_one_batch_of_output_at_most(tmp_path):
     asyncio.run(main())
 
 
-def test_a_few_lines_of_output_are_written_on_the_loop_where_the_disk_is_quick_and_nobody_waits(tmp_path):
+def test_a_few_lines_of_output_which_wait_for_no_disk_are_written_on_the_loop_where_nobody_else_waits(tmp_path):
     def row(text):
         return LogRow("r1", "s", 1, "stdout", 0, text)
 
     async def main():
         async with opened_file(tmp_path / "wfe.db") as store:
             await store.create_run(new("r1"))
-            store._writer._session.disk.seconds = 1.0
-            assert not store.append_logs_now([row("the disk is slow")])
-            store._writer._session.disk.seconds = 0.0
             assert not store.append_logs_now([row("x" * (writer.OUTPUT_ON_LOOP + 1))])
             async with held(store):
                 waiting = asyncio.ensure_future(store.append_logs([row("first")]))
@@ -128,8 +127,7 @@ def test_where_the_disk_is_slow_the_loop_writes_a_commit_and_the_thread_waits_fo
             await store.create_run(new("r1"))
             await store.create_run(new("r2"))
             opened = store._writer._session
-            for _ in range(3):
-                opened.disk.note(1.0, 0, on_loop=True)
+            opened.disk.may_be_waited_for = opened.disk.is_quick = lambda commits: False
             statements = {}
             gate = threading.Event()
 
@@ -152,6 +150,28 @@ def test_where_the_disk_is_slow_the_loop_writes_a_commit_and_the_thread_waits_fo
             assert statements["COMMIT"] is not here
 
     asyncio.run(main())
+
+
+def test_the_log_is_moved_to_the_file_by_the_thread_however_many_commits_the_loop_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "CHECKPOINT_COMMITS", 20)
+
+    async def main():
+        async with opened_file(tmp_path / "wfe.db") as store:
+            await store.create_run(new("r1"))
+            opened, moved_by = store._writer._session, []
+            monkeypatch.setattr(opened.disk, "is_quick", lambda commits: True)
+            move = opened.move_log
+            monkeypatch.setattr(opened, "move_log", lambda: moved_by.append(threading.current_thread()) or move())
+            for number in range(50):
+                assert await store.commit([advance("r1", number)]) == [True]
+            await store.create_run(new("r2"))
+            frames, moved = await store._writer.ask(move)
+            assert frames == moved
+            return moved_by
+
+    moved_by = asyncio.run(main())
+    assert moved_by
+    assert threading.main_thread() not in moved_by
 
 
 def test_all_that_was_asked_is_written_before_a_store_closes(tmp_path):
@@ -220,7 +240,7 @@ def test_an_advance_that_changes_neither_status_nor_due_time_writes_the_journal_
             await trace(store, statements)
             await store.commit([advance("r1", 1, status="waiting", due=50)])
             await trace(store, statements)
-            written = [text.split("(")[0].strip() for text in statements if not text.startswith(("BEGIN", "COMMIT"))]
+            written = [text.split("(")[0].strip() for text in statements if not text.startswith(UNWRITTEN)]
             assert written == ["INSERT INTO journal"]
             row = await store.get_run("r1")
             assert (row.status, row.due, row.started, row.sequence) == ("waiting", 50, 5, 2)

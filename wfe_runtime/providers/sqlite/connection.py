@@ -21,9 +21,6 @@ from wfe_runtime.providers.sqlite.location import Location, prepare
 __all__ = ["open_reader", "open_writer", "patiently"]
 
 OLDEST = (3, 37, 0)  # STRICT tables
-# Frames in the log before a commit moves them to the file (16 MB). More than the default of 1,000, so that a
-# page that many commits change is moved once; not far more, because the commit that moves them waits for it.
-CHECKPOINT_PAGES = 4000
 LOG_LIMIT = 64 << 20  # what the log is cut back to after it had to grow
 
 Result = TypeVar("Result")
@@ -97,7 +94,7 @@ def _set_up(connection: sqlite3.Connection, path: str) -> None:
     version = schema.check(connection, path)
     for pragma in (
         "cache_size = -65536",
-        f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+        "wal_autocheckpoint = 0",  # the session says when
         f"journal_size_limit = {LOG_LIMIT}",
         "synchronous = FULL",
     ):

@@ -16,7 +16,8 @@ from collections import deque
 __all__ = ["QUICK_S", "Disk"]
 
 QUICK_S = 0.001  # as long as a step of Python may take
-WRITE_S = 0.000015  # of what a commit writes: a page or two, into the system's memory
+WRITE_S = 0.00001  # of what a commit writes: a page or two, into the system's memory
+FEW = 4  # commits, in which time there would be little else to do
 AGAIN = 16  # transactions to the next look, for each QUICK_S that the disk takes
 
 
@@ -28,9 +29,13 @@ class Disk:
         self.seconds = 2 * QUICK_S  # nothing is known yet: the thread finds out
         self._pause = AGAIN
 
-    def may_be_waited_for(self) -> bool:
-        """Say whether the next transaction may be ended on the loop. Asked once a transaction."""
-        if self.seconds < QUICK_S:
+    def is_quick(self, commits: int) -> bool:
+        """Say whether the end of a transaction with so many commits is not worth a hop to the thread."""
+        return self.seconds < (QUICK_S if commits <= FEW else QUICK_S / 2)
+
+    def may_be_waited_for(self, commits: int) -> bool:
+        """Say whether the next transaction, with so many commits, may be ended on the loop. Asked once for each."""
+        if self.is_quick(commits):
             return True
         self._pause -= 1
         if self._pause > 0:

@@ -7,6 +7,8 @@ thread. The rules:
 * An entry of the cache may be used only where its sequence and fence are the ones that a commit expects; then the
   row's other columns are what the entry says, because they change with the sequence alone. Nothing is learned before
   the transaction is durable.
+* What is in the write-ahead log is moved to the file by the thread alone: that takes long, and the event loop may end a
+  transaction, too.
 * A transaction is durable only in the file that the path names. That is looked at now and then, whenever a run has
   ended and at the end: where the file was deleted or replaced, nothing more is written and everybody is told.
 """
@@ -27,6 +29,10 @@ __all__ = ["LOOK_EVERY", "SEQUENCE", "Known", "Refused", "Session"]
 
 LOOK_EVERY = 256  # transactions between two looks at the file, and at the size of the write-ahead log
 REMEMBERED = 50_000  # runs
+# Frames in the log before the thread's next commit moves them to the file (16 MB). More than the default of 1,000, so
+# that a page that many commits change is moved once; not far more, because what comes then waits for it.
+CHECKPOINT_PAGES = 4000
+CHECKPOINT_COMMITS = 1500  # of the loop, of a few frames each, before the thread is asked to move them
 
 Result = TypeVar("Result")
 
@@ -88,7 +94,9 @@ class Session:
         self.disk = Disk()
         self._file = file
         self._lost = False  # the last look has shown that the path does not name that file any more
+        self.unmoved = 0  # commits that the loop has ended since the thread has moved the log
         self._synchronous = True
+        self._moves_log = False
 
     def write(self, work: Callable[[Session, bool], Result], grouped: bool, synchronous: bool) -> Result:
         """Open a transaction, and call ``work`` with this session in it and whether its commits go as a group.
@@ -132,6 +140,9 @@ class Session:
         try:
             if faults.armed is not None:
                 faults.reach("sqlite.before_commit")
+            if on_loop is self._moves_log:
+                self.execute(f"PRAGMA wal_autocheckpoint = {0 if on_loop else CHECKPOINT_PAGES}").close()
+                self._moves_log = not on_loop
             began = monotonic()
             self.execute("COMMIT")
             if self._synchronous:
@@ -141,6 +152,7 @@ class Session:
             raise
         is_due = self._keep() or self.transactions % LOOK_EVERY == 0
         self.transactions += 1
+        self.unmoved = self.unmoved + 1 + len(self.learned) if on_loop else 0
         if is_due:
             self.look_at_file()
         if faults.armed is not None:
@@ -151,6 +163,17 @@ class Session:
         # A full disk or a failing one may have ended the transaction already.
         if self.connection.in_transaction:
             self.execute("ROLLBACK")
+
+    @property
+    def must_move_log(self) -> bool:
+        """Whether it is time for the thread to call ``move_log``."""
+        return self.unmoved >= CHECKPOINT_COMMITS
+
+    def move_log(self) -> tuple[int, int]:
+        """Move what is in the log to the file. Returns how many frames it has, and how many of them are in the file."""
+        self.unmoved = 0
+        _, frames, moved = self.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return frames, moved
 
     def look_at_file(self) -> None:
         """Raise StoreError where the file was deleted or replaced."""

@@ -37,7 +37,6 @@ from wfe_runtime.providers.sqlite.blobs import holds_large
 from wfe_runtime.providers.sqlite.changes import insert_logs
 from wfe_runtime.providers.sqlite.commits import apply_commits, unfit_text
 from wfe_runtime.providers.sqlite.connection import LOG_LIMIT, open_writer
-from wfe_runtime.providers.sqlite.disk import QUICK_S
 from wfe_runtime.providers.sqlite.failures import from_os_error, from_sqlite, is_busy, needs_isolation
 from wfe_runtime.providers.sqlite.location import Location
 from wfe_runtime.providers.sqlite.notify import Notifier
@@ -165,8 +164,6 @@ class Writer(Worker):
             return False
         session = self._session
         try:
-            if session.disk.seconds >= QUICK_S:
-                return False
             session.write(partial(_insert_output, rows), grouped=False, synchronous=False)
             session.end(on_loop=True)
             self._end_batch()
@@ -196,7 +193,7 @@ class Writer(Worker):
         """Commit in a transaction of their own. False, with nothing done: something else is to be tried."""
         session = self._session
         synchronous = not session.relaxed(commits)
-        if (synchronous and session.disk.seconds >= QUICK_S) or not self._take_turn():
+        if (synchronous and not session.disk.is_quick(len(commits))) or not self._take_turn():
             return False
         try:
             answers = session.write(partial(apply_commits, commits, False), len(commits) > 1, synchronous)
@@ -231,7 +228,7 @@ class Writer(Worker):
         left = False
         try:
             answers = session.write(work, grouped, synchronous)
-            if not synchronous or session.disk.may_be_waited_for():
+            if not synchronous or session.disk.may_be_waited_for(len(session.learned)):
                 session.end(on_loop=True)
                 self._end_batch()
             else:
@@ -371,6 +368,31 @@ class Writer(Worker):
         self._data_version = self._session.execute("PRAGMA data_version").fetchone()[0]
         return self._data_version != before
 
+    def _move_log(self) -> None:
+        try:
+            self._session.move_log()
+        except sqlite3.Error as error:
+            logger.warning("%s", self.explain(error))
+
+    def _watch_log(self) -> None:
+        """Say so when a reader keeps the write-ahead log from being moved to the file, so that it grows."""
+        try:
+            size = os.stat(f"{self._location.path}-wal").st_size
+            if size <= LOG_LIMIT or size < 2 * self._warned_at:
+                return
+            frames, moved = self._session.move_log()
+        except (OSError, sqlite3.Error):
+            return  # only a look; a real failure shows in the next commit
+        if frames > moved:
+            self._warned_at = size
+            logger.warning(
+                "%s-wal has grown to %d MB: a program that keeps a read transaction open on the store "
+                "keeps it from shrinking (fuser %s names those that have it open)",
+                self._location.path,
+                size >> 20,
+                self._location.path,
+            )
+
     # Done by whoever has the turn
 
     def _take_light(self, weight: int) -> list[_Commit | _Change]:
@@ -425,27 +447,11 @@ class Writer(Worker):
         self._notifier.tell(session.touched, session.advanced)
         if faults.armed is not None:
             faults.reach("sqlite.after_announce")
+        if session.must_move_log:
+            session.unmoved = 0
+            self._requests.append(Request(self._move_log, None))
         if session.transactions % LOOK_EVERY == 0:
-            self._watch_log()
-
-    def _watch_log(self) -> None:
-        """Say so when a reader keeps the write-ahead log from being moved to the file, so that it grows."""
-        try:
-            size = os.stat(f"{self._location.path}-wal").st_size
-            if size <= LOG_LIMIT or size < 2 * self._warned_at:
-                return
-            _, frames, moved = self._session.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        except (OSError, sqlite3.Error):
-            return  # only a look; a real failure shows in the next commit
-        if frames > moved:
-            self._warned_at = size
-            logger.warning(
-                "%s-wal has grown to %d MB: a program that keeps a read transaction open on the store "
-                "keeps it from shrinking (fuser %s names those that have it open)",
-                self._location.path,
-                size >> 20,
-                self._location.path,
-            )
+            self._requests.append(Request(self._watch_log, None))
 
 
 def _serve_requests(
