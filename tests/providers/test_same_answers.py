@@ -32,7 +32,7 @@ workflows = st.sampled_from(["deploy", "build"])
 statuses = st.sampled_from(["pending", "running", "waiting", "suspended", "failed", "succeeded"])
 small = st.integers(0, 6)
 times = st.integers(0, 40)
-data = st.binary(max_size=3)
+data = st.binary(max_size=3).filter(lambda payload: payload[:1] != b"\xc1")  # with which no MessagePack begins
 posts = st.builds(InboxPost, run=ids, kind=st.sampled_from(["e", "f"]), payload=data)
 event_names = st.sampled_from(["paid", "Paid"])
 event_keys = st.sampled_from(["", "é"])

@@ -5,6 +5,9 @@ be called from the engine's event loop at any time and never block it.
 
 The state of a run is kept as a *journal*: one row an advance, holding the encoded delta, and now and
 then a snapshot of the whole state, so that loading a run costs what is live and not what happened.
+
+Payloads (inputs, deltas, snapshots, results, what is posted and published) are MessagePack, of whose bytes a store
+may take the one that no MessagePack begins with, 0xC1, as its own mark.
 """
 
 from __future__ import annotations
