@@ -67,6 +67,11 @@ def machine_build() -> str:
     return found.pop() if len(found) == 1 else "mixed"
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are cores: many tests wait for a process or for the disk."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--machine",

@@ -87,9 +87,12 @@ async def answer_approval(
     event = Answered(now, wait.activation, wait.attempt, option, by)
     (post,) = await store.post([InboxPost(row.id, "event", encode_event(event))])
     pending = await _first_pending(store, row.id, wait)
-    if pending is not None:
-        return Answer(pending[0] == post, wait.path, pending[1].option, pending[1].by)
+    if pending is not None and pending[0] != post:
+        return Answer(False, wait.path, pending[1].option, pending[1].by)
+    # This answer may be the first in the inbox because the run has taken one before it already.
     taken = await _taken(store, row.id, wait)
+    if taken is None and pending is not None:
+        return Answer(True, wait.path, option, by)
     if taken is None:
         raise NotFound(f"run {row.name} went on before it was answered; it waits for no such approval any more")
     return Answer(taken == (option, by, moment_text(now)), wait.path, taken[0], taken[1])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import Future
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from math import inf
 from time import monotonic
 from typing import Final
@@ -31,7 +31,10 @@ __all__ = ["UNFIT", "Committer"]
 UNFIT: Final = (InternalError, TypeError, ValueError, OverflowError, RecursionError)
 """What is raised where one run's data can't go on, and no other run is concerned."""
 
-NEVER: Final = inf
+REFUSALS: Final = (StoreError, ValueError, TypeError)
+"""What a store raises for a batch that it has not committed."""
+
+UNBOUNDED: Final = inf
 
 for _name, _meaning in {
     "engine.before_commit": "a batch of advances was put together, the store has not got it yet",
@@ -67,7 +70,7 @@ class Committer:
         """What is durable, of which nothing was told and nothing carried out yet."""
         self._under_way = False
         self._listening: Future[None] | None = None  # to the end of the commit that is under way
-        self._seconds = NEVER  # that a commit takes beside what else is done; NEVER: the store does all at once
+        self._seconds = UNBOUNDED  # of carrying out that are worth a commit of their own: as many as it takes
         self._carried = 0.0  # seconds of carrying out since the last commit began
 
     def discard(self, run: str) -> None:
@@ -91,23 +94,23 @@ class Committer:
         self._carry_out(self._seconds - self._carried)
         taken, commits = self._take()
         if not taken:
-            self._carry_out(NEVER)
+            self._carry_out(UNBOUNDED)
             return
         self._under_way = True
         try:
             if faults.armed is not None:
                 faults.reach("engine.before_commit")
+            given = self._begin(commits)
             try:
-                given = self._store.commit(commits)
-                if isinstance(given, Future) and not given.done():
-                    answers: Sequence[bool | Exception] = await self._wait_for(given)
-                else:
-                    self._seconds = NEVER
-                    answers = await given
-            except (StoreError, ValueError, TypeError) as error:
+                answers: Sequence[bool | Exception] = await given
+            except REFUSALS as error:
                 answers = await self._commit_apart(commits, error)
             if faults.armed is not None:
                 faults.reach("engine.after_commit")
+        except BaseException:
+            for active, _, _ in taken:
+                active.in_flight = False
+            raise
         finally:
             self._under_way = False
             if self._listening is not None:
@@ -143,16 +146,26 @@ class Committer:
             active.in_flight = True
         return taken, commits
 
-    async def _wait_for(self, given: Future[list[bool]]) -> list[bool]:
-        """Carry out what is durable while a batch is on its way, and learn how long that takes."""
+    def _begin(self, commits: list[RunCommit]) -> Awaitable[list[bool]]:
+        """Give a batch to the store; where that takes time, carry out what is durable meanwhile, and learn how long."""
         began = monotonic()
+        try:
+            given = self._store.commit(commits)
+        except REFUSALS as error:
+            return _raise(error)
+        if not isinstance(given, Future) or given.done():
+            self._seconds = UNBOUNDED
+            return given
         self._carried = 0.0
-        self._carry_out(NEVER)
-        was_long = not given.done()
+        self._carry_out(UNBOUNDED)
+        if given.done():
+            self._seconds = min(self._seconds, monotonic() - began)
+            return given
+        return self._time(given, began)
+
+    async def _time(self, given: Future[list[bool]], began: float) -> list[bool]:
         answers = await given
-        seconds = monotonic() - began
-        if was_long or seconds < self._seconds:
-            self._seconds = seconds
+        self._seconds = monotonic() - began
         return answers
 
     def _carry_out(self, seconds: float) -> None:
@@ -177,7 +190,7 @@ class Committer:
         """
         try:
             return await self._store.commit(commits)
-        except (StoreError, ValueError, TypeError) as error:
+        except REFUSALS as error:
             return await self._commit_apart(commits, error)
 
     async def _commit_apart(
@@ -192,3 +205,7 @@ class Committer:
         for commit in commits:
             answers += await self.store([commit])
         return answers
+
+
+async def _raise(error: Exception) -> list[bool]:
+    raise error

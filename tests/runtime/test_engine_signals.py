@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from tests.runtime.engine_support import Clock, GatedStore, MakeStore, Workflows, embedded, result_of, row_of, turns
 from wfe_runtime.errors import InputError, NotFound, WfeError
 from wfe_runtime.providers import open_store
-from wfe_runtime.providers.rows import NewEvent
+from wfe_runtime.providers.rows import InboxPost, NewEvent
 from wfe_vm.events import Cancel, Resume, Suspend, Terminate
 
 WAIT = Workflows("""
@@ -219,6 +220,35 @@ def test_an_approval_is_answered_once_with_one_of_its_options(make_store: MakeSt
                 assert (late.accepted, late.option, late.by, late.step) == (False, first.option, first.by, "ask")
             with pytest.raises(NotFound):
                 await engine.answer(run, "go", "ann", "other")
+
+    asyncio.run(main())
+
+
+def test_an_answer_that_is_left_once_the_run_has_taken_another_is_not_said_to_be_the_first(
+    make_store: MakeStore,
+) -> None:
+    class LateStore(GatedStore):
+        """A store to which the second post takes until the run has ended."""
+
+        posts = 0
+        ended = asyncio.Event()
+
+        async def post(self, posts: Sequence[InboxPost]) -> list[int]:
+            self.posts += 1
+            if self.posts == 2:
+                await self.ended.wait()
+            ids: list[int] = await self._inner.post(posts)
+            return ids
+
+    async def main() -> None:
+        store = LateStore(make_store())
+        async with embedded(store) as engine:
+            run = await ASK.start(engine)
+            answers = [asyncio.ensure_future(engine.answer(run, "go", by)) for by in ("ann", "bob")]
+            await result_of(engine, run)
+            store.ended.set()
+            said = [(answer.accepted, answer.by) for answer in await asyncio.gather(*answers)]
+            assert said == [(True, "ann"), (False, "ann")]
 
     asyncio.run(main())
 
