@@ -116,14 +116,14 @@ class Committer:
             if self._listening is not None:
                 self._listening.set_result(None)
                 self._listening = None
-        for place, answer in enumerate(answers):
-            entry = taken[place]
+        for entry, commit, answer in zip(taken, commits, answers, strict=True):
+            active = entry[0]
             if answer is True:
-                entry[0].committed = commits[place].sequence
+                active.committed = commit.sequence
                 self.durable.append(entry)
             else:
-                entry[0].in_flight = False
-                self._refused(entry[0], answer if isinstance(answer, Exception) else None)
+                active.in_flight = False
+                self._refused(active, answer if isinstance(answer, Exception) else None)
 
     def _take(self) -> tuple[list[Advanced], list[RunCommit]]:
         """Return what is to be told and asked of the runs that wait, and their commits."""

@@ -130,8 +130,9 @@ class Store(Protocol):
         """Make the commits durable in one transaction; say of each whether it was accepted.
 
         A store may begin when it is called, and return a future: then its caller does something else before it
-        awaits that. A refused one changes nothing and does not hinder the others. Created children and posts are
-        announced (``watch``) once durable. At most one commit for a run in a call.
+        awaits that. What is raised may be raised by the call already. A refused one changes nothing and does not
+        hinder the others. Created children and posts are announced (``watch``) once durable. At most one commit for
+        a run in a call.
         """
 
     # Inbox

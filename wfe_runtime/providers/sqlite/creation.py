@@ -23,10 +23,9 @@ RUN_COLUMNS = f"""
     d.key, d.folder, d.durability, d.parent, d.parent_activation, d.parent_attempt, d.root, d.depth,
     ifnull((SELECT state FROM places WHERE run = r.run AND state <> 'ended'), ''), r.parked
 """
-FIND = f"""
-SELECT {RUN_COLUMNS} FROM run_details d JOIN runs r USING (run)
-WHERE d.id = ?1 OR (d.key <> '' AND d.workflow = ?2 AND d.key = ?3) ORDER BY d.id <> ?1 LIMIT 1
-"""
+HAS_ID = "SELECT run FROM run_details WHERE id = ?"
+HAS_KEY = "SELECT run FROM run_details WHERE workflow = ? AND key = ? AND key <> ''"
+FIND = f"SELECT {RUN_COLUMNS} FROM run_details d JOIN runs r USING (run) WHERE d.run = ?"
 NEXT_NUMBER = """
 INSERT INTO name_sequences (workflow, last) VALUES (?, 1)
 ON CONFLICT (workflow) DO UPDATE SET last = last + 1 RETURNING last
@@ -48,9 +47,11 @@ def run_row(connection: sqlite3.Connection, row: tuple[Any, ...]) -> RunRow:
 
 def find_existing(session: Session, new: NewRun) -> RunRow | NameTaken | GroupFull | None:
     """Return the run that has the new one's id or key already, or why the new one is refused, else None."""
-    row = session.execute(FIND, (new.id, new.workflow, new.key)).fetchone()
-    if row is not None:
-        return run_row(session.connection, row)
+    found = session.execute(HAS_ID, (new.id,)).fetchone()
+    if found is None and new.key:
+        found = session.execute(HAS_KEY, (new.workflow, new.key)).fetchone()
+    if found is not None:
+        return run_row(session.connection, session.execute(FIND, found).fetchone())
     if new.name and _is_taken(session, new.name):
         return NameTaken(new.name)
     return find_rejection(session, new)

@@ -103,8 +103,8 @@ class Writer(Worker):
         self._output: deque[_Output] = deque()
         self._warned_at = 0
         self._data_version = 0
-        # Held by whoever uses the connection. The loop may leave it to the thread, with the end of a transaction. None
-        # waits for it: whoever lets go sees to what the other was asked meanwhile.
+        # Held by whoever uses the connection. The loop may leave it to the thread, with the end of a transaction.
+        # Nobody waits for it: whoever lets go sees to what the other was asked meanwhile.
         self._turn = threading.Lock()
         self._ending: list[Answer] | None = None  # what to answer once the open transaction is durable
         # Released by the thread when it ends a transaction. The loop waits for that: else the thread would wait for the
