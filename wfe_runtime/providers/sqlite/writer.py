@@ -125,11 +125,6 @@ class Writer(Worker):
         self.start()
         return self.ask(self._open)
 
-    async def stop(self) -> None:
-        self._requests.extend(self._light)
-        self._light.clear()
-        await super().stop()
-
     def commit(self, commits: Sequence[RunCommit]) -> asyncio.Future[list[bool]]:
         """Begin to commit. Returns a future of one bool a commit, done once they are durable: now, if that is quick."""
         future: asyncio.Future[list[bool]] = self.loop.create_future()
@@ -276,7 +271,7 @@ class Writer(Worker):
             if self._begun.locked():
                 self._begun.release()
             self._end_left(answers)
-        elif (self._requests or self._output) and self._turn.acquire(blocking=False):
+        elif self._has_work and self._turn.acquire(blocking=False):
             self._serve()
         else:
             return False
@@ -287,6 +282,11 @@ class Writer(Worker):
         if self._light:
             self.call(self._serve_light)
         return True
+
+    @property
+    def _has_work(self) -> bool:
+        """Whether the thread has anything to do: what is light is for the loop, as long as that serves any."""
+        return bool(self._requests or self._output or (self._closing and self._light))
 
     def _serve(self) -> None:
         requests = self._requests
