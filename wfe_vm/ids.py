@@ -8,12 +8,13 @@ from typing import Final
 __all__ = ["derive_id", "fraction", "make_id"]
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS: Final = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 
 def make_id(time_ms: int, entropy: bytes) -> str:
     """Return 26 letters and digits: 48 bits of epoch milliseconds, then ten bytes of entropy."""
     number = (time_ms & ((1 << 48) - 1)) << 80 | int.from_bytes(entropy[:10], "big")
-    return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
 
 
 def derive_id(time_ms: int, *parts: object) -> str:
