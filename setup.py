@@ -68,6 +68,7 @@ def extensions():
         "embedsignature": True,
         # Annotations are for people and mypy; C types stand in the .pxd files.
         "annotation_typing": False,
+        "auto_pickle": False,
     }
     return cythonize(modules, compiler_directives=directives, annotate=DEBUG, nthreads=2)
 

@@ -24,6 +24,7 @@ from wfe_vm.signals cimport Signals
 from wfe_vm.state cimport Frame, Pointer, State
 
 
+@cython.final
 cdef class Machine(Signals):
     cdef int* code
     cdef object code_array

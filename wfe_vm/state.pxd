@@ -5,6 +5,7 @@ cimport cython
 from wfe_vm._phases cimport *
 
 
+@cython.final
 cdef class Frame:
     cdef public long long id
     cdef public int step, phase, outcome
@@ -28,6 +29,7 @@ cdef class Frame:
 cpdef Frame frame_from(object row)
 
 
+@cython.final
 cdef class Pointer:
     cdef public long long id, parent, fork, index
     cdef public int pc, wait, unwind
@@ -41,6 +43,7 @@ cdef class Pointer:
 cpdef Pointer pointer_from(object row)
 
 
+@cython.final
 cdef class State:
     cdef public str run, name, program, status, stop_after
     cdef public long long sequence, time, next_pointer, next_activation
