@@ -13,6 +13,7 @@ from setuptools.command.build_ext import build_ext
 COMPILED = (
     "wfe_vm.values",
     "wfe_vm.state",
+    "wfe_vm.step_rows",
     "wfe_vm.operators",
     "wfe_vm.rundata",
     "wfe_vm.races",
@@ -20,7 +21,6 @@ COMPILED = (
     "wfe_vm.lifecycle",
     "wfe_vm.signals",
     "wfe_vm.machine",
-    "wfe_vm.verify_rows",
     "wfe_vm.verify_steps",
     "wfe_vm.verify_table",
     "wfe_vm.verify_code",

@@ -20,7 +20,7 @@ import msgspec
 from .isa import Operand, Row, row_of
 from .library import FUNCTIONS_BY_NUMBER
 from .program import Program, SourceMap, encode_program, hash_of
-from .verify_rows import step_pcs
+from .step_rows import step_pcs
 
 __all__ = ["disassemble", "listing"]
 

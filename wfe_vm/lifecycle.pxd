@@ -3,6 +3,7 @@ cimport cython
 from wfe_vm._phases cimport *
 from wfe_vm.sagas cimport Sagas
 from wfe_vm.state cimport Frame, Pointer, State
+from wfe_vm.step_rows cimport StepRow
 
 
 cdef class Lifecycle(Sagas):
@@ -13,19 +14,19 @@ cdef class Lifecycle(Sagas):
     @cython.locals(frame=Frame)
     cdef Frame _open(self, State state, Pointer pointer, int step)
     cdef object _begin_attempt(self, State state, Pointer pointer, Frame frame)
-    cdef object _start_timers(self, State state, Frame frame, object step)
+    cdef object _start_timers(self, State state, Frame frame, StepRow step)
     @cython.locals(frame=Frame)
     cdef object _start_afresh(self, State state, Pointer pointer)
     cdef object _skip(self, State state, Pointer pointer, Frame frame)
     cdef object _succeed(self, State state, Pointer pointer, Frame frame, dict outputs, object stdout)
     @cython.locals(frame=Frame)
     cdef object _settle(self, State state, Pointer pointer, int outcome, object error, dict outputs, object stdout)
-    cdef bint _schedule_retry(self, State state, Pointer pointer, Frame frame, object step, int outcome, object error) except -1
-    cdef object _park(self, State state, Pointer pointer, Frame frame, object step, int outcome, object error, object stdout)
+    cdef bint _schedule_retry(self, State state, Pointer pointer, Frame frame, StepRow step, int outcome, object error) except -1
+    cdef object _park(self, State state, Pointer pointer, Frame frame, StepRow step, int outcome, object error, object stdout)
     cdef bint _holds_up(self, State state, Pointer pointer) except -1
     cdef object _wait_for_resume(self, State state, Pointer pointer, Frame frame)
     cdef bint _may_hook(self, State state, Pointer pointer) except -1
-    cdef object _run_hook(self, State state, Pointer pointer, Frame frame, object step)
+    cdef object _run_hook(self, State state, Pointer pointer, Frame frame, StepRow step)
     cdef object _ensure(self, State state, Pointer pointer, Frame frame)
     cdef object _go_on(self, State state, Pointer pointer, int pc)
     @cython.locals(parent=Frame)
@@ -38,7 +39,7 @@ cdef class Lifecycle(Sagas):
     # Forks
     @cython.locals(branch=Pointer)
     cdef object _fill(self, State state, Pointer pointer, Frame frame)
-    cdef object _join(self, State state, Pointer pointer, Frame frame, object step)
+    cdef object _join(self, State state, Pointer pointer, Frame frame, StepRow step)
     @cython.locals(parent=Pointer, frame=Frame)
     cdef object _end_pointer(self, State state, Pointer pointer, int outcome, object error)
 
@@ -71,7 +72,7 @@ cdef class Lifecycle(Sagas):
 
     # Waiting
     cdef object _fork(self, State state, Pointer pointer, Frame frame)
-    cdef object _start_child(self, State state, Pointer pointer, Frame frame, object step, dict inputs)
+    cdef object _start_child(self, State state, Pointer pointer, Frame frame, StepRow step, dict inputs)
     cdef object _sleep(self, State state, Pointer pointer, Frame frame, object milliseconds)
     cdef object _sleep_until(self, State state, Pointer pointer, Frame frame, object moment)
     cdef object _wait_until(self, State state, Pointer pointer, Frame frame, long long due)

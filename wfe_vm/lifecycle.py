@@ -30,10 +30,11 @@ from .ids import derive_id, fraction
 from .limits import LARGEST_INTEGER
 from .moments import epoch_milliseconds
 from .outcome import Failure
-from .program import Program, Step
+from .program import Program
 from .rundata import STATUS_OF
 from .sagas import Sagas
 from .state import Frame, Pointer, Record, State
+from .step_rows import StepRow
 from .values import describe
 
 if not cython.compiled:
@@ -142,7 +143,7 @@ class Lifecycle(Sagas):
                 Record("started", frame.step, self._path(state, pointer), frame.id, frame.attempt, state.time)
             )
 
-    def _start_timers(self, state: State, frame: Frame, step: Step) -> None:
+    def _start_timers(self, state: State, frame: Frame, step: StepRow) -> None:
         if step.timeout_ms and step.kind in TIMED_BY_MACHINE:
             state.set_timer(frame.id, "timeout", state.time + step.timeout_ms)
 
@@ -266,7 +267,7 @@ class Lifecycle(Sagas):
         self._run_hook(state, pointer, frame, step)
 
     def _schedule_retry(
-        self, state: State, pointer: Pointer, frame: Frame, step: Step, outcome: int, error: Failure | None
+        self, state: State, pointer: Pointer, frame: Frame, step: StepRow, outcome: int, error: Failure | None
     ) -> bool:
         """Set the timer for another attempt, if the policy allows one. Returns whether it does."""
         retry = step.retry
@@ -305,7 +306,7 @@ class Lifecycle(Sagas):
         state: State,
         pointer: Pointer,
         frame: Frame,
-        step: Step,
+        step: StepRow,
         outcome: int,
         error: Failure | None,
         stdout: str | None,
@@ -328,7 +329,7 @@ class Lifecycle(Sagas):
             state.suspended = True
             state.suspended_at = state.time
 
-    def _run_hook(self, state: State, pointer: Pointer, frame: Frame, step: Step) -> None:
+    def _run_hook(self, state: State, pointer: Pointer, frame: Frame, step: StepRow) -> None:
         """Go to the hook of the frame's outcome, or past it."""
         frame.phase = HOOK
         if step.hook_slot >= 0:
@@ -499,7 +500,7 @@ class Lifecycle(Sagas):
             return
         self._join(state, pointer, frame, step)
 
-    def _join(self, state: State, pointer: Pointer, frame: Frame, step: Step) -> None:
+    def _join(self, state: State, pointer: Pointer, frame: Frame, step: StepRow) -> None:
         """Settle the frame of a fork whose branches have ended."""
         if frame.winner >= 0:
             self._drop_reopen_within(state, pointer, frame)
@@ -825,7 +826,7 @@ class Lifecycle(Sagas):
         frame.winner = -1
         self._fill(state, pointer, frame)
 
-    def _start_child(self, state: State, pointer: Pointer, frame: Frame, step: Step, inputs: dict[str, Any]) -> None:
+    def _start_child(self, state: State, pointer: Pointer, frame: Frame, step: StepRow, inputs: dict[str, Any]) -> None:
         child = step.child
         if child is None:
             raise InternalError(f"step {step.name} starts a child and names none")

@@ -22,6 +22,7 @@ from wfe_vm.operators cimport (
 )
 from wfe_vm.signals cimport Signals
 from wfe_vm.state cimport Frame, Pointer, State
+from wfe_vm.step_rows cimport StepRow
 
 
 @cython.final

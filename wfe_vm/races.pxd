@@ -2,6 +2,7 @@ cimport cython
 
 from wfe_vm.rundata cimport RunData
 from wfe_vm.state cimport Frame, Pointer, State
+from wfe_vm.step_rows cimport StepRow
 
 
 cdef class Races(RunData):

@@ -14,8 +14,9 @@ import msgspec
 from .errors import ExpressionError
 from .limits import MAX_INSTRUCTIONS, MAX_STATE_BYTES
 from .outcome import Failure
-from .program import Program, Step
+from .program import Program
 from .state import Frame, Pointer, State
+from .step_rows import StepRow
 from .typeterms import check_value, coerce, is_optional, parse_type
 from .values import describe, size_of
 
@@ -39,21 +40,20 @@ class RunData:
     ) -> None:
         """Take a verified program. The limits are instructions an advance, and bytes of a run's data."""
         self.program: Program = program
-        # The row of each step; where the program's are decoded one by one, None for what was not reached yet.
-        steps = program.steps
-        self.rows: list[Step | None] = list(steps) if isinstance(steps, tuple) else [None] * len(steps)
+        # The row of each step, None for what was not reached yet: of a large program a process needs a few.
+        self.rows: list[StepRow | None] = [None] * len(program.steps)
         self.max_instructions = max_instructions
         self.max_state_bytes = max_state_bytes
-        # Of each step that has ended once, its outputs with their types: of a large program a process needs a few.
+        # Of each step that has ended once, its outputs with their types.
         self.output_types: list[Any] = [None] * len(program.steps)
         self.run_outputs = [(output, parse_type(output.type)) for output in program.outputs]
 
-    def _step(self, number: int) -> Step:
+    def _step(self, number: int) -> StepRow:
         """Return the row of a step."""
-        step = self.rows[number]
-        if step is None:
-            step = self.rows[number] = self.program.steps[number]
-        return step
+        row = self.rows[number]
+        if row is None:
+            row = self.rows[number] = StepRow(self.program.steps[number])
+        return row
 
     def _store(self, state: State, pointer: Pointer, depth: int, slot: int, value: Any) -> None:
         """Put a value where a slot at that depth lies for this pointer."""
@@ -138,7 +138,7 @@ class RunData:
         state: State,
         pointer: Pointer,
         frame: Frame,
-        step: Step,
+        step: StepRow,
         outcome: int,
         outputs: dict[str, Any],
         stdout: str | None,
@@ -159,7 +159,7 @@ class RunData:
             for output in step.outputs:
                 state.store(owner, output.slot, outputs.get(output.name))
 
-    def _fill_hook_slot(self, state: State, pointer: Pointer, frame: Frame, step: Step) -> None:
+    def _fill_hook_slot(self, state: State, pointer: Pointer, frame: Frame, step: StepRow) -> None:
         error = frame.error
         outcome = ("", "success", "failure", "error", "abort")[frame.outcome]
         value = {
@@ -185,7 +185,7 @@ class RunData:
     def _path(self, state: State, pointer: Pointer) -> str:
         """Return the path of the pointer's innermost frame, with the numbers of its iterations and passes."""
         frame = pointer.frames[-1]
-        path = self._step(frame.step).path
+        path: str = self._step(frame.step).path
         if "[*]" not in path:
             return path
         parts = path.split("[*]")

@@ -3,6 +3,7 @@ cimport cython
 from wfe_vm._phases cimport *
 from wfe_vm.races cimport Races
 from wfe_vm.state cimport Frame, Pointer, State
+from wfe_vm.step_rows cimport StepRow
 
 
 cdef class Sagas(Races):
@@ -14,13 +15,13 @@ cdef class Sagas(Races):
     # Registering
     @cython.locals(frame=Frame, frames=list)
     cdef list _sagas_around(self, State state, Pointer pointer)
-    cdef object _check_frozen(self, State state, Pointer pointer, object step)
-    cdef object _register(self, State state, Pointer pointer, Frame frame, object step)
+    cdef object _check_frozen(self, State state, Pointer pointer, StepRow step)
+    cdef object _register(self, State state, Pointer pointer, Frame frame, StepRow step)
     cdef object _release(self, State state, Pointer pointer, Frame frame)
     cdef object _forget(self, State state, long long saga)
 
     # Undoing
-    cdef bint _undo(self, State state, Pointer pointer, Frame frame, object step, int outcome, object error) except -1
+    cdef bint _undo(self, State state, Pointer pointer, Frame frame, StepRow step, int outcome, object error) except -1
     cdef long long _next_to_undo(self, State state, Pointer pointer, Frame frame) except -1
     @cython.locals(undoing=Pointer)
     cdef object _start_undo(self, State state, Pointer pointer, Frame frame, long long number)

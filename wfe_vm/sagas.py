@@ -23,9 +23,10 @@ from typing import Any
 import cython
 
 from .outcome import Failure
-from .program import RESERVED_SLOTS, Step
+from .program import RESERVED_SLOTS
 from .races import Races
 from .state import Frame, Pointer, State
+from .step_rows import StepRow
 
 if not cython.compiled:
     from .phases import BODY, GONE, HOOK, STARTS_OVER, UNDOING, UNDONE, WAIT_UNDO, WANTS_UNDO
@@ -73,12 +74,12 @@ class Sagas(Races):
         found.reverse()
         return found
 
-    def _check_frozen(self, state: State, pointer: Pointer, step: Step) -> None:
+    def _check_frozen(self, state: State, pointer: Pointer, step: StepRow) -> None:
         """Count what a registration will hold. Raises ExpressionError (``limit``) where there is no room for it."""
         kept = [pointer.scopes[depth][slot] for depth, slot in step.frozen]
         self._check_size(state, kept, f"what the compensation of {step.name} reads")
 
-    def _register(self, state: State, pointer: Pointer, frame: Frame, step: Step) -> None:
+    def _register(self, state: State, pointer: Pointer, frame: Frame, step: StepRow) -> None:
         """Have the innermost step, whose results have just been kept, be undone if a saga around it fails."""
         around = self._sagas_around(state, pointer)
         if around:
@@ -99,7 +100,7 @@ class Sagas(Races):
     # Undoing
 
     def _undo(
-        self, state: State, pointer: Pointer, frame: Frame, step: Step, outcome: int, error: Failure | None
+        self, state: State, pointer: Pointer, frame: Frame, step: StepRow, outcome: int, error: Failure | None
     ) -> bool:
         """Begin to undo what is registered for a frame that ends so. Returns False where it has nothing to undo."""
         if frame.step:

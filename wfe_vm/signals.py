@@ -22,8 +22,8 @@ from .lifecycle import Lifecycle
 from .moments import epoch_milliseconds, moment_text
 from .operators import join_text
 from .outcome import Failure
-from .program import Step
 from .state import SINCE_NOW, SINCE_RUN, Frame, Pointer, State, Waiting
+from .step_rows import StepRow
 from .values import describe
 
 if not cython.compiled:
@@ -37,7 +37,7 @@ class Signals(Lifecycle):
     """What happens to the waits of one program's runs."""
 
     def _carry_out_signal(
-        self, state: State, pointer: Pointer, frame: Frame, step: Step, op: int, stack: list[Any]
+        self, state: State, pointer: Pointer, frame: Frame, step: StepRow, op: int, stack: list[Any]
     ) -> None:
         """Carry out one of the instructions of waits, approvals and publishing."""
         if op == WAIT:
@@ -57,7 +57,7 @@ class Signals(Lifecycle):
         else:
             raise InternalError(f"no such opcode: {op}")
 
-    def _wait(self, state: State, pointer: Pointer, frame: Frame, step: Step, row: Waiting, phase: int) -> None:
+    def _wait(self, state: State, pointer: Pointer, frame: Frame, step: StepRow, row: Waiting, phase: int) -> None:
         self._check_size(state, [row.key, row.title, list(row.assignees)], "what is waited for")
         pointer.wait = phase
         state.changed[pointer.id] = pointer
@@ -66,7 +66,7 @@ class Signals(Lifecycle):
         if limit:
             state.set_timer(frame.id, "wait", state.time + limit)
 
-    def _publish(self, state: State, pointer: Pointer, frame: Frame, step: Step, key: str, data: Any) -> None:
+    def _publish(self, state: State, pointer: Pointer, frame: Frame, step: StepRow, key: str, data: Any) -> None:
         id = derive_id(state.time, "event", state.run, frame.id, frame.attempt)
         self._renew_subscriptions(state)  # who waits already is told of it too
         state.commands.append(Publish(frame.id, frame.attempt, id, _signal_of(step).event, key, data))
@@ -160,13 +160,13 @@ class Signals(Lifecycle):
         state.stirred.clear()
 
 
-def _signal_of(step: Step) -> Any:
+def _signal_of(step: StepRow) -> Any:
     if step.signal is None:
         raise InternalError(f"step {step.name} is a {step.kind} and says not of what")
     return step.signal
 
 
-def _outputs_without_answer(step: Step) -> dict[str, Any]:
+def _outputs_without_answer(step: StepRow) -> dict[str, Any]:
     if step.kind == "approve":
         return {"option": None, "by": None, "at": None, "timed_out": True}
     return {"data": None, "timed_out": True}

@@ -20,11 +20,11 @@ from typing import Final
 from .collector import collector_off
 from .errors import ProgramError
 from .program import Program, unpack_code
+from .step_rows import rows_of
 from .verify_code import verify_code
 from .verify_flow import verify_flow
 from .verify_places import verify_places
 from .verify_problems import Problem, Report
-from .verify_rows import rows_of
 from .verify_table import verify_tables
 
 __all__ = ["Problem", "check", "verify"]

@@ -2,7 +2,7 @@
 
 cimport cython
 
-from wfe_vm.verify_rows cimport StepRow, number_of
+from wfe_vm.step_rows cimport StepRow, number_of
 
 cdef int[::1] _OPERANDS
 cdef long long _NO_BOUND

@@ -13,8 +13,8 @@ from typing import Any, Final
 from .isa import ROWS, Operand
 from .library import FUNCTIONS_BY_NUMBER
 from .program import NO_PC, Program
+from .step_rows import StepRow, number_of, step_pcs
 from .verify_problems import Report
-from .verify_rows import StepRow, number_of, step_pcs
 
 __all__ = ["OPCODE_BOUND", "verify_code"]
 

@@ -3,7 +3,7 @@
 cimport cython
 
 from wfe_vm._opcodes cimport *
-from wfe_vm.verify_rows cimport StepRow
+from wfe_vm.step_rows cimport StepRow
 
 cdef int[::1] _TABLE
 cdef long long _PARTS

@@ -27,9 +27,9 @@ import cython
 
 from .isa import ROWS, Flag, Operand, Row
 from .program import NO_PC, Program
+from .step_rows import StepRow
 from .verify_code import OPCODE_BOUND
 from .verify_problems import Report
-from .verify_rows import StepRow
 
 if not cython.compiled:
     from .opcodes import (

@@ -17,9 +17,9 @@ import cython
 
 from .isa import ROWS
 from .program import NO_PC
+from .step_rows import StepRow
 from .verify_code import OPCODE_BOUND
 from .verify_problems import Report
-from .verify_rows import StepRow
 
 if not cython.compiled:
     from .opcodes import BEGIN, ENTER, GUARD

@@ -2,7 +2,7 @@
 
 cimport cython
 
-from wfe_vm.verify_rows cimport StepRow, number_of
+from wfe_vm.step_rows cimport StepRow, number_of
 
 cdef long long _LARGEST, _RESERVED, _NONE
 

@@ -19,8 +19,8 @@ from collections.abc import Callable
 from typing import Final
 
 from .program import NO_PC, RESERVED_SLOTS, Program, Retry
+from .step_rows import StepRow, number_of
 from .verify_problems import LARGEST_NUMBER, Report
-from .verify_rows import StepRow, number_of
 
 __all__ = ["EXHAUSTED", "FAIL_FAST", "KINDS", "verify_steps"]
 

@@ -2,7 +2,7 @@
 
 cimport cython
 
-from wfe_vm.verify_rows cimport StepRow
+from wfe_vm.step_rows cimport StepRow
 
 
 @cython.locals(row=StepRow, nameable=cython.longlong, loops=cython.longlong)

@@ -18,10 +18,10 @@ from typing import Any, Final
 
 from .isa import ISA_VERSION
 from .program import FORMAT_VERSION, NO_PC, RESERVED_SLOTS, Parameter, Program
+from .step_rows import StepRow
 from .typeterms import parse_type
 from .values import check_plain
 from .verify_problems import LARGEST_NUMBER, Report
-from .verify_rows import StepRow
 from .verify_steps import verify_steps
 
 __all__ = ["verify_tables"]

@@ -38,7 +38,7 @@ from wfe_vm.program import (
     pack_code,
     unpack_code,
 )
-from wfe_vm.verify_rows import PC_FIELDS
+from wfe_vm.step_rows import PC_FIELDS
 from wfe_vm.verify_steps import EXHAUSTED, FAIL_FAST, KINDS
 
 __all__ = ["mutation"]

@@ -1,7 +1,7 @@
-"""The step table as the verifier reads it: each row once, its numbers as C numbers where this is compiled.
+"""The step table as verifier and machine read it: each row once, its numbers as C numbers where this is compiled.
 
-This file owns what of a step the verifier looks at, and which of its fields name a pc. All three parts of the
-verifier read the same rows: taking a field of a step costs more than all that is then asked of it. It judges nothing.
+This file owns what of a step they look at, and which of its fields name a pc. All parts of the verifier and of the
+machine read such rows: taking a field of a step costs more than all that is then asked of it. It judges nothing.
 
 Rules:
 
@@ -51,12 +51,12 @@ def number_of(value: int) -> int:
 @cython.no_gc
 @cython.cclass
 class StepRow:
-    """What the verifier looks at of one step. The fields are the step's; ``on_timeout`` is its signal's."""
+    """What is looked at of one step. The fields are the step's; ``on_timeout`` is its signal's."""
 
     def __init__(self, step: Step) -> None:
         self.step = step
         (
-            _,
+            self.name,
             self.kind,
             self.path,
             parent,
@@ -75,10 +75,10 @@ class StepRow:
             self.exhausted,
             timeout_ms,
             total_timeout_ms,
-            _,
+            self.continue_on_failure,
             self.on_crash,
-            _,
-            _,
+            self.type,
+            self.keep_stdout,
             self.child,
             self.branches,
             limit,
@@ -88,7 +88,7 @@ class StepRow:
             self.collect,
             max_passes,
             compensation,
-            _,
+            self.compensate_on_failure,
             self.frozen,
             self.undoable,
             self.signal,

@@ -1,4 +1,4 @@
-# C types of verify_rows.py.
+# C types of step_rows.py.
 
 cimport cython
 
@@ -13,9 +13,9 @@ cpdef long long number_of(object value) except? -2
 @cython.final
 cdef class StepRow:
     cdef readonly object step, retry, child, collect, signal
-    cdef readonly str kind, path, exhausted, on_crash, fail_fast
+    cdef readonly str name, kind, path, exhausted, on_crash, type, fail_fast
     cdef readonly tuple outputs, branches, frozen
-    cdef readonly bint undoable
+    cdef readonly bint continue_on_failure, keep_stdout, compensate_on_failure, undoable
     cdef readonly long long parent, depth, slot, entry, exit, on_success, on_failure, on_error, on_abort, ensure
     cdef readonly long long hook_slot, timeout_ms, total_timeout_ms, limit, item_slot, index_slot, max_passes
     cdef readonly long long compensation, on_timeout
