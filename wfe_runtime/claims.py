@@ -178,16 +178,18 @@ class Claims:
             raise WfeError("owned", f"run {present.name} is being advanced by a live process", None)
         if faults.armed is not None:
             faults.reach("engine.after_claim")
+        self._programs.expect(row.program)
         try:
             stored = await self._store.load_state(row.id)
             if stored is None:
                 raise NotFound(f"no run has the id {run}")
+            state, snapshot_bytes, delta_bytes = load_run_state(stored)
             loaded = await self._programs.load(row.program)
             await self._detached.bind(loaded)
-            state, snapshot_bytes, delta_bytes = load_run_state(stored)
             posts = await self._store.read_inbox([run])
             check_posts(row, posts)
         except BaseException:
+            self._programs.expect_no_more(row.program)
             with contextlib.suppress(StoreError):
                 await self.release(run)
             raise

@@ -5,6 +5,7 @@ Which need not be verified again, since a store remembers that they were, is ``v
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -102,11 +103,22 @@ class ProgramCache:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._loaded: dict[str, LoadedProgram] = {}
+        self._expected: dict[str, asyncio.Task[_ReadProgram | None]] = {}  # being read, or read and not loaded yet
         self._kept: dict[str, int] = {}  # when the store was told to
 
     def get(self, hash: str) -> LoadedProgram | None:
         """Return a program that was loaded before."""
         return self._loaded.get(hash)
+
+    def expect(self, hash: str) -> None:
+        """Have a program read and hashed beside what else is to be done before it is loaded."""
+        if hash not in self._loaded and hash not in self._expected:
+            reading = self._expected[hash] = asyncio.ensure_future(self._read(hash))
+            reading.add_done_callback(_note_failure)
+
+    def expect_no_more(self, hash: str) -> None:
+        """Let go of a program that was expected and is not loaded now."""
+        self._expected.pop(hash, None)
 
     async def load(self, hash: str) -> LoadedProgram:
         """Return the program of that hash, verified; its pinned children are loaded too.
@@ -117,10 +129,17 @@ class ProgramCache:
         found = self._loaded.get(hash)
         if found is not None:
             return found
-        row = await self._store.get_program(hash)
-        if row is None:
+        expected = self._expected.get(hash)
+        try:
+            read = await (self._read(hash) if expected is None else asyncio.shield(expected))
+        finally:
+            self._expected.pop(hash, None)
+        if read is None:
             raise NotFound(f"the store has no program {hash[:12]}")
-        found = await self._load(row)
+        found = self._loaded.get(hash)  # by somebody else who expected it
+        if found is not None:
+            return found
+        found = await self._load(read)
         for child in found.needs.pinned:
             await self.load(child)
         self._loaded[hash] = found
@@ -133,10 +152,15 @@ class ProgramCache:
             await self._store.put_programs(new, now)
             self._kept.update((row.hash, now) for row in new)
 
-    async def _load(self, row: ProgramRow) -> LoadedProgram:
+    async def _read(self, hash: str) -> _ReadProgram | None:
+        row = await self._store.get_program(hash)
+        return None if row is None else _ReadProgram(row)
+
+    async def _load(self, read: _ReadProgram) -> LoadedProgram:
+        row = read.row
         verifier = this_verifier() if len(row.program) >= LEAST_BYTES else ""
         needs = noted_needs(row.verifier, verifier, row.hash) if verifier and row.verifier else None
-        found = load_program(row, needs)
+        found = _load_program(read, needs)
         if verifier and needs is None:
             with suppress(StoreError):  # then it is verified again next time; a run will tell of a store in trouble
                 await self._store.note_verified(row.hash, note_of(verifier, row.hash, found.needs))
@@ -150,21 +174,21 @@ def home_of(source_map: SourceMap | None) -> str:
     return source_map.files[source_map.steps[0][0]]
 
 
-class _Hashing(Thread):
-    """Hashes bytes beside the thread that decodes them, where they are many: that takes a third as long as the rest."""
+class _ReadProgram(Thread):
+    """A program as it was read, and its hash: where it is long, that is worked out beside what else is to be done."""
 
-    def __init__(self, data: bytes) -> None:
-        """Begin at once."""
+    def __init__(self, row: ProgramRow) -> None:
+        """Begin to hash at once."""
         super().__init__(name="wfe-hash", daemon=True)
-        self._data = data
+        self.row = row
         self._digest = ""
-        if len(data) < LEAST_BYTES:
+        if len(row.program) < LEAST_BYTES:
             self.run()
         else:
             self.start()
 
     def run(self) -> None:
-        self._digest = hash_of(self._data)
+        self._digest = hash_of(self.row.program)
 
     def digest(self) -> str:
         """Return the digest, as soon as it is there."""
@@ -173,13 +197,19 @@ class _Hashing(Thread):
         return self._digest
 
 
-def load_program(row: ProgramRow, needs: Needs | None = None) -> LoadedProgram:
-    """Decode and verify a stored program, unless its ``needs`` are known: then the verifier has accepted it already.
+def _note_failure(reading: asyncio.Task[_ReadProgram | None]) -> None:
+    """Have a failure told to whoever loads the program, if anybody does, and not on standard error besides."""
+    if not reading.cancelled():
+        reading.exception()
+
+
+def _load_program(read: _ReadProgram, needs: Needs | None) -> LoadedProgram:
+    """Decode a program and verify it, unless its ``needs`` are known: then the verifier has accepted it already.
 
     Raises StoreError if it is damaged or unsafe, MissingError if it is newer.
     """
+    row = read.row
     title = f"the stored program {row.hash[:12]} of workflow {row.workflow}"
-    hashing = _Hashing(row.program)
     try:
         with collector_off():
             if needs is None:
@@ -189,12 +219,12 @@ def load_program(row: ProgramRow, needs: Needs | None = None) -> LoadedProgram:
             else:
                 program = open_program(row.program)
     except ProgramError as error:
-        if hashing.digest() != row.hash:
+        if read.digest() != row.hash:
             raise _altered(title) from error
         if error.code in ("format", "isa"):
             raise MissingError(f"{title} is not for this host: {error.message}") from error
         raise StoreError("damaged", f"{title} is not safe to run: {error.message}", DAMAGED_HINT) from error
-    if hashing.digest() != row.hash:
+    if read.digest() != row.hash:
         raise _altered(title)
     with collector_off():
         return LoadedProgram(row.hash, program, needs, row.source_map)
