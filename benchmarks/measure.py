@@ -2,7 +2,8 @@
 
 Machines are noisy and drift, so nothing here is an absolute claim: the contenders of a question take
 turns round by round, each round's result is checked before its time counts, and what is printed first
-is the ratio to the question's floor.
+is the ratio to the question's floor: the median of the rounds' own ratios, since a processor that changes its speed
+between two rounds changes both sides of each.
 """
 
 from __future__ import annotations
@@ -57,6 +58,11 @@ class Contender:
         """Median seconds for one unit of work."""
         return statistics.median(self.seconds) / self.units
 
+    def ratio_to(self, floor: Contender) -> float:
+        """Median, over the rounds, of how many times as long as the floor's a unit took in the same round."""
+        pairs = zip(self.seconds, floor.seconds, strict=True)
+        return statistics.median(mine / its for mine, its in pairs) * floor.units / self.units
+
 
 def compete(contenders: Sequence[Contender], rounds: int) -> None:
     """Run the contenders in turn, one round to warm up and ``rounds`` that count."""
@@ -70,11 +76,11 @@ def compete(contenders: Sequence[Contender], rounds: int) -> None:
 
 def report(question: str, contenders: Sequence[Contender], unit: str, as_json: bool) -> None:
     """Print the contenders as ratios to the first, which is the floor."""
-    floor = contenders[0].per_unit
+    floor = contenders[0]
     rows = [
         {
             "name": contender.name,
-            "ratio": round(contender.per_unit / floor, 2),
+            "ratio": round(contender.ratio_to(floor), 2),
             f"us_per_{unit}": round(contender.per_unit * 1e6, 3),
             f"{unit}s_per_second": round(1 / contender.per_unit),
             "fastest_us": round(min(contender.seconds) / contender.units * 1e6, 3),
