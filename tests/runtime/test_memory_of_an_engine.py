@@ -68,17 +68,24 @@ async def run_many(engine: Engine, workflows: Workflows, count: int) -> None:
 
 
 async def grow(store: Any, runs: int, length: int) -> tuple[Counter[str], Counter[str], int]:
-    """Return what was live before and after so many runs, and by how many blocks of memory a run made it larger."""
+    """Return what was live before and after so many runs, and by how many blocks of memory they made it larger.
+
+    They run twice, and the smaller growth counts: what is made once, the first time that a disk is slow for instance,
+    is not left by the runs; what they leave, they leave each time.
+    """
     workflows, waiting = steps(length), Workflows(WAITING)
     async with Engine(store, ExecutorRegistry([AtOnce()])) as engine:
         parked = await waiting.start(engine)
         await run_many(engine, workflows, 4 * AT_ONCE)  # caches are full, and of their final size
-        before, blocks = live(), sys.getallocatedblocks()
-        await run_many(engine, workflows, runs)
-        after = live()
-        grown = sys.getallocatedblocks() - blocks
+        before = after = live()
+        grown = []
+        for _ in range(2):
+            blocks = sys.getallocatedblocks()
+            await run_many(engine, workflows, runs // 2)
+            after = live()
+            grown.append(sys.getallocatedblocks() - blocks)
         assert [row.id for row in engine.at_hand()] == [parked]
-        return before, after, grown
+        return before, after, 2 * min(grown)
 
 
 @pytest.mark.acceptance("ENG-22")
