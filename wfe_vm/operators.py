@@ -38,6 +38,7 @@ __all__ = [
 
 
 _MOST_COMPARED = MAX_STATE_BYTES // 16  # items: what is held in a full state of small ones
+_FEW_COMPARED = 100_000  # items: of so many it takes longer to see which were met before than to compare them again
 
 
 def equal(left: Any, right: Any) -> bool:
@@ -64,14 +65,19 @@ def _equal_scalars(left: Any, right: Any) -> bool:
 def _equal_deep(left: Any, right: Any) -> bool:
     waiting = [(left, right)]
     compared = 0
+    met: set[tuple[int, int]] = set()  # a part may stand in a value far more often than memory has room for
     while waiting:
         compared += 1
         if compared > _MOST_COMPARED:
-            # Parts that occur many times in a value make it far larger than what it takes in memory.
             raise ExpressionError("limit", "the values are too large to be compared")
         one, other = waiting.pop()
         if one is other:
             continue
+        if compared > _FEW_COMPARED and (type(one) is list or type(one) is dict):
+            pair = (id(one), id(other))
+            if pair in met:
+                continue
+            met.add(pair)
         if type(one) is list:
             if type(other) is not list or len(one) != len(other):
                 return False

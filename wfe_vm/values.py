@@ -57,6 +57,7 @@ _KINDS: Final[dict[type, str]] = {
 _SCALARS: Final = frozenset((type(None), bool, int, float))
 _DESCRIBED: Final = 40
 _ITEM_BYTES: Final = 9  # a number, at its largest, as MessagePack
+_FEW: Final = 1000  # lists and maps: of so many it takes longer to see which are the same one than to look into all
 _json = msgspec.json.Encoder(order="deterministic")
 
 
@@ -220,29 +221,48 @@ def size_of(value: Any) -> int:
                 return total
         total = 5
     level: list[Any] = [value]
+    # How often each of them occurs, None: once. A part may stand in a value more often than memory has room for.
+    times: list[int] | None = None
     depth = 0
     while level:
         if depth == MAX_NESTING:
             raise ExpressionError("limit", f"a value is nested more than {MAX_NESTING} deep")
         depth += 1
         below: list[Any] = []
-        for container in level:
+        below_times: list[int] | None = None if times is None else []
+        for position, container in enumerate(level):
+            occurs = 1 if times is None else times[position]
             items = container
+            size = 0
             if type(container) is dict:
-                total += sum(map(len, container)) + 5 * len(container)
+                size = sum(map(len, container)) + 5 * len(container)
                 items = container.values()
-            total += _ITEM_BYTES * len(items)
+            size += _ITEM_BYTES * len(items)
             kinds = set(map(type, items))
             if str in kinds:
                 lengths = list(map(len, items if len(kinds) == 1 else [item for item in items if type(item) is str]))
                 length = sum(lengths)
-                total += length if length <= MAX_INLINE_BYTES else sum(map(_text_size, lengths))
+                size += length if length <= MAX_INLINE_BYTES else sum(map(_text_size, lengths))
             if list in kinds or dict in kinds:
-                below.extend(item for item in items if type(item) is list or type(item) is dict)
+                nested = [item for item in items if type(item) is list or type(item) is dict]
+                below += nested
+                if below_times is not None:
+                    below_times += [occurs] * len(nested)
+            total += size * occurs
             if total > MAX_STATE_BYTES:
                 raise ExpressionError("limit", f"a value takes more than the {MAX_STATE_BYTES} bytes a run may keep")
-        level = below
+        level, times = _occurrences(below, below_times) if len(below) > _FEW else (below, below_times)
     return total
+
+
+def _occurrences(items: list[Any], times: list[int] | None) -> tuple[list[Any], list[int] | None]:
+    """Return each of the items once, with how often it occurs in all."""
+    found: dict[int, int] = {}
+    for position, item in enumerate(items):
+        found[id(item)] = found.get(id(item), 0) + (1 if times is None else times[position])
+    if len(found) == len(items):
+        return items, times
+    return list({id(item): item for item in items}.values()), list(found.values())
 
 
 def _text_size(length: int) -> int:

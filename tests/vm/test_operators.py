@@ -71,16 +71,27 @@ def test_equality_of_chosen_pairs(left, right, expected):
 
 
 @pytest.mark.acceptance("EXP-12")
-def test_deep_and_shared_values_are_compared_without_recursion_or_end():
+def test_deep_values_are_compared_without_recursion():
     one, other = None, None
     for _ in range(100_000):
         one, other = [one], [other]
     assert operators.equal(one, other)
     while one:  # taken apart by hand: dropping so deep a list would recurse in C
         one, other = one[0], other[0]
-    left, right = [1], [1]
+
+
+@pytest.mark.acceptance("EXP-12")
+def test_values_that_hold_the_same_parts_again_and_again_are_compared_part_by_part():
+    left, right, different = [1], [1], [2]
     for _ in range(50):
-        left, right = [left, left], [right, right]
+        left, right, different = [left, {"a": left}], [right, {"a": right}], [different, {"a": different}]
+    assert operators.equal(left, right)
+    assert not operators.equal(left, different)
+
+
+@pytest.mark.acceptance("EXP-12")
+def test_comparing_more_than_a_state_may_hold_is_an_error():
+    left, right = ([[0] * 1_000_000 for _ in range(5)] for _ in range(2))
     assert kind_of_error(operators.equal, left, right) == "limit"
 
 

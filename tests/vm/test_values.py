@@ -78,6 +78,13 @@ def test_a_value_of_shared_parts_is_measured_at_its_full_size():
     assert caught.value.code == "limit"
 
 
+@given(plain_values, plain_values, st.integers(1, 4))
+def test_parts_that_a_value_holds_many_times_count_each_time(one, other, times):
+    shared = [one, other] * times
+    value = [[shared, {"a": shared, "b": one}, [shared] * times] for _ in range(20)] * 20
+    assert size_of(value) == size_of(parse_json(print_json(value)))
+
+
 def test_of_a_large_text_a_share_counts_of_large_lists_all():
     small, large = "x" * MAX_INLINE_BYTES, "x" * (MAX_INLINE_BYTES + 16 * 1000)
     assert size_of(small) == MAX_INLINE_BYTES + 5
