@@ -68,6 +68,7 @@ class Function(msgspec.Struct, frozen=True):
     python_types: tuple[frozenset[type], ...]  # of each parameter; empty: any
     least: int
     most: int | None
+    deep: bool = False  # its work grows with all that its arguments hold, not with their lengths alone
 
     def accepts(self, count: int) -> bool:
         """Return whether the function can be called with that many arguments."""
@@ -117,6 +118,7 @@ def _row(
     doc: str,
     *examples: tuple[str, str],
     result: ResultRule | None = None,
+    deep: bool = False,
 ) -> Function:
     """Make a row from ``name(parameter: type|type, optional?: type, repeated...: type) -> type``."""
     head, _, result_text = signature.partition(" -> ")
@@ -148,6 +150,7 @@ def _row(
         ),
         least=sum(not parameter.optional for parameter in parameters),
         most=None if parameters[-1].repeated else len(parameters),
+        deep=deep,
     )
 
 
@@ -261,7 +264,7 @@ _ROWS: Final[tuple[Function, ...]] = (
          ("sort(['b', 'B'])", '["B","b"]'), result=_same),
     _row(24, "unique(items: list<any>) -> list<any>", functions.unique,
          "The items without repeated ones, in the order of first occurrence; 1 equals 1.0.",
-         ("unique([2, 1, 2, 2.0, '2'])", '[2,1,"2"]'), result=_same),
+         ("unique([2, 1, 2, 2.0, '2'])", '[2,1,"2"]'), result=_same, deep=True),
     _row(25, "reverse(items: list<any>) -> list<any>", functions.reverse, "The items, last first.",
          ("reverse([1, 2])", "[2,1]"), result=_same),
     _row(26, "flatten(items: list<any>) -> list<any>", functions.flatten,
@@ -283,7 +286,8 @@ _ROWS: Final[tuple[Function, ...]] = (
          ("duration('1h30m')", "5400000"), ("duration('1.5s')", "1500"), ("duration(20)", "20")),
     _row(32, "matches(text: string, pattern: string) -> bool", functions.matches,
          "Whether the regular expression matches anywhere in the text, in time linear in the text. No back-references"
-         " and no look-around.", ("matches('v1.22', '^v\\\\d+[.]\\\\d+$')", "true"), ("matches('abc', 'd')", "false")),
+         " and no look-around.", ("matches('v1.22', '^v\\\\d+[.]\\\\d+$')", "true"), ("matches('abc', 'd')", "false"),
+         deep=True),
     _row(33, "string(value: any) -> string", functions.to_string,
          "The value as it appears inside a text: null is empty, strings as they are, anything else as JSON.",
          ("string(1.5)", '"1.5"'), ("string(null)", '""'), ("string([1])", '"[1]"')),
@@ -304,7 +308,7 @@ _ROWS: Final[tuple[Function, ...]] = (
          ("default(null, 2)", "2"), ("default(1, 2)", "1"), result=_defaulted),
     _row(40, "index_of(value: list<any>|string, item: any) -> integer?", functions.index_of,
          "Where the item first occurs in the list, or the text in the other, from 0; null where it does not.",
-         ("index_of(['a', 'b'], 'b')", "1"), ("index_of('abc', 'x')", "null")),
+         ("index_of(['a', 'b'], 'b')", "1"), ("index_of('abc', 'x')", "null"), deep=True),
     _row(41, "combinations(names: list<string>, axes...: list<any>) -> list<any>", functions.combinations,
          "A map from the names for each combination of one item of each list, the last list's changing fastest.",
          ("combinations(['os', 'py'], ['deb', 'mac'], [3])", '[{"os":"deb","py":3},{"os":"mac","py":3}]'),

@@ -8,6 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 __all__ = [
+    "BYTES_AN_INSTRUCTION",
+    "CHARACTERS_AN_INSTRUCTION",
+    "ITEMS_AN_INSTRUCTION",
     "LARGEST_INTEGER",
     "LARGE_TEXT_SHARE",
     "MAX_EXPRESSION_DEPTH",
@@ -32,6 +35,14 @@ LARGEST_INTEGER: Final = 2**63 - 1
 
 MAX_INSTRUCTIONS: Final = 10_000_000
 """A loop without steps ends after about a second, instead of holding up every other run of the host."""
+
+BYTES_AN_INSTRUCTION: Final = 128
+ITEMS_AN_INSTRUCTION: Final = 32
+CHARACTERS_AN_INSTRUCTION: Final = 1024
+"""What is done with a large value counts as more than one instruction: looking into all of its bytes, going over its
+items, copying its characters. Else a loop that makes a list longer, again and again, would take hours to end. They are
+chosen so that heavy work may take some ten times as long as that of plain instructions: no program that is right
+comes near it."""
 
 MAX_STATE_BYTES: Final = 64 * 1024 * 1024
 """Of one run: a state is read and decoded whole when the run is taken up, so it must fit in memory many times over."""

@@ -30,7 +30,6 @@ cdef class Machine(Signals):
     cdef int* code
     cdef object code_array
     cdef list constants
-    cdef long long budget
     cdef int failed_pc
 
     cdef bint _apply(self, State state, object event) except -1
@@ -65,8 +64,10 @@ cdef class Machine(Signals):
     cdef object _fail_expression(self, State state, Pointer pointer, object error)
     @cython.locals(
         code=cython.p_int, constants=list, scopes=list, stack=list, local=list, pc=cython.int, op=cython.int,
-        budget=cython.longlong, count=cython.Py_ssize_t, start=cython.Py_ssize_t, frame=Frame,
+        count=cython.Py_ssize_t, start=cython.Py_ssize_t, frame=Frame,
     )
     cdef object _dispatch(self, State state, Pointer pointer)
+    cdef object _charge_comparison(self, object left, object right)
+    cdef object _call(self, object function, list arguments)
     @cython.locals(frame=Frame)
     cdef object _carry_out(self, State state, Pointer pointer, int op, list stack)

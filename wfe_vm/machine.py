@@ -24,7 +24,7 @@ import msgspec
 from . import events
 from .commands import Command, RunStep, StopChild, StopStep
 from .errors import ExpressionError, InternalError
-from .library import FUNCTIONS_BY_NUMBER
+from .library import FUNCTIONS_BY_NUMBER, Function
 from .lifecycle import FORKS
 from .limits import MAX_INSTRUCTIONS, MAX_STATE_BYTES
 from .outcome import FAILURE_KINDS, Failure
@@ -165,7 +165,6 @@ class Machine(Signals):
         """Take a verified program. The limits are instructions an advance, and bytes of a run's data."""
         super().__init__(program, max_instructions, max_state_bytes)
         self.constants = list(program.constants)
-        self.budget = 0
         self.failed_pc = 0  # of the instruction that raised
         self.code_array = unpack_code(program.code)
         if cython.compiled:
@@ -547,7 +546,10 @@ class Machine(Signals):
         """End the innermost step in error for a value that an expression could not take."""
         failure = Failure(error.code, error.message, details={"pc": self.failed_pc})
         if self.budget < 0:
-            message = f"more than {self.max_instructions} instructions without a wait: a loop or expression has no end"
+            message = (
+                f"more than {self.max_instructions} instructions without a wait, where work on large values counts as "
+                "many: a loop or expression has no end"
+            )
             failure = msgspec.structs.replace(failure, message=message)
         if not pointer.frames:
             # What an iteration leaves for the list is worked out after its last step.
@@ -577,11 +579,10 @@ class Machine(Signals):
         stack: list[Any] = []
         local = [None] * self.program.locals
         pc = pointer.pc
-        budget = self.budget
         try:
             while True:
-                budget -= 1
-                if budget < 0:
+                self.budget -= 1
+                if self.budget < 0:
                     raise ExpressionError("limit", "instructions")
                 op = code[pc]
                 if op == LOAD_SLOT:
@@ -609,10 +610,14 @@ class Machine(Signals):
                     pc = code[pc + 1]
                 elif op == EQUAL:
                     right = stack.pop()
+                    if type(right) is list or type(right) is dict:
+                        self._charge_comparison(stack[-1], right)
                     stack[-1] = equal(stack[-1], right)
                     pc += 1
                 elif op == NOT_EQUAL:
                     right = stack.pop()
+                    if type(right) is list or type(right) is dict:
+                        self._charge_comparison(stack[-1], right)
                     stack[-1] = not equal(stack[-1], right)
                     pc += 1
                 elif op == LESS:
@@ -634,6 +639,8 @@ class Machine(Signals):
                 elif op == ADD:
                     right = stack.pop()
                     stack[-1] = add(stack[-1], right)
+                    if type(right) is not int:
+                        self._charge(stack[-1])
                     pc += 1
                 elif op == STORE_SLOT:
                     value = stack.pop()
@@ -672,6 +679,7 @@ class Machine(Signals):
                     parts = stack[start:]
                     del stack[start:]
                     stack.append(join_text(parts))
+                    self._charge(stack[-1])
                     pc += 2
                 elif op == GATHER:
                     gathered = {}
@@ -705,6 +713,10 @@ class Machine(Signals):
                     pc += 1
                 elif op == IN:
                     right = stack.pop()
+                    if type(stack[-1]) is list or type(stack[-1]) is dict:
+                        self._charge_deep(right)
+                    else:
+                        self._charge(right)
                     stack[-1] = contained_in(stack[-1], right)
                     pc += 1
                 elif op == CHECK_BOOL:
@@ -738,7 +750,7 @@ class Machine(Signals):
                     start = len(stack) - count
                     parts = stack[start:]
                     del stack[start:]
-                    stack.append(FUNCTIONS_BY_NUMBER[code[pc + 1]].call(parts))
+                    stack.append(self._call(FUNCTIONS_BY_NUMBER[code[pc + 1]], parts))
                     pc += 3
                 elif op == EACH_BEGIN:
                     value = stack[-1]
@@ -806,8 +818,22 @@ class Machine(Signals):
         except ExpressionError:
             self.failed_pc = pc
             raise
-        finally:
-            self.budget = budget
+
+    def _charge_comparison(self, left: Any, right: Any) -> None:
+        """Count the work of comparing two values, of which one is no scalar."""
+        if type(left) is type(right) and left is not right and len(left) == len(right):
+            self._charge_deep(left)
+
+    def _call(self, function: Function, arguments: list[Any]) -> Any:
+        """Return what a function of the library gives, its work counted."""
+        for argument in arguments:
+            if function.deep:
+                self._charge_deep(argument)
+            else:
+                self._charge(argument)
+        value = function.call(arguments)
+        self._charge(value)
+        return value
 
     def _carry_out(self, state: State, pointer: Pointer, op: int, stack: list[Any]) -> None:
         """Carry out an instruction after which the step's life, not the code, says where to go on."""

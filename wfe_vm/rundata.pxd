@@ -9,10 +9,13 @@ cdef class RunData:
     cdef public object program
     cdef public long long max_instructions, max_state_bytes
     cdef public list rows, output_types, run_outputs
+    cdef long long budget
 
     @cython.locals(row=StepRow)
     cdef StepRow _step(self, Py_ssize_t number)
     cdef object _store(self, State state, Pointer pointer, int depth, int slot, object value)
+    cdef object _charge(self, object value)
+    cdef object _charge_deep(self, object value)
     cdef object _check_size(self, State state, object value, object what)
     cdef dict _checked_outputs(self, State state, object outputs)
     cdef dict _declared_outputs(self, State state, Frame frame, dict outputs)

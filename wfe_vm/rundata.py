@@ -12,7 +12,13 @@ import cython
 import msgspec
 
 from .errors import ExpressionError
-from .limits import MAX_INSTRUCTIONS, MAX_STATE_BYTES
+from .limits import (
+    BYTES_AN_INSTRUCTION,
+    CHARACTERS_AN_INSTRUCTION,
+    ITEMS_AN_INSTRUCTION,
+    MAX_INSTRUCTIONS,
+    MAX_STATE_BYTES,
+)
 from .outcome import Failure
 from .program import Program
 from .state import Frame, Pointer, State
@@ -44,6 +50,7 @@ class RunData:
         self.rows: list[StepRow | None] = [None] * len(program.steps)
         self.max_instructions = max_instructions
         self.max_state_bytes = max_state_bytes
+        self.budget = 0  # instructions that the advance has left
         # Of each step that has ended once, its outputs with their types.
         self.output_types: list[Any] = [None] * len(program.steps)
         self.run_outputs = [(output, parse_type(output.type)) for output in program.outputs]
@@ -64,17 +71,37 @@ class RunData:
         pointer.scopes[depth][slot] = value
         state.mark(owner, slot)
 
+    def _charge(self, value: Any) -> None:
+        """Count the work of going over a value once, its parts not looked into."""
+        if type(value) is list or type(value) is dict:
+            self.budget -= len(value) // ITEMS_AN_INSTRUCTION
+        elif type(value) is str:
+            self.budget -= len(value) // CHARACTERS_AN_INSTRUCTION
+
+    def _charge_deep(self, value: Any) -> None:
+        """Count the work of looking into all that a value holds, or at each of a text's characters.
+
+        Raises ExpressionError (``limit``) for a value that no state could hold.
+        """
+        if type(value) is list or type(value) is dict:
+            self.budget -= size_of(value) // BYTES_AN_INSTRUCTION
+        elif type(value) is str:
+            self.budget -= len(value) // ITEMS_AN_INSTRUCTION
+
     def _check_size(self, state: State, value: Any, what: str) -> None:
         """Count a value towards the limit on the run's data. Raises ExpressionError (``limit``) beyond it."""
         try:
             size = size_of(value)
         except ExpressionError as error:
             raise ExpressionError(error.code, f"{what}{_largest_member(value)}: {error.message}") from None
+        if type(value) is not str:
+            self.budget -= size // BYTES_AN_INSTRUCTION
         if state.size + size > self.max_state_bytes:
             # What was overwritten is still counted: count again before refusing.
             state.size = sum(size_of(slot) for slots in state.scopes.values() for slot in slots)
             state.size += sum(size_of(part) for parts in state.collected.values() for part in parts.values())
             state.size += sum(size_of(kept[2]) for row in state.registered.values() for kept in row[3])
+            self.budget -= state.size // BYTES_AN_INSTRUCTION
             if state.size + size > self.max_state_bytes:
                 raise ExpressionError(
                     "limit",

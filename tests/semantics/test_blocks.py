@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -308,6 +309,50 @@ def test_a_loop_without_an_end_ends_the_run_in_error_naming_the_limit(tmp_path: 
     assert state.end[2] is not None
     assert (state.end[2].kind, state.pointers) == ("limit", {})
     assert "10000" in state.end[2].message
+
+
+def passes_until_the_limit(tmp_path: Path, value: str) -> int:
+    """Return how many passes a loop comes to that sets a variable to a value in each, until it ends by the limit."""
+    from wfe_vm.events import Started
+    from wfe_vm.machine import Machine
+
+    head = "  inputs: {many: 'list<any>', same: 'list<any>', text: string}"
+    text = workflow(f"- {{name: spin, while: 'true', do: [{{name: s, set: {{x: {value}}}}}]}}", head)
+    machine = Machine(compile_text(tmp_path, text)["w"], max_instructions=20_000)
+    state = machine.new_state("r", "r", "h")
+    many = [[number] for number in range(3200)]
+    inputs = {"many": many, "same": [list(item) for item in many], "text": "x" * 320_000}
+    machine.advance(state, Started(1, inputs))
+    assert state.end is not None
+    failure = state.end[2]
+    assert failure is not None
+    assert failure.kind == "limit", failure
+    assert "work on large values" in failure.message
+    found = re.search(r"spin\[(\d+)\]", failure.step)
+    assert found is not None, failure
+    return int(found[1])
+
+
+@pytest.mark.acceptance("MCH-11")
+@pytest.mark.parametrize(
+    "value",
+    [
+        "'${{ inputs.many }}'",
+        "'${{ len(inputs.many + [1]) }}'",
+        "'${{ len(inputs.text + \"x\") }}'",
+        "'${{ inputs.many == inputs.same }}'",
+        "'${{ inputs.many != inputs.same }}'",
+        "'${{ [-1] in inputs.many }}'",
+        "'${{ -1 in inputs.many }}'",
+        "'${{ index_of(inputs.many, [-1]) }}'",
+        "'${{ len(unique(inputs.many)) }}'",
+        "'${{ len(reverse(inputs.many)) }}'",
+        "'${{ len(to_json(inputs.many)) }}'",
+        "'${{ len(upper(inputs.text)) }}'",
+    ],
+)
+def test_work_on_large_values_counts_as_many_instructions(tmp_path: Path, value: str) -> None:
+    assert passes_until_the_limit(tmp_path, value) < passes_until_the_limit(tmp_path, "1") / 3
 
 
 @pytest.mark.acceptance("MCH-12")
