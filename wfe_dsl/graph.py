@@ -1,7 +1,8 @@
 """A graph of workflows: one box a step, inside one another as the steps are, and the ways from one to the next.
 
-This file owns which boxes and edges there are; how they look is for the four renderers. It is made from programs,
-so a run is drawn without its source, and a run's statuses are put on the boxes.
+This file owns which boxes and edges there are, what a box says and the colours of a run's statuses; the rest of how
+they look is for the four renderers. It is made from programs, so a run is drawn without its source, and a run's
+statuses are put on the boxes.
 
 Rules:
 
@@ -22,13 +23,24 @@ from wfe_vm.program import Program, SourceMap
 
 from .outline import ASIDE, FORKS, LOOPS, Outline, OutlineStep, Part, outline_of, spell
 
-__all__ = ["Box", "BoxPart", "Edge", "Graph", "Status", "WorkflowGraph", "graph_object", "graph_of"]
+__all__ = ["COLOURS", "Box", "BoxPart", "Edge", "Graph", "Status", "WorkflowGraph", "graph_object", "graph_of"]
 
 LONGEST_LINE: Final = 60
 """Characters of a line within a box; the whole of it is in the JSON."""
 
 SEVERITY: Final = ("running", "waiting", "error", "failed", "aborted", "succeeded", "skipped")
 """Of several statuses of one step, as in a loop, the box has the first of these."""
+
+COLOURS: Final = {
+    "succeeded": ("#d7f2dc", "#2b8a3e"),
+    "failed": ("#ffd9d6", "#c92a2a"),
+    "error": ("#ffd9d6", "#c92a2a"),
+    "aborted": ("#ffe8cc", "#d9480f"),
+    "running": ("#d0ebff", "#1864ab"),
+    "waiting": ("#d0ebff", "#1864ab"),
+    "skipped": ("#f1f3f5", "#868e96"),
+}
+"""Of a box whose step is in that status: its ground and its frame."""
 
 _HEADS: Final = ("if", "switch", "while", "until", "for_each", "matrix", "sleep_until", "fail", "event", "title")
 """Expressions that say what a step is about, by the name of their field."""
@@ -78,6 +90,27 @@ class Box(msgspec.Struct, frozen=True):
     source: str
     child: tuple[str, int] | None = None
     status: Status | None = None
+
+    @property
+    def texts(self) -> list[str]:
+        """What it says, its name first."""
+        heading = self.name if self.kind == "task" else f"{self.kind}: {self.name}"
+        return [heading, *self.lines, *([] if self.status is None else [self.status.text])]
+
+    @property
+    def colours(self) -> tuple[str, str] | None:
+        """Its ground and its frame, where its status has colours of its own."""
+        return None if self.status is None else COLOURS.get(self.status.status)
+
+    @property
+    def inner(self) -> list[Box]:
+        """The boxes that it is made of."""
+        return [box for part in self.parts if not part.aside for box in part.boxes]
+
+    @property
+    def asides(self) -> list[BoxPart]:
+        """The hooks and the like that hang on it."""
+        return [part for part in self.parts if part.aside]
 
 
 class Edge(msgspec.Struct, frozen=True):

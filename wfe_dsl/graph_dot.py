@@ -22,15 +22,6 @@ SHAPES: Final = {
     "return": "oval",
     "fail": "oval",
 }
-FILLS: Final = {
-    "succeeded": "#d7f2dc",
-    "failed": "#ffd9d6",
-    "error": "#ffd9d6",
-    "aborted": "#ffe8cc",
-    "running": "#d0ebff",
-    "waiting": "#d0ebff",
-    "skipped": "#f1f3f5",
-}
 EDGES: Final = {"flow": "", "back": "style=dashed constraint=false", "aside": "style=dashed", "call": "style=bold"}
 
 
@@ -55,28 +46,23 @@ def dot(graph: Graph) -> str:
 
 def _box(box: Box, depth: int) -> Iterator[str]:
     indent = "  " * depth
-    heading = box.name if box.kind == "task" else f"{box.kind}: {box.name}"
-    texts = [heading, *box.lines, *([] if box.status is None else [box.status.text])]
-    attributes = [f"label={_quoted(*texts)}"]
+    attributes = [f"label={_quoted(*box.texts)}"]
     if box.kind in SHAPES:
         attributes.append(f"shape={SHAPES[box.kind]}")
-    if box.status is not None and box.status.status in FILLS:
-        attributes.append(f'fillcolor="{FILLS[box.status.status]}"')
+    if box.colours is not None:
+        attributes.append(f'fillcolor="{box.colours[0]}"')
     head = f"{box.id} [{' '.join(attributes)}];"
-    inner = [part for part in box.parts if not part.aside]
-    if inner:
+    if box.inner:
         yield f"{indent}subgraph cluster_{box.id} {{"
         yield f'{indent}  label="";'
         yield f"{indent}  {head}"
-        for part in inner:
-            for contained in part.boxes:
-                yield from _box(contained, depth + 1)
+        for contained in box.inner:
+            yield from _box(contained, depth + 1)
         yield f"{indent}}}"
     else:
         yield f"{indent}{head}"
-    for part in box.parts:
-        if part.aside:
-            yield from _part(box.id, part, depth)
+    for part in box.asides:
+        yield from _part(box.id, part, depth)
 
 
 def _part(owner: str, part: BoxPart, depth: int) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from .graph import Box, BoxPart, Edge, Graph
+from .graph import COLOURS, Box, BoxPart, Edge, Graph
 
 __all__ = ["mermaid"]
 
@@ -27,15 +27,6 @@ SHAPES: Final = {
     "return": ("((", "))"),
     "fail": ("((", "))"),
 }
-STYLES: Final = {
-    "succeeded": "fill:#d7f2dc,stroke:#2b8a3e,color:#111",
-    "failed": "fill:#ffd9d6,stroke:#c92a2a,color:#111",
-    "error": "fill:#ffd9d6,stroke:#c92a2a,color:#111",
-    "aborted": "fill:#ffe8cc,stroke:#d9480f,color:#111",
-    "running": "fill:#d0ebff,stroke:#1864ab,color:#111",
-    "waiting": "fill:#d0ebff,stroke:#1864ab,color:#111",
-    "skipped": "fill:#f1f3f5,stroke:#868e96,color:#555",
-}
 _PLAIN: Final = frozenset(" _-.,:()=+*/'!?…→")
 
 
@@ -51,30 +42,29 @@ def mermaid(graph: Graph) -> str:
         lines.append("  end")
     lines += [_edge(edge) for edge in graph.edges]
     used = {line.rpartition(":::")[2] for line in lines if ":::" in line}
-    lines += [f"  classDef {name} {style}" for name, style in STYLES.items() if name in used]
+    lines += [
+        f"  classDef {name} fill:{fill},stroke:{line},color:#111"
+        for name, (fill, line) in COLOURS.items()
+        if name in used
+    ]
     return "\n".join(lines) + "\n"
 
 
 def _box(box: Box, depth: int) -> Iterator[str]:
     indent = "  " * depth
     left, right = SHAPES.get(box.kind, ("[", "]"))
-    heading = box.name if box.kind == "task" else f"{box.kind}: {box.name}"
-    texts = [heading, *box.lines, *([] if box.status is None else [box.status.text])]
-    style = f":::{box.status.status}" if box.status is not None and box.status.status in STYLES else ""
-    head = f'{box.id}{left}"{"<br/>".join(map(_escaped, texts))}"{right}{style}'
-    inner = [part for part in box.parts if not part.aside]
-    if inner:
+    style = f":::{box.status.status}" if box.status is not None and box.colours is not None else ""
+    head = f'{box.id}{left}"{"<br/>".join(map(_escaped, box.texts))}"{right}{style}'
+    if box.inner:
         yield f'{indent}subgraph {box.id}g[" "]'
         yield f"{indent}  {head}"
-        for part in inner:
-            for contained in part.boxes:
-                yield from _box(contained, depth + 1)
+        for contained in box.inner:
+            yield from _box(contained, depth + 1)
         yield f"{indent}end"
     else:
         yield f"{indent}{head}"
-    for part in box.parts:
-        if part.aside:
-            yield from _part(box.id, part, depth)
+    for part in box.asides:
+        yield from _part(box.id, part, depth)
 
 
 def _part(owner: str, part: BoxPart, depth: int) -> Iterator[str]:

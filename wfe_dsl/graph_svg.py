@@ -28,15 +28,6 @@ BETWEEN: Final = 14  # between columns
 LETTER: Final = 6.9  # the width of a letter of that size, about
 LEAST_WIDTH: Final = 90
 
-FILLS: Final = {
-    "succeeded": ("#d7f2dc", "#2b8a3e"),
-    "failed": ("#ffd9d6", "#c92a2a"),
-    "error": ("#ffd9d6", "#c92a2a"),
-    "aborted": ("#ffe8cc", "#d9480f"),
-    "running": ("#d0ebff", "#1864ab"),
-    "waiting": ("#d0ebff", "#1864ab"),
-    "skipped": ("#f1f3f5", "#868e96"),
-}
 PLAIN: Final = ("#ffffff", "#495057")
 HOLDER: Final = ("#f8f9fa", "#868e96")
 
@@ -108,8 +99,7 @@ def _workflow(workflow: WorkflowGraph, top: float) -> tuple[list[str], float, fl
 
 
 def _lay(box: Box) -> _Laid:
-    heading = box.name if box.kind == "task" else f"{box.kind}: {box.name}"
-    texts = [heading, *box.lines, *([] if box.status is None else [box.status.text])]
+    texts = box.texts
     columns = [_column(part) for part in box.parts]
     width = max([LEAST_WIDTH, *(_width(text) + 2 * PAD for text in texts)])
     height = len(texts) * LINE + 2.0 * PAD
@@ -140,8 +130,7 @@ def _width(text: str) -> float:
 def _draw(laid: _Laid, x: float, y: float, width: float) -> Iterator[str]:
     """Draw a box at a place, as wide as its column."""
     box = laid.box
-    status = "" if box.status is None else box.status.status
-    fill, line = FILLS.get(status, HOLDER if laid.columns else PLAIN)
+    fill, line = box.colours or (HOLDER if laid.columns else PLAIN)
     tip = _clean(f"{box.path}{f' ({box.source})' if box.source else ''}")
     yield (
         f'<g><title>{tip}</title><rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{laid.height:.1f}"'
