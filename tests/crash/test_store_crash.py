@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from tests.crash import store_child
+from tests.interpreter import WARNINGS_ARE_ERRORS
 from wfe_runtime import faults
 from wfe_runtime.providers.memory import MemoryStore
 from wfe_runtime.providers.sqlite import SqliteStore
@@ -80,7 +81,7 @@ def test_a_process_killed_at_a_point_leaves_the_state_before_or_after_it(tmp_pat
 def test_a_process_that_is_not_killed_does_all_steps(tmp_path):
     path = tmp_path / "wfe.db"
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "tests.crash.store_child", f"sqlite:///{path}"],
+        [sys.executable, *WARNINGS_ARE_ERRORS, "-m", "tests.crash.store_child", f"sqlite:///{path}"],
         check=True,
         capture_output=True,
         text=True,

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from tests.interpreter import WARNINGS_ARE_ERRORS
 from tests.providers.contract.rows import new
 from tests.providers.opening import opened_file
 from wfe_runtime.providers.rows import InboxPost, RunFilter
@@ -66,7 +67,7 @@ def test_eight_processes_write_and_read_one_file_and_nobody_sees_a_lock(tmp_path
     path = tmp_path / "wfe.db"
     processes = [
         subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", BUSY, f"sqlite:///{path}", str(n)],
+            [sys.executable, *WARNINGS_ARE_ERRORS, "-c", BUSY, f"sqlite:///{path}", str(n)],
             stderr=subprocess.PIPE,
             text=True,
         )

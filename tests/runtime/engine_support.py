@@ -155,6 +155,7 @@ class Held:
             return await future
         except asyncio.CancelledError:
             self.stopped.append(context.step)
+            self._stirred.set()
             raise
         finally:
             if self._futures.get(key) is future:
@@ -166,6 +167,20 @@ class Held:
             self._stirred.clear()
             await self._stirred.wait()
         return sorted(step for _, step in self._futures)
+
+    async def holds(self, run: str, step: str) -> None:
+        """Wait until that step of a run is under way."""
+        while (run, step) not in self._futures:
+            self._stirred.clear()
+            await self._stirred.wait()
+
+    async def have_stopped(self, *steps: str) -> None:
+        """Wait until these steps, and no others, have been stopped."""
+        async with asyncio.timeout(30):
+            while len(self.stopped) < len(steps):
+                self._stirred.clear()
+                await self._stirred.wait()
+        assert self.stopped == list(steps)
 
     def let_go(self, step: str = "", result: StepResult | None = None) -> None:
         """End the steps of that path, or all that are under way."""

@@ -168,7 +168,7 @@ def test_what_stops_a_parent_reaches_its_child(make_store: MakeStore, hard: bool
             child = await child_of(engine, run)
             assert (await result_of(engine, run)).status == status
             await result_of(engine, child.id)
-            assert held.stopped == ["one"]
+            await held.have_stopped("one")
             assert await statuses(engine.store) == {status: 2}
             assert work.paths == ["before", "one"]
 

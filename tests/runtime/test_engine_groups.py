@@ -57,15 +57,6 @@ workflows:
 """
 
 
-async def begun(work: Work, run: str, step: str = "work") -> None:
-    """Wait until a step of a run was begun."""
-
-    async def holds() -> bool:
-        return (run, step) in [(context.run, context.step) for context in work.begun]
-
-    await until(holds)
-
-
 async def states(store: Any) -> dict[str, str]:
     return {row.name: row.state for row in await store.list_places("g-")}
 
@@ -84,7 +75,7 @@ def test_those_that_find_the_group_full_queue_and_run_in_the_order_of_their_star
             assert [context.run for context in work.begun] == [runs[0], other]
             assert [engine.is_queued(run) for run in runs] == [False, True, True]
             for number, run in enumerate(runs):
-                await begun(work, run)
+                await held.holds(run, "work")
                 assert await states(store) == {
                     f"deploy-{n + 1}": "held" if n == number else "waiting" for n in range(number, 3)
                 }
@@ -149,7 +140,7 @@ def test_a_holder_that_is_cancelled_for_a_later_run_ends_first_and_that_one_begi
             await held.under_way(1)
             second = await workflows.start(engine)
             assert await held.under_way(1) == ["work"]
-            await begun(work, first, "on_abort/aborted")
+            await held.holds(first, "on_abort/aborted")
             assert held.stopped == ["work"]
             await held.under_way(1)
             held.let_go()
