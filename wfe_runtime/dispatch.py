@@ -10,7 +10,7 @@ import asyncio
 import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -46,6 +46,7 @@ OUTCOMES: Final = ("success", "failure", "error", "abort")
 
 
 Begin = Callable[[StepContext], StepResult | Awaitable[StepResult]]
+Values = TypeVar("Values", bound=dict[str, Any] | None)
 
 
 class OutputLog(LogSink, Protocol):
@@ -235,9 +236,9 @@ class Dispatcher:
             command.activation,
             command.attempt,
             step.type,
-            command.config,
-            command.inputs,
-            command.data or {},
+            _own(command.config),
+            _own(command.inputs),
+            _own(command.data or {}),
             step.outputs,
             step.keep_stdout,
             step.timeout_ms,
@@ -363,6 +364,12 @@ class Dispatcher:
     def _aborted(self, activation: int, attempt: int) -> StepEnded:
         error = Failure("fail", "the step was stopped")
         return StepEnded(self._clock.now(), activation, attempt, "abort", {}, error)
+
+
+def _own(values: Values) -> Values:
+    """Return plain data as a copy: what a step changes in it is neither the run's nor, for constants, the program's."""
+    copied: Values = msgspec.to_builtins(values)
+    return copied
 
 
 async def _at_once(result: StepResult) -> StepResult:

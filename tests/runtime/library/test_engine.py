@@ -21,6 +21,9 @@ from wfe_runtime import (
     NotCompleted,
     NotFound,
     RunFailed,
+    StepContext,
+    StepNext,
+    StepResult,
     Store,
     StoreError,
     WfeError,
@@ -60,6 +63,47 @@ def test_a_registered_workflow_runs_to_its_result(store: Store) -> None:
             await engine.register(TWO)
             result = await engine.run("two", {"n": 5})
             assert (result.status, result.outputs, result.require()) == ("succeeded", {"n": 20}, {"n": 20})
+
+    asyncio.run(main())
+
+
+def test_a_function_that_changes_its_arguments_changes_neither_its_run_nor_its_program(store: Store) -> None:
+    text = """
+workflow:
+  id: shops
+  version: 1
+  inputs: {basket: {type: list<string>, default: [milk]}}
+  outputs: {seen: list<any>, basket: list<string>}
+  steps:
+    - for_each: '[1, 2]'
+      limit: 1
+      collect: {found: steps.shop.output.seen}
+      do:
+        - name: shop
+          type: python
+          config: {call: shop}
+          inputs: {basket: inputs.basket, shelf: '{"top": ["tea"]}'}
+          outputs: [{name: seen, type: any}]
+    - return: {seen: vars.found, basket: inputs.basket}
+"""
+
+    def shop(basket: list[str], shelf: dict[str, list[str]]) -> dict[str, list[str]]:
+        basket += shelf["top"]
+        shelf["top"].clear()
+        return {"seen": basket}
+
+    async def empties(context: StepContext, call_next: StepNext) -> StepResult:
+        result = await call_next(context)
+        context.config.clear()
+        if context.inputs is not None:
+            context.inputs.clear()
+        return result
+
+    async def main() -> None:
+        async with Engine(store, functions=[shop], workflows=[text], step_middleware=[empties]) as engine:
+            for _ in range(2):
+                result = await engine.run("shops")
+                assert result.require() == {"seen": [["milk", "tea"], ["milk", "tea"]], "basket": ["milk"]}
 
     asyncio.run(main())
 
