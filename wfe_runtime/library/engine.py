@@ -126,6 +126,7 @@ class Engine:
         self._step_limit = step_limit
         self._who = who
         self._open: _Open | None = None
+        self._closing: asyncio.Task[None] | None = None
         if isinstance(store, str):
             open_store(store)  # a URL that is none is told where it is written
 
@@ -134,6 +135,8 @@ class Engine:
     async def __aenter__(self) -> Self:
         if self._open is not None:
             raise WfeError("open", "the engine is open already", "make another one: two in a process do no harm")
+        if self._closing is not None and not self._closing.done():
+            await asyncio.wait({self._closing})
         opened = self._open = _Open(self)
         try:
             await opened.core.__aenter__()
@@ -156,20 +159,31 @@ class Engine:
         await self.close()
 
     async def close(self) -> None:
-        """Stop what runs, keep all that was reached, let go of the store. Repeatable."""
+        """Stop what runs, keep all that was reached, let go of the store. Repeatable.
+
+        It goes on to its end though its caller is cancelled: by a limit of time, or as a step that closes its engine.
+        """
+        if self._open is not None:
+            self._open.check_loop()
         opened, self._open = self._open, None
         if opened is not None:
-            await opened.close()
+            self._closing = asyncio.get_running_loop().create_task(opened.close(), name="wfe-close")
+        if self._closing is not None and not self._closing.done():
+            await asyncio.shield(self._closing)
 
     @property
     def core(self) -> core_engine.Engine:
-        """What advances the runs. Raises WfeError (``closed``) outside of the ``async with`` block."""
+        """What advances the runs. Raises WfeError: ``closed`` outside of the ``async with`` block, ``loop`` elsewhere.
+
+        Elsewhere is an event loop that is not the one of the block, as ``asyncio.run`` in another thread makes it.
+        """
         return self._opened.core
 
     @property
     def _opened(self) -> _Open:
         if self._open is None:
             raise WfeError("closed", "the engine is not open", "use it within `async with engine:`")
+        self._open.check_loop()
         return self._open
 
     # What can be run
@@ -469,6 +483,7 @@ class _Open:
     """What an engine has between entering and leaving."""
 
     def __init__(self, engine: Engine) -> None:
+        self._loop = asyncio.get_running_loop()
         given = engine._store
         store = open_store(given) if isinstance(given, str) else given
         clock = engine._clock
@@ -488,6 +503,17 @@ class _Open:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._watched: set[str] = set()
         self._serving: asyncio.Task[None] | None = None
+
+    def check_loop(self) -> None:
+        """Raise WfeError (``loop``) in an event loop that the engine does not run in."""
+        loop = asyncio._get_running_loop()
+        if loop is not None and loop is not self._loop:
+            raise WfeError(
+                "loop",
+                "the engine runs in another event loop than the one that calls it",
+                "from another thread: asyncio.run_coroutine_threadsafe(engine.start(…), loop).result(), "
+                "where loop is the one in which the engine was entered",
+            )
 
     def serve(self) -> None:
         """Take up runs in the background, from now on."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -555,5 +556,82 @@ def test_an_engine_is_entered_once_at_a_time_and_used_only_inside(store: Store) 
             with pytest.raises(WfeError, match="open already"):
                 await engine.__aenter__()
         await engine.close()
+
+    asyncio.run(main())
+
+
+def test_closing_goes_on_though_its_caller_is_out_of_time_and_the_next_to_enter_waits_for_it(
+    make_store: Callable[[], Store],
+) -> None:
+    begun, may_end, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def tidy(n: int) -> int:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await may_end.wait()
+            ended.set()
+        return n
+
+    async def main() -> None:
+        threads = threading.active_count()
+        engine = Engine(make_store(), functions=[tidy], workflows=[calls("tidy")], recover=False)
+        async with engine:
+            handle = await engine.start("work", {"n": 1})
+            await begun.wait()
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0):
+                    await engine.close()
+            again = asyncio.ensure_future(engine.close())
+            entering = asyncio.ensure_future(engine.__aenter__())
+            await turns()
+            assert not again.done()
+            assert not entering.done()
+            may_end.set()
+            await again
+            assert ended.is_set()
+            await entering
+            assert await (await engine.handle(handle.id)).status() == "running"
+        assert len(asyncio.all_tasks()) == 1
+        assert threading.active_count() == threads
+
+    asyncio.run(main())
+
+
+def test_a_step_may_close_its_own_engine(store: Store) -> None:
+    async def main() -> None:
+        async def close(n: int) -> int:
+            await engine.close()
+            return n
+
+        engine = Engine(store, functions=[close], workflows=[calls("close")])
+        async with engine:
+            handle = await engine.start("work", {"n": 1})
+            with pytest.raises(WfeError, match="the engine was closed before the run ended"):
+                await handle.result()
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(main())
+
+
+def test_a_call_from_another_event_loop_is_refused_and_one_that_is_passed_on_is_not(store: Store) -> None:
+    async def main() -> None:
+        async with Engine(store, functions=[double], workflows=[DOUBLE]) as engine:
+            handle = await engine.start("double", {"n": 1})
+            for call in (lambda: engine.run("double", {"n": 1}), handle.cancel, handle.status, engine.close):
+
+                async def elsewhere(call: Callable[[], Awaitable[Any]] = call) -> None:
+                    with pytest.raises(WfeError, match="run_coroutine_threadsafe") as caught:
+                        await call()
+                    assert caught.value.code == "loop"
+
+                await asyncio.to_thread(asyncio.run, elsewhere())
+            loop = asyncio.get_running_loop()
+
+            def passed_on() -> str:
+                return asyncio.run_coroutine_threadsafe(engine.run("double", {"n": 1}), loop).result().status
+
+            assert await asyncio.to_thread(passed_on) == "succeeded"
 
     asyncio.run(main())
