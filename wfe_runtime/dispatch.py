@@ -23,7 +23,7 @@ from wfe_vm.values import check_plain
 from . import faults
 from .active import ActiveRun
 from .clock import Clock
-from .errors import WfeError
+from .errors import WfeError, keepable, words_of
 from .executors import ExecutorRegistry
 from .executors.contract import Executor, LogSink, StepContext, StepResult
 from .executors.problems import TaskProblem
@@ -404,6 +404,8 @@ def _masked(result: StepResult, masker: Masker) -> StepResult:
 
 def _broken(error: Exception) -> StepResult:
     """Report an exception that an executor should not have raised."""
-    tail = "".join(traceback.format_exception(error)[-3:])
-    message = f"the executor broke with {type(error).__name__}: {error}\nThis is a bug of the executor.\n{tail}"
+    tail = keepable("".join(traceback.format_exception(error)[-3:]))
+    message = (
+        f"the executor broke with {type(error).__name__}: {words_of(error)}\nThis is a bug of the executor.\n{tail}"
+    )
     return StepResult("error", error=Failure("internal", message))
