@@ -45,6 +45,7 @@ from .arguments import (
     check_text,
     check_transactions,
     check_workflows,
+    path_of,
 )
 from .definitions import Definition, Definitions, read_definitions
 from .ends import Ends
@@ -219,6 +220,8 @@ class Engine:
         Raises WfeError (``pinned``), which names the run, while one of its program has not ended.
         """
         opened = self._opened
+        check_text("workflow", workflow)
+        check_number("version", version, 0)
         found = await opened.registry.remove(workflow, version)
         left = await opened.registry.rows(workflow)
         if found and left and left[-1].version < version:
@@ -294,7 +297,7 @@ class Engine:
         version: int | None = None,
         name: str | None = None,
         key: str = "",
-        folder: str = "",
+        folder: str | os.PathLike[str] = "",
         durability: str = "",
     ) -> RunHandle:
         """Start a run of a registered workflow, of its highest version unless one is given. It is durable then.
@@ -325,7 +328,7 @@ class Engine:
             dict(inputs) if isinstance(inputs, Mapping) else {} if inputs is None else inputs,
             name=name or "",
             key=key,
-            folder=folder or os.getcwd(),
+            folder=path_of("folder", folder),
             durability=durability,
         )
         if not opened.core.has(row.id) and row.status not in FINISHED and row.owner != opened.core.host.id:
@@ -341,7 +344,7 @@ class Engine:
         version: int | None = None,
         name: str | None = None,
         key: str = "",
-        folder: str = "",
+        folder: str | os.PathLike[str] = "",
         durability: str = "",
     ) -> RunResult:
         """Start a run as ``start`` does, and wait for its end as ``RunHandle.result`` does."""
@@ -429,7 +432,11 @@ class Engine:
         it missed. Raises NotFound, at the first turn, for an unknown run (a handle or an id) or event.
         """
         opened = self._opened
-        subscription = Subscription(opened.core.store, run.id if isinstance(run, RunHandle) else run, after, backlog)
+        id = run.id if isinstance(run, RunHandle) else run
+        for what, text in (("run", id), ("after", after)):
+            check_text(what, text)
+        check_number("backlog", backlog, 0)
+        subscription = Subscription(opened.core.store, id, after, backlog)
         opened.subscriptions.add(subscription)
         return subscription
 
