@@ -389,10 +389,31 @@ def _fit(result: StepResult) -> StepResult:
         problem = check_plain(result.stdout)
     if problem is not None:
         return StepResult("error", error=Failure("type", f"the step's result can't be kept: {problem}"))
-    if result.error is not None and (problem := check_plain(msgspec.to_builtins(result.error))) is not None:
-        message = f"the executor reported an error that can't be kept: {problem}"
-        return StepResult(result.outcome, result.outputs, Failure("internal", message), result.stdout)
+    if result.stdout is not None and type(result.stdout) is not str:
+        message = f"the executor gave as stdout no text, but a {type(result.stdout).__name__}"
+        return StepResult("error", error=Failure("internal", f"{message}\nThis is a bug of the executor."))
+    if result.error is not None:
+        return StepResult(result.outcome, result.outputs, _fit_error(result.error), result.stdout)
     return result
+
+
+def _fit_error(error: Failure) -> Failure:
+    """Return an error that a run can keep: this one, or what is wrong about it.
+
+    One with a member of another type could be written, and never be read again.
+    """
+    if not isinstance(error, Failure):
+        message = f"the executor reported an error that is no Failure, but a {type(error).__name__}"
+        return Failure("internal", f"{message}\nThis is a bug of the executor.")
+    try:
+        plain = msgspec.to_builtins(error)
+        kept = msgspec.convert(plain, Failure)
+    except (TypeError, ValueError, RecursionError) as wrong:
+        return Failure("internal", f"the executor reported an error that can't be kept: {wrong}")
+    problem = check_plain(plain)
+    if problem is not None:
+        return Failure("internal", f"the executor reported an error that can't be kept: {problem}")
+    return kept
 
 
 def _masked(result: StepResult, masker: Masker) -> StepResult:
