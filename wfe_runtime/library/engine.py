@@ -304,7 +304,8 @@ class Engine:
 
         ``name`` is what people call it; without one it is the workflow's with a number. A ``key`` starts once: a
         run of this workflow that was started with it is given back. ``folder`` is what relative paths of steps
-        are relative to, ``durability`` sync, group(20ms) or relaxed.
+        are relative to, ``durability`` sync, group(20ms) or relaxed. Who is cancelled meanwhile does not know whether
+        there is a run; if there is one it goes on, and a ``key`` finds it.
 
         Raises NotFound for a workflow or version that is not registered, InputError for inputs that it does not
         take, or that differ from those of the key's run, MissingError where this host lacks what it needs,
@@ -322,17 +323,9 @@ class Engine:
         lacks = lacking(opened.core, opened.python, loaded)
         if lacks:
             raise MissingError(f"this host can't run {workflow}: {'; '.join(lacks)}", "register or install it first")
-        row = await opened.core.start(
-            [],
-            loaded.hash,
-            dict(inputs) if isinstance(inputs, Mapping) else {} if inputs is None else inputs,
-            name=name or "",
-            key=key,
-            folder=path_of("folder", folder),
-            durability=durability,
-        )
-        if not opened.core.has(row.id) and row.status not in FINISHED and row.owner != opened.core.host.id:
-            await opened.server.take(row)  # the key's first run, which may have lost its process
+        given = dict(inputs) if isinstance(inputs, Mapping) else {} if inputs is None else inputs
+        starting = opened.start(loaded.hash, given, name or "", key, path_of("folder", folder), durability)
+        row = await opened.core.to_its_end(starting)
         return RunHandle(self, row)
 
     async def run(
@@ -392,7 +385,7 @@ class Engine:
         """
         opened = self._opened
         opened.server.look_again()
-        taken = await opened.server.take_up()
+        taken = await opened.core.to_its_end(opened.server.take_up())
         opened.serve()
         return taken
 
@@ -456,7 +449,7 @@ class Engine:
         row = await opened.core.store.get_run(run.id)
         if row is None:
             raise NotFound(f"run {run.name} is gone from the store")
-        return await move(opened.core, row, found.rows, reason)
+        return await opened.core.to_its_end(move(opened.core, row, found.rows, reason))
 
     async def _read(self, opened: _Open, definition: Definition, variables: Mapping[str, Any] | None) -> Definitions:
         """Return the programs of a definition; the functions that came with it are known then."""
@@ -542,6 +535,16 @@ class _Open:
             except WfeError:
                 return  # whoever waits for a run is told by the engine
             await asyncio.sleep(SWEEP_SECONDS)
+
+    async def start(
+        self, hash: str, inputs: dict[str, Any], name: str, key: str, folder: str, durability: str
+    ) -> RunRow:
+        """Start a run of the program with that hash here, or have the run of its key go on."""
+        core = self.core
+        row = await core.start([], hash, inputs, name=name, key=key, folder=folder, durability=durability)
+        if not core.has(row.id) and row.status not in FINISHED and row.owner != core.host.id:
+            await self.server.take(row)  # the key's first run, which may have lost its process
+        return row
 
     def watch_run(self, row: RunRow, middleware: Sequence[RunMiddleware]) -> None:
         if row.id in self._watched:

@@ -107,7 +107,7 @@ class RunHandle:
             message = f"run {self.name} is {row.status}: only a failed or aborted run can be retried"
             hint = "resume() goes on with it, and tries a failed step again" if row.status == "suspended" else None
             raise WfeError("refused", message, hint)
-        await core.take_over(self.id)
+        await core.to_its_end(core.take_over(self.id))
         given = dict(outputs or {})
         changed = await core.retry(self.id, why, start_at=start_at, supplied=skip, outputs=lambda step: given)
         await core.settled()

@@ -635,3 +635,86 @@ def test_a_call_from_another_event_loop_is_refused_and_one_that_is_passed_on_is_
             assert await asyncio.to_thread(passed_on) == "succeeded"
 
     asyncio.run(main())
+
+
+class Slow:
+    """Lets what a method of a store gives wait, once the store has done it."""
+
+    def __init__(self, store: Store, method: str) -> None:
+        self.done = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self._call = getattr(store, method)
+        setattr(store, method, self)
+
+    async def __call__(self, *arguments: Any) -> Any:
+        given = await self._call(*arguments)
+        self.done.set()
+        await self.go_on.wait()
+        return given
+
+
+def test_a_run_whose_start_is_cancelled_once_it_is_durable_goes_on(store: Store) -> None:
+    async def main() -> None:
+        async with Engine(store, functions=[double], workflows=[DOUBLE]) as engine:
+            slow = Slow(store, "create_run")
+            starting = asyncio.ensure_future(engine.start("double", {"n": 1}, key="once"))
+            await slow.done.wait()
+            starting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await starting
+            slow.go_on.set()
+            handle = await engine.start("double", {"n": 1}, key="once")
+            assert (await handle.result(30)).outputs == {"n": 2}
+            assert [run.id for run in await engine.query()] == [handle.id]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("ask", ["resume", "suspend", "cancel", "retry"])
+def test_a_run_of_which_something_was_asked_in_vain_while_it_was_taken_over_is_not_lost(
+    make_store: Callable[[], Store], ask: str
+) -> None:
+    async def main() -> None:
+        async with Engine(make_store(), workflows=[WAITS]) as engine:
+            handle = await engine.start("waits")
+            if ask == "retry":
+                await handle.cancel()
+                await handle.result()
+        store = make_store()
+        async with Engine(store, recover=False) as engine:
+            handle = await engine.handle(handle.id)
+            slow = Slow(store, "claim")
+            asking = asyncio.ensure_future(getattr(handle, ask)())
+            await slow.done.wait()
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            slow.go_on.set()
+
+            async def taken_over() -> bool:
+                return engine.core.has(handle.id)
+
+            await until(taken_over)
+            await (handle.retry if ask == "retry" else handle.resume)()
+            await engine.publish("paid", "order-7", 1)
+            assert (await handle.result(30)).outputs == {"paid": 1}
+
+    asyncio.run(main())
+
+
+def test_a_start_that_the_end_of_the_engine_overtakes_is_told_so(make_store: Callable[[], Store]) -> None:
+    async def main() -> None:
+        store = make_store()
+        async with Engine(store, functions=[double], workflows=[DOUBLE]) as engine:
+            slow = Slow(store, "create_run")
+            starting = asyncio.ensure_future(engine.start("double", {"n": 1}, key="once"))
+            await slow.done.wait()
+        with pytest.raises(WfeError) as caught:
+            await starting
+        assert caught.value.code == "closed"
+        slow.go_on.set()
+        async with Engine(make_store(), functions=[double]) as engine:
+            handle = await engine.start("double", {"n": 1}, key="once")
+            assert (await handle.result(30)).outputs == {"n": 2}
+
+    asyncio.run(main())
