@@ -44,7 +44,7 @@ async def suspend_run(engine: Engine, run: str, reason: str) -> bool:
         return False
     await engine.post(run, event)
     try:
-        await engine.take_over(run)
+        await engine.to_its_end(engine.take_over(run))
     except WfeError as error:
         if error.code != "owned":  # whoever has it reads its inbox
             raise

@@ -10,7 +10,7 @@ import asyncio
 import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -23,7 +23,7 @@ from wfe_vm.values import check_plain
 from . import faults
 from .active import ActiveRun
 from .clock import Clock
-from .errors import WfeError
+from .errors import WfeError, keepable, words_of
 from .executors import ExecutorRegistry
 from .executors.contract import Executor, LogSink, StepContext, StepResult
 from .executors.problems import TaskProblem
@@ -46,6 +46,7 @@ OUTCOMES: Final = ("success", "failure", "error", "abort")
 
 
 Begin = Callable[[StepContext], StepResult | Awaitable[StepResult]]
+Values = TypeVar("Values", bound=dict[str, Any] | None)
 
 
 class OutputLog(LogSink, Protocol):
@@ -235,9 +236,9 @@ class Dispatcher:
             command.activation,
             command.attempt,
             step.type,
-            command.config,
-            command.inputs,
-            command.data or {},
+            _own(command.config),
+            _own(command.inputs),
+            _own(command.data or {}),
             step.outputs,
             step.keep_stdout,
             step.timeout_ms,
@@ -365,6 +366,12 @@ class Dispatcher:
         return StepEnded(self._clock.now(), activation, attempt, "abort", {}, error)
 
 
+def _own(values: Values) -> Values:
+    """Return plain data as a copy: what a step changes in it is neither the run's nor, for constants, the program's."""
+    copied: Values = msgspec.to_builtins(values)
+    return copied
+
+
 async def _at_once(result: StepResult) -> StepResult:
     return result
 
@@ -382,10 +389,31 @@ def _fit(result: StepResult) -> StepResult:
         problem = check_plain(result.stdout)
     if problem is not None:
         return StepResult("error", error=Failure("type", f"the step's result can't be kept: {problem}"))
-    if result.error is not None and (problem := check_plain(msgspec.to_builtins(result.error))) is not None:
-        message = f"the executor reported an error that can't be kept: {problem}"
-        return StepResult(result.outcome, result.outputs, Failure("internal", message), result.stdout)
+    if result.stdout is not None and type(result.stdout) is not str:
+        message = f"the executor gave as stdout no text, but a {type(result.stdout).__name__}"
+        return StepResult("error", error=Failure("internal", f"{message}\nThis is a bug of the executor."))
+    if result.error is not None:
+        return StepResult(result.outcome, result.outputs, _fit_error(result.error), result.stdout)
     return result
+
+
+def _fit_error(error: Failure) -> Failure:
+    """Return an error that a run can keep: this one, or what is wrong about it.
+
+    One with a member of another type could be written, and never be read again.
+    """
+    if not isinstance(error, Failure):
+        message = f"the executor reported an error that is no Failure, but a {type(error).__name__}"
+        return Failure("internal", f"{message}\nThis is a bug of the executor.")
+    try:
+        plain = msgspec.to_builtins(error)
+        kept = msgspec.convert(plain, Failure)
+    except (TypeError, ValueError, RecursionError) as wrong:
+        return Failure("internal", f"the executor reported an error that can't be kept: {wrong}")
+    problem = check_plain(plain)
+    if problem is not None:
+        return Failure("internal", f"the executor reported an error that can't be kept: {problem}")
+    return kept
 
 
 def _masked(result: StepResult, masker: Masker) -> StepResult:
@@ -397,6 +425,8 @@ def _masked(result: StepResult, masker: Masker) -> StepResult:
 
 def _broken(error: Exception) -> StepResult:
     """Report an exception that an executor should not have raised."""
-    tail = "".join(traceback.format_exception(error)[-3:])
-    message = f"the executor broke with {type(error).__name__}: {error}\nThis is a bug of the executor.\n{tail}"
+    tail = keepable("".join(traceback.format_exception(error)[-3:]))
+    message = (
+        f"the executor broke with {type(error).__name__}: {words_of(error)}\nThis is a bug of the executor.\n{tail}"
+    )
     return StepResult("error", error=Failure("internal", message))

@@ -18,10 +18,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from time import monotonic
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from wfe_vm.commands import Command, EndRun, Publish, RunStep, StartChild, StopChild, StopStep, Subscribe, Unsubscribe
 from wfe_vm.events import Event, Resume, Retry, StepEnded, Suspend, Tick
@@ -64,6 +64,8 @@ from .starts import Starts
 from .timers import Timers
 
 __all__ = ["LEASE_MS", "PARKED_RUNS", "Engine", "RunLost", "RunParked", "load_run_state"]
+
+Done = TypeVar("Done")
 
 STEPS_PER_CORE: Final = 16
 PARKED_RUNS: Final = ""
@@ -287,6 +289,13 @@ class Engine:
         if faults.armed is not None:
             faults.reach("engine.after_recovery")
         return active.row
+
+    async def to_its_end(self, work: Coroutine[Any, Any, Done]) -> Done:
+        """Do work on this engine to its end, though whoever waits for it is cancelled. Returns what it gives.
+
+        Raises what it raises, WfeError (``closed``) where the engine is closed before.
+        """
+        return await self._errands.to_its_end(work)
 
     async def reopen(self, run: str, event: Retry) -> bool:
         """Reopen a finished run at hand; where its concurrency group is full, once it has a slot again.

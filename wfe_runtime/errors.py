@@ -17,7 +17,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from .result import RunResult
@@ -33,7 +33,12 @@ __all__ = [
     "RunFailed",
     "StoreError",
     "WfeError",
+    "keepable",
+    "words_of",
 ]
+
+LONGEST_MESSAGE: Final = 16 * 1024
+"""What is kept of what a stranger's exception says, in characters: a run has it in its state, and its parents do."""
 
 
 class WfeError(Exception):
@@ -126,3 +131,19 @@ class RunFailed(WfeError):
             f"the run {result.status}{why}" if result.status == "failed" else f"the run was {result.status}{why}",
         )
         self.result = result
+
+
+def words_of(error: BaseException) -> str:
+    """Return what any exception says, as a run can keep it; nothing for one that can't even say what it is."""
+    try:
+        message = str(error)
+    except Exception:
+        return ""
+    if len(message) > LONGEST_MESSAGE:
+        message = f"{message[:LONGEST_MESSAGE]}… ({len(message) - LONGEST_MESSAGE} more characters)"
+    return keepable(message)
+
+
+def keepable(text: str) -> str:
+    """Return a text in which half a character, as names of files may hold, is written as its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -199,6 +199,12 @@ async def gives_nothing(_: StepContext) -> Any:
         (lambda _: StepResult("success", {}, None, "half \ud800"), "type", "lone surrogate"),
         (lambda _: fails("half \ud800"), "internal", "an error that can't be kept"),
         (lambda _: StepResult("failure"), "internal", "no reason"),
+        (lambda _: StepResult("success", {}, None, cast(Any, 5)), "internal", "as stdout no text, but a int"),
+        (lambda _: StepResult("failure", {}, cast(Any, "no")), "internal", "an error that is no Failure, but a str"),
+        (lambda _: StepResult("error", {}, cast(Any, OSError("no"))), "internal", "no Failure, but a OSError"),
+        (lambda _: fails(cast(Any, OSError("no"))), "internal", "an error that can't be kept"),
+        (lambda _: fails(cast(Any, 5)), "internal", "can't be kept: Expected `str`, got `int` - at `$.message`"),
+        (lambda _: fails(cast(Any, [5])), "internal", "got `array` - at `$.message`"),
     ],
 )
 def test_a_mistake_of_an_executor_is_the_steps_failure_and_no_other_runs(

@@ -6,16 +6,21 @@ import asyncio
 import dataclasses
 import sys
 import threading
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast, runtime_checkable
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, cast, runtime_checkable
 
+import msgspec
 import pytest
 
 from tests.runtime.shell_support import MemoryLog, context, is_alive, output, until
 from wfe_runtime.executors.contract import StepResult
 from wfe_runtime.executors.python import PythonExecutor
 from wfe_runtime.executors.python_call import CallContext
+from wfe_vm.outcome import Failure
+from wfe_vm.values import check_plain
 
 MODULE = """
 import dataclasses, os, sys, time
@@ -49,6 +54,11 @@ def sleep(file):
         stream.write(str(os.getpid()))
     time.sleep(600)
 """
+
+
+class Pair(NamedTuple):
+    number: int
+    text: str
 
 
 @pytest.fixture
@@ -461,3 +471,120 @@ def test_a_function_that_prints_faster_than_the_store_takes_it_is_held_up(folder
     call(folder, "print_much", functions={"print_much": print_much}, log=log)
     assert len(log.text("stdout")) == 200 * 10_001
     assert log.most_waiting <= 120_000
+
+
+class Shop:
+    """A service whose method, or which itself, is a step."""
+
+    name: int  # what hints of the class say is of its attributes, and of no argument
+
+    async def __call__(self, name: str, context: CallContext) -> list[str]:
+        return [name, context.step]
+
+    async def sell(self, name: str, context: CallContext) -> list[str]:
+        return [name, context.step]
+
+
+async def buy(shop: str, name: str, context: CallContext) -> list[str]:
+    return [name, context.step]
+
+
+def lend(shop: str, name: str, context: Annotated[CallContext, "of the attempt"]) -> list[str]:
+    return [name, context.step]
+
+
+def swap(name: str, context: CallContext | None = None) -> list[str]:
+    assert context is not None
+    return [name, context.step]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [Shop(), Shop().sell, partial(buy, "corner"), partial(buy, shop="corner"), partial(lend, "corner"), swap],
+    ids=["object", "method", "partial", "partial by name", "annotated", "optional"],
+)
+def test_whatever_can_be_called_is_a_step_with_its_hints_and_its_context(
+    folder: Path, function: Callable[..., Any]
+) -> None:
+    done = call(folder, "own", {"name": "tea"}, functions={"own": function})
+    assert done.outputs == {"result": ["tea", done_step()]}, done.error
+    refused = call(folder, "own", {"name": 5}, functions={"own": function}).error
+    assert refused is not None
+    assert refused.message == "the argument name of own has to be str, and the integer 5 was given"
+
+
+def done_step() -> str:
+    """Return the step of the attempts in this file."""
+    return context({}, Path(), type="python").step
+
+
+def test_the_context_is_known_by_its_name_where_only_type_checkers_see_its_import(folder: Path) -> None:
+    module_names: dict[str, Any] = {}
+    exec(compile("async def f(context: 'CallContext') -> str: return context.step", "f", "exec"), module_names)
+    assert call(folder, "own", functions={"own": module_names["f"]}).outputs == {"result": done_step()}
+
+
+@pytest.mark.parametrize(
+    ("given", "outputs"),
+    [
+        (Counter("aab"), {"a": 2, "b": 1}),
+        (OrderedDict(rows=[(1, "x"), (2, None)]), {"rows": [[1, "x"], [2, None]]}),
+        (defaultdict(list, {"a": [()]}), {"a": [[]]}),
+        ((1, {"b": (2,)}), {"result": [1, {"b": [2]}]}),
+        (Pair(1, "x"), {"result": [1, "x"]}),
+    ],
+)
+def test_a_map_of_any_kind_gives_its_members_and_a_tuple_is_a_list(
+    folder: Path, given: Any, outputs: dict[str, Any]
+) -> None:
+    assert call(folder, "own", functions={"own": lambda: given}).outputs == outputs
+
+
+def test_what_an_exception_says_is_kept_as_far_as_a_run_can_keep_it(folder: Path) -> None:
+    def odd() -> None:
+        raise ValueError("no file caf\udce9")
+
+    def long() -> None:
+        raise ValueError("x" * 1_000_000)
+
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    def mute() -> None:
+        raise Mute
+
+    def failure(function: Callable[..., Any]) -> Failure:
+        error = call(folder, "own", functions={"own": function}).error
+        assert error is not None
+        assert error.kind == "throw"
+        assert check_plain(msgspec.to_builtins(error)) is None
+        return error
+
+    assert failure(odd).message == "own raised ValueError: no file caf\\udce9"
+    assert failure(long).message.endswith("xxx… (983616 more characters)")
+    assert failure(mute).message.endswith("Mute")
+
+
+def test_an_async_function_waits_for_no_thread(folder: Path) -> None:
+    async def quick() -> int:
+        return 1
+
+    async def main() -> None:
+        begun, leave = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            begun.set()
+            leave.wait()
+
+        executor = PythonExecutor({"quick": quick, "hold": hold}, threads=1)
+        holding = asyncio.ensure_future(executor.run(context({"call": "hold"}, folder, type="python")))
+        await asyncio.to_thread(begun.wait)
+        async with asyncio.timeout(30):
+            done = await executor.run(context({"call": "quick"}, folder, type="python"))
+        assert done.outputs == {"result": 1}
+        leave.set()
+        await holding
+        await executor.close()
+
+    asyncio.run(main())

@@ -30,7 +30,10 @@ class LogSink(Protocol):
 
 
 class StepContext(msgspec.Struct, frozen=True):
-    """One attempt of one task. ``timeout_ms`` is for information: the engine cancels at the deadline."""
+    """One attempt of one task. ``timeout_ms`` is for information: the engine cancels at the deadline.
+
+    ``config``, ``inputs`` and ``data`` are this attempt's own: whoever changes what is in them changes no run.
+    """
 
     run: str
     run_name: str

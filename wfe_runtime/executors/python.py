@@ -129,10 +129,11 @@ class PythonExecutor:
         write = _writer(asyncio.get_running_loop(), context.log, stdout)
         own = call_context(context, lambda line: write("log", line))
         _Printed.install()
-        # Importing may take long and print: not on the loop.
-        function = await self._in_thread(
-            write, own, lambda: find_function(name, self._functions, context.folder), TaskProblem
-        )
+        function = self._functions.get(name)
+        if function is None:  # importing may take long and print: not on the loop
+            function = await self._in_thread(
+                write, own, lambda: find_function(name, self._functions, context.folder), TaskProblem
+            )
         call = prepare_call(name, function, context.inputs or {}, own)
         try:
             if call.is_async:

@@ -8,7 +8,7 @@ Rules:
 1. Arguments go by name. What the hints say of them is checked before the function is called, and of the result
    after it; a hint that ``msgspec`` can't check (a class of the user's own) takes what is given.
 2. A result is plain data: a map, a dataclass or a ``msgspec.Struct`` gives its members as outputs, nothing
-   gives none, any other value is the one declared output or, where none is declared, ``result``.
+   gives none, any other value is the one declared output or, where none is declared, ``result``. A tuple is a list.
 3. Nothing is pickled, ever.
 """
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -32,9 +33,11 @@ from typing import Any, Final
 
 import msgspec
 
+from wfe_vm.limits import MAX_NESTING
 from wfe_vm.outcome import Failure
 from wfe_vm.values import check_plain, describe
 
+from ..errors import keepable, words_of
 from .problems import TaskProblem
 
 __all__ = [
@@ -50,6 +53,8 @@ __all__ = [
 
 TRACEBACK_BYTES: Final = 4 * 1024
 """What a failure tells of the traceback: its last part."""
+
+UNIONS: Final = (typing.Union, types.UnionType)
 
 _UNSUPPORTED: Final = re.compile(r"objects of type ([\w.]+)")
 _CURES: Final = {
@@ -231,7 +236,7 @@ def prepare_call(name: str, function: Callable[..., Any], given: Mapping[str, An
     takes_any = False
     for parameter in signature.parameters.values():
         hint = hints.get(parameter.name, parameter.annotation)
-        if hint is CallContext:
+        if _is_context(hint):
             arguments[parameter.name] = context
         elif parameter.kind is parameter.VAR_KEYWORD:
             takes_any = True
@@ -252,9 +257,8 @@ def prepare_call(name: str, function: Callable[..., Any], given: Mapping[str, An
             known = ", ".join(signature.parameters) or "none"
             raise TaskProblem("type", f"{name} takes no argument {key}; it takes {known}")
         arguments[key] = given[key]
-    called = function if inspect.isroutine(function) else type(function).__call__
     result = hints.get("return", signature.return_annotation)
-    return Call(function, arguments, inspect.iscoroutinefunction(called), result)
+    return Call(function, arguments, inspect.iscoroutinefunction(_called_by(function)), result)
 
 
 def outputs_of(name: str, value: Any, declared: Sequence[str], hint: Any = inspect.Signature.empty) -> dict[str, Any]:
@@ -265,14 +269,16 @@ def outputs_of(name: str, value: Any, declared: Sequence[str], hint: Any = inspe
     """
     if inspect.iscoroutine(value):
         value.close()  # nobody will await it
-    is_members = type(value) is dict or dataclasses.is_dataclass(value) or isinstance(value, msgspec.Struct)
     plain = _to_plain(name, value)
     _check_result(name, value, plain, hint)
     if value is None:
         return {}
-    if not is_members:
+    if type(plain) is not dict:  # a map of any kind, or what has fields, is its members
         plain = {declared[0] if len(declared) == 1 else "result": plain}
     problem = check_plain(plain)
+    if problem is not None:
+        plain = _without_tuples(plain)
+        problem = check_plain(plain)
     if problem is not None:
         raise TaskProblem("type", f"the result of {name} is no plain data: {problem}")
     outputs: dict[str, Any] = plain
@@ -281,10 +287,7 @@ def outputs_of(name: str, value: Any, declared: Sequence[str], hint: Any = inspe
 
 def failure_of(name: str, error: BaseException) -> Failure:
     """Return the failure of a function that raised, as text: the exception itself is never kept."""
-    try:
-        message = str(error)
-    except Exception:  # an exception that can't even say what it is
-        message = ""
+    message = words_of(error)
     kind = type(error).__qualname__
     return Failure(
         kind="throw",
@@ -293,15 +296,40 @@ def failure_of(name: str, error: BaseException) -> Failure:
     )
 
 
+def _called_by(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what a call of it runs in the end: the function of a ``partial``, the ``__call__`` of an object."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    if inspect.isroutine(function) or isinstance(function, type):
+        return function
+    return type(function).__call__
+
+
 def _hints_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """Return the hints of parameters, but for those whose names exist for type checkers alone."""
+    """Return the hints of parameters, but for those whose names exist for type checkers alone.
+
+    Of these ``CallContext`` is known all the same: a linter may have its import moved to where only they see it.
+    """
     hints: dict[str, Any] = {}
+    function = _called_by(function)
     module_names = getattr(inspect.unwrap(function), "__globals__", {})
+    if CallContext.__name__ not in module_names:
+        module_names = {**module_names, CallContext.__name__: CallContext}
     for name, annotation in getattr(function, "__annotations__", {}).items():
         holder = types.SimpleNamespace(__annotations__={name: annotation})
         with contextlib.suppress(Exception):  # whatever evaluating a stranger's annotation raises
             hints |= typing.get_type_hints(holder, globalns=module_names, include_extras=True)
     return hints
+
+
+def _is_context(hint: Any) -> bool:
+    """Say whether a parameter takes the context: its hint is that class, alone, annotated, or as one of several."""
+    origin = typing.get_origin(hint)
+    if origin is typing.Annotated:
+        return _is_context(hint.__origin__)
+    if origin in UNIONS:
+        return any(_is_context(one) for one in typing.get_args(hint))
+    return hint is CallContext
 
 
 def _checked(name: str, parameter: str, value: Any, hint: Any) -> Any:
@@ -336,7 +364,7 @@ def _says_nothing(hint: Any) -> bool:
 
 def _is_of_class(value: Any, hint: Any) -> bool:
     """Say whether a value is of a class, or one of several, whose members msgspec does not know: a base, a protocol."""
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+    if typing.get_origin(hint) in UNIONS:
         return any(_is_of_class(value, one) for one in typing.get_args(hint))
     if not isinstance(hint, type) or hint.__module__ == "builtins":
         return False
@@ -370,6 +398,17 @@ def _to_plain(name: str, value: Any) -> Any:
         raise TaskProblem("type", f"the result of {name} is no plain data: {_why_not_plain(error)}") from None
 
 
+def _without_tuples(value: Any, depth: int = 1) -> Any:
+    """Return data in which each tuple, such as a row of a database, is a list; what is nested too deep stays."""
+    if depth > MAX_NESTING:
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_without_tuples(item, depth + 1) for item in value]
+    if type(value) is dict:
+        return {name: _without_tuples(item, depth + 1) for name, item in value.items()}
+    return value
+
+
 def _why_not_plain(error: Exception) -> str:
     """Say what msgspec can't turn into plain data, and what is to be done about it."""
     found = _UNSUPPORTED.search(str(error))
@@ -386,4 +425,4 @@ def _tail(error: BaseException) -> str:
     while frames is not None and "wfe_runtime" in frames.tb_frame.f_globals.get("__name__", ""):
         frames = frames.tb_next
     text = "".join(traceback.format_exception(type(error), error, frames))
-    return text[-TRACEBACK_BYTES:]
+    return keepable(text[-TRACEBACK_BYTES:])

@@ -27,6 +27,7 @@ from ..errors import InputError, WfeError
 from ..providers.contracts import Store
 from ..providers.rows import ActivityRow
 from ..result import encode_event
+from .arguments import check_text, map_of, milliseconds_of
 
 __all__ = ["Activities", "Activity"]
 
@@ -71,16 +72,19 @@ class Activities:
     ) -> Activity | None:
         """Return work of a kind (what ``activity:`` says), leased to a worker, the oldest first; None: there is none.
 
-        ``wait`` is how long to wait for some, None for as long as it takes. Raises ValueError for no lease.
+        ``wait`` is how long to wait for some, None for as long as it takes: who waits where the engine is left gets
+        None. Raises ValueError for no lease, WfeError (``closed``) once the engine was left.
         """
-        lease_ms = _milliseconds(lease)
-        if lease_ms <= 0:
-            raise ValueError("a lease lasts longer than nothing")
+        check_text("kind", kind)
+        check_text("worker", worker)
+        lease_ms = _lease(lease)
+        wait_s = None if wait is None else milliseconds_of("wait", wait) / 1000
+        self._check_open()
         stirred = asyncio.Event()
         stop = self._store.watch(lambda _: stirred.set())
         self._waiting.add(stirred)
         try:
-            until = None if wait is None else asyncio.get_running_loop().time() + _milliseconds(wait) / 1000
+            until = None if wait_s is None else asyncio.get_running_loop().time() + wait_s
             return await self._fetch(kind, worker, lease_ms, stirred, until)
         finally:
             self._waiting.discard(stirred)
@@ -91,7 +95,10 @@ class Activities:
 
         Raises WfeError (``token``) where it is someone else's by now, or has ended.
         """
-        row = await self._store.extend_activity(token, self._clock.now(), _milliseconds(lease))
+        check_text("token", token)
+        lease_ms = _lease(lease)
+        self._check_open()
+        row = await self._store.extend_activity(token, self._clock.now(), lease_ms)
         if row is None:
             raise self._refusal("the heart-beat", await self._store.find_activity(token))
         return row.state == "open"
@@ -102,7 +109,7 @@ class Activities:
         Raises InputError for outputs that are no plain data, WfeError (``token``) as ``heartbeat``, and where the
         work was cancelled.
         """
-        given = dict(outputs or {})
+        given = map_of("outputs", outputs)
         problem = check_plain(given)
         if problem is not None:
             raise InputError("the activity can't be completed:", [f"its outputs are no plain data: {problem}"])
@@ -113,7 +120,8 @@ class Activities:
 
         Raises what ``complete`` raises.
         """
-        told = dict(details or {})
+        check_text("message", message)
+        told = map_of("details", details)
         problem = check_plain(told)
         if problem is not None:
             raise InputError("the activity can't be failed:", [f"its details are no plain data: {problem}"])
@@ -121,6 +129,8 @@ class Activities:
 
     async def release(self, token: str) -> None:
         """Give the work back: it is offered at once, and the token is void. Raises WfeError (``token``)."""
+        check_text("token", token)
+        self._check_open()
         if not await self._store.release_activity(token, self._clock.now()):
             raise self._refusal("the release", await self._store.find_activity(token))
 
@@ -129,6 +139,10 @@ class Activities:
         self._closed = True
         for stirred in self._waiting:
             stirred.set()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise WfeError("closed", "the engine of these activities is not open any more", "fetch within its block")
 
     async def _fetch(
         self, kind: str, worker: str, lease_ms: int, stirred: asyncio.Event, until: float | None
@@ -153,6 +167,8 @@ class Activities:
         return None
 
     async def _end(self, token: str, outcome: str, outputs: dict[str, Any], error: Failure | None) -> None:
+        check_text("token", token)
+        self._check_open()
         row = await self._store.find_activity(token)
         now = self._clock.now()
         if row is not None:
@@ -187,5 +203,9 @@ def _activity(row: ActivityRow) -> Activity:
     return Activity(row.token, row.kind, activity_inputs(row.inputs), row.run, row.step, row.attempt, key, row.lease)
 
 
-def _milliseconds(length: Seconds) -> int:
-    return int(length / timedelta(milliseconds=1)) if isinstance(length, timedelta) else int(length * 1000)
+def _lease(lease: Seconds) -> int:
+    """Return a lease in milliseconds. Raises TypeError and ValueError for what is none."""
+    length = milliseconds_of("lease", lease)
+    if length <= 0:
+        raise ValueError("a lease lasts longer than nothing")
+    return length

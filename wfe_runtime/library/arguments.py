@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from ..errors import keepable
 from ..settings import DURABILITY
 
 __all__ = [
@@ -27,38 +28,60 @@ __all__ = [
     "check_text",
     "check_transactions",
     "check_workflows",
+    "map_of",
+    "milliseconds_of",
+    "path_of",
     "several",
 ]
 
 LONGEST_NAME: Final = 200
+LONGEST_S: Final = 1e15
+MOST: Final = 2**63 - 1
 SHOWN: Final = 60
 
 
 def check_text(what: str, value: object) -> None:
-    """Raise TypeError for what is no text."""
+    """Raise TypeError for what is no text, ValueError for one that no store can keep."""
     if not isinstance(value, str):
         raise TypeError(f"{what} has to be a text, and {_shown(value)} was given")
+    if not value.isascii() and keepable(value) != value:
+        raise ValueError(f"{what} holds half a character (a lone surrogate): {_shown(value)}")
 
 
 def check_number(what: str, value: object, least: int) -> None:
-    """Raise TypeError for what is no whole number, ValueError for one that is less than ``least``."""
+    """Raise TypeError for what is no whole number, ValueError for one below ``least`` or beyond what a store keeps."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{what} has to be a whole number, and {_shown(value)} was given")
     if value < least:
         raise ValueError(f"{what} has to be at least {least}, not {value}")
+    if value > MOST:
+        raise ValueError(f"{what} has to be at most {MOST}, and {_shown(value)} was given")
 
 
 def check_length(what: str, value: object) -> None:
-    """Raise TypeError for what is no length of time: seconds or a timedelta."""
+    """Raise TypeError for what is no length of time: seconds or a timedelta. ValueError for one that is no number."""
     if isinstance(value, bool) or not isinstance(value, (int, float, timedelta)):
         raise TypeError(f"{what} has to be seconds or a timedelta, and {_shown(value)} was given")
+    if value != value:
+        raise ValueError(f"{what} has to be seconds or a timedelta, and {value} is no number")
+
+
+def milliseconds_of(what: str, value: float | timedelta) -> int:
+    """Return a length of time that ends. Raises TypeError and ValueError for what is none, or would outlast a clock."""
+    check_length(what, value)
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if not -LONGEST_S < seconds < LONGEST_S:
+        raise ValueError(f"{what} has to be less than {LONGEST_S:g} seconds, and {_shown(value)} was given")
+    return int(seconds * 1000)
 
 
 def check_moment(what: str, value: object) -> None:
-    """Raise TypeError for what is no point in time."""
+    """Raise TypeError for what is no point in time, ValueError for one that no clock will show."""
     if isinstance(value, bool) or not isinstance(value, (int, datetime, timedelta)):
         kinds = "a datetime, a timedelta (so long ago) or epoch milliseconds"
         raise TypeError(f"{what} has to be {kinds}, and {_shown(value)} was given")
+    if isinstance(value, int) and abs(value) > MOST:
+        raise ValueError(f"{what} has to be epoch milliseconds, and {_shown(value)} was given")
 
 
 def check_name(name: str) -> None:
@@ -74,6 +97,22 @@ def check_durability(durability: str) -> None:
     check_text("durability", durability)
     if durability and DURABILITY.fullmatch(durability) is None:
         raise ValueError(f"{_shown(durability)} is no durability; it is sync, group(20ms) or relaxed")
+
+
+def map_of(what: str, value: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a copy of a map from names to values, an empty one for None. Raises TypeError for anything else."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{what} has to be a map from names to values, and {_shown(value)} was given")
+    return dict(value)
+
+
+def path_of(what: str, value: str | os.PathLike[str]) -> str:
+    """Return the absolute path of a folder, the current one for an empty one. Raises TypeError for what is no path."""
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    check_text(what, path)
+    return os.path.abspath(path)
 
 
 def several(what: str, value: str | Sequence[str]) -> Sequence[str]:

@@ -30,7 +30,7 @@ async def ask(core: Engine, run: str, make_event: Callable[[int], Event]) -> boo
         if not _may_change(event, row):
             return False
         try:
-            await core.take_over(run)
+            await core.to_its_end(core.take_over(run))
         except WfeError as error:
             if error.code != "owned":
                 raise

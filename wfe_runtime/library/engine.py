@@ -45,6 +45,7 @@ from .arguments import (
     check_text,
     check_transactions,
     check_workflows,
+    path_of,
 )
 from .definitions import Definition, Definitions, read_definitions
 from .ends import Ends
@@ -126,6 +127,7 @@ class Engine:
         self._step_limit = step_limit
         self._who = who
         self._open: _Open | None = None
+        self._closing: asyncio.Task[None] | None = None
         if isinstance(store, str):
             open_store(store)  # a URL that is none is told where it is written
 
@@ -134,6 +136,8 @@ class Engine:
     async def __aenter__(self) -> Self:
         if self._open is not None:
             raise WfeError("open", "the engine is open already", "make another one: two in a process do no harm")
+        if self._closing is not None and not self._closing.done():
+            await asyncio.wait({self._closing})
         opened = self._open = _Open(self)
         try:
             await opened.core.__aenter__()
@@ -156,20 +160,31 @@ class Engine:
         await self.close()
 
     async def close(self) -> None:
-        """Stop what runs, keep all that was reached, let go of the store. Repeatable."""
+        """Stop what runs, keep all that was reached, let go of the store. Repeatable.
+
+        It goes on to its end though its caller is cancelled: by a limit of time, or as a step that closes its engine.
+        """
+        if self._open is not None:
+            self._open.check_loop()
         opened, self._open = self._open, None
         if opened is not None:
-            await opened.close()
+            self._closing = asyncio.get_running_loop().create_task(opened.close(), name="wfe-close")
+        if self._closing is not None and not self._closing.done():
+            await asyncio.shield(self._closing)
 
     @property
     def core(self) -> core_engine.Engine:
-        """What advances the runs. Raises WfeError (``closed``) outside of the ``async with`` block."""
+        """What advances the runs. Raises WfeError: ``closed`` outside of the ``async with`` block, ``loop`` elsewhere.
+
+        Elsewhere is an event loop that is not the one of the block, as ``asyncio.run`` in another thread makes it.
+        """
         return self._opened.core
 
     @property
     def _opened(self) -> _Open:
         if self._open is None:
             raise WfeError("closed", "the engine is not open", "use it within `async with engine:`")
+        self._open.check_loop()
         return self._open
 
     # What can be run
@@ -205,6 +220,8 @@ class Engine:
         Raises WfeError (``pinned``), which names the run, while one of its program has not ended.
         """
         opened = self._opened
+        check_text("workflow", workflow)
+        check_number("version", version, 0)
         found = await opened.registry.remove(workflow, version)
         left = await opened.registry.rows(workflow)
         if found and left and left[-1].version < version:
@@ -280,14 +297,15 @@ class Engine:
         version: int | None = None,
         name: str | None = None,
         key: str = "",
-        folder: str = "",
+        folder: str | os.PathLike[str] = "",
         durability: str = "",
     ) -> RunHandle:
         """Start a run of a registered workflow, of its highest version unless one is given. It is durable then.
 
         ``name`` is what people call it; without one it is the workflow's with a number. A ``key`` starts once: a
         run of this workflow that was started with it is given back. ``folder`` is what relative paths of steps
-        are relative to, ``durability`` sync, group(20ms) or relaxed.
+        are relative to, ``durability`` sync, group(20ms) or relaxed. Who is cancelled meanwhile does not know whether
+        there is a run; if there is one it goes on, and a ``key`` finds it.
 
         Raises NotFound for a workflow or version that is not registered, InputError for inputs that it does not
         take, or that differ from those of the key's run, MissingError where this host lacks what it needs,
@@ -305,17 +323,9 @@ class Engine:
         lacks = lacking(opened.core, opened.python, loaded)
         if lacks:
             raise MissingError(f"this host can't run {workflow}: {'; '.join(lacks)}", "register or install it first")
-        row = await opened.core.start(
-            [],
-            loaded.hash,
-            dict(inputs) if isinstance(inputs, Mapping) else {} if inputs is None else inputs,
-            name=name or "",
-            key=key,
-            folder=folder or os.getcwd(),
-            durability=durability,
-        )
-        if not opened.core.has(row.id) and row.status not in FINISHED and row.owner != opened.core.host.id:
-            await opened.server.take(row)  # the key's first run, which may have lost its process
+        given = dict(inputs) if isinstance(inputs, Mapping) else {} if inputs is None else inputs
+        starting = opened.start(loaded.hash, given, name or "", key, path_of("folder", folder), durability)
+        row = await opened.core.to_its_end(starting)
         return RunHandle(self, row)
 
     async def run(
@@ -327,7 +337,7 @@ class Engine:
         version: int | None = None,
         name: str | None = None,
         key: str = "",
-        folder: str = "",
+        folder: str | os.PathLike[str] = "",
         durability: str = "",
     ) -> RunResult:
         """Start a run as ``start`` does, and wait for its end as ``RunHandle.result`` does."""
@@ -375,7 +385,7 @@ class Engine:
         """
         opened = self._opened
         opened.server.look_again()
-        taken = await opened.server.take_up()
+        taken = await opened.core.to_its_end(opened.server.take_up())
         opened.serve()
         return taken
 
@@ -415,7 +425,11 @@ class Engine:
         it missed. Raises NotFound, at the first turn, for an unknown run (a handle or an id) or event.
         """
         opened = self._opened
-        subscription = Subscription(opened.core.store, run.id if isinstance(run, RunHandle) else run, after, backlog)
+        id = run.id if isinstance(run, RunHandle) else run
+        for what, text in (("run", id), ("after", after)):
+            check_text(what, text)
+        check_number("backlog", backlog, 0)
+        subscription = Subscription(opened.core.store, id, after, backlog)
         opened.subscriptions.add(subscription)
         return subscription
 
@@ -435,7 +449,7 @@ class Engine:
         row = await opened.core.store.get_run(run.id)
         if row is None:
             raise NotFound(f"run {run.name} is gone from the store")
-        return await move(opened.core, row, found.rows, reason)
+        return await opened.core.to_its_end(move(opened.core, row, found.rows, reason))
 
     async def _read(self, opened: _Open, definition: Definition, variables: Mapping[str, Any] | None) -> Definitions:
         """Return the programs of a definition; the functions that came with it are known then."""
@@ -469,6 +483,7 @@ class _Open:
     """What an engine has between entering and leaving."""
 
     def __init__(self, engine: Engine) -> None:
+        self._loop = asyncio.get_running_loop()
         given = engine._store
         store = open_store(given) if isinstance(given, str) else given
         clock = engine._clock
@@ -488,6 +503,17 @@ class _Open:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._watched: set[str] = set()
         self._serving: asyncio.Task[None] | None = None
+
+    def check_loop(self) -> None:
+        """Raise WfeError (``loop``) in an event loop that the engine does not run in."""
+        loop = asyncio._get_running_loop()
+        if loop is not None and loop is not self._loop:
+            raise WfeError(
+                "loop",
+                "the engine runs in another event loop than the one that calls it",
+                "from another thread: asyncio.run_coroutine_threadsafe(engine.start(…), loop).result(), "
+                "where loop is the one in which the engine was entered",
+            )
 
     def serve(self) -> None:
         """Take up runs in the background, from now on."""
@@ -509,6 +535,16 @@ class _Open:
             except WfeError:
                 return  # whoever waits for a run is told by the engine
             await asyncio.sleep(SWEEP_SECONDS)
+
+    async def start(
+        self, hash: str, inputs: dict[str, Any], name: str, key: str, folder: str, durability: str
+    ) -> RunRow:
+        """Start a run of the program with that hash here, or have the run of its key go on."""
+        core = self.core
+        row = await core.start([], hash, inputs, name=name, key=key, folder=folder, durability=durability)
+        if not core.has(row.id) and row.status not in FINISHED and row.owner != core.host.id:
+            await self.server.take(row)  # the key's first run, which may have lost its process
+        return row
 
     def watch_run(self, row: RunRow, middleware: Sequence[RunMiddleware]) -> None:
         if row.id in self._watched:

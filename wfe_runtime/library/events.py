@@ -11,8 +11,9 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Any, Final
 
@@ -60,7 +61,8 @@ class LifecycleEvent(msgspec.Struct, frozen=True):
 class Subscription(AsyncIterator[LifecycleEvent]):
     """The events of one run, from its start to its end, or of all runs from now on: an async iterator.
 
-    ``async with`` begins a subscription to all where the block is entered, ``async for`` alone at its first turn.
+    ``async with`` begins a subscription to all where the block is entered, ``async for`` alone at its first turn. It
+    ends with ``close``, with the engine, and once nobody holds it any more, as after a ``break`` out of its loop.
     """
 
     def __init__(self, store: Store, run: str = "", after: str = "", backlog: int = BACKLOG) -> None:
@@ -115,7 +117,7 @@ class Subscription(AsyncIterator[LifecycleEvent]):
 
     async def _open(self) -> None:
         self._opened = True
-        self._unwatch = self._store.watch(self._hear)
+        self._unwatch = _watch_for(self, self._store)
         run, sequence, number = _place_of(self._after)
         if self._run:
             row = await self._store.get_run(self._run)
@@ -131,7 +133,8 @@ class Subscription(AsyncIterator[LifecycleEvent]):
             self._position = await self._store.feed_position()
         self._skipped = number
 
-    def _hear(self, runs: frozenset[str]) -> None:
+    def hear(self, runs: frozenset[str]) -> None:
+        """Learn that something was committed of these runs; of which is not known where there are none."""
         if not self._run or not runs or self._run in runs:
             self._stirred.set()
 
@@ -180,6 +183,21 @@ class Subscription(AsyncIterator[LifecycleEvent]):
             return "pending"
         rows = await self._store.read_journal(row.run, row.sequence - 2, 1)
         return decode_delta(rows[0].delta).status if rows else "running"
+
+
+def _watch_for(subscription: Subscription, store: Store) -> Callable[[], None]:
+    """Have a subscription hear of commits as long as somebody holds it: the store does not. Returns how to stop it."""
+    held = weakref.ref(subscription)
+
+    def hear(runs: frozenset[str]) -> None:
+        listening = held()
+        if listening is None:
+            stop()
+        else:
+            listening.hear(runs)
+
+    stop = store.watch(hear)
+    return stop
 
 
 def _place_of(id: str) -> tuple[str, int, int]:

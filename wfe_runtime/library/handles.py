@@ -14,7 +14,7 @@ from ..approvals import Answer
 from ..errors import NotCompleted, NotFound, WfeError
 from ..providers.rows import RunRow
 from ..result import RunResult
-from .arguments import check_length, check_text, several
+from .arguments import check_length, check_text, milliseconds_of, several
 from .control import ask
 from .definitions import Definition
 from .events import Subscription
@@ -78,7 +78,8 @@ class RunHandle:
     async def resume(self, reason: str = "") -> bool:
         """Go on with a suspended run, or take over one whose process is gone. Returns whether that changes anything."""
         before = self._engine.core.has(self.id)
-        changed = await self._ask(lambda now: Resume(now, self._why("resumed", reason)))
+        why = self._why("resumed", reason)
+        changed = await self._ask(lambda now: Resume(now, why))
         return changed or (self._engine.core.has(self.id) and not before)
 
     async def retry(
@@ -98,6 +99,7 @@ class RunHandle:
         core = self._engine.core
         start_at = several("from_steps", from_steps)
         check_text("skip", skip)
+        why = self._why("retried", reason)
         if outputs and not skip:
             raise ValueError("outputs says what a skipped step gives, and skip names none")
         row = await self._row()
@@ -105,11 +107,9 @@ class RunHandle:
             message = f"run {self.name} is {row.status}: only a failed or aborted run can be retried"
             hint = "resume() goes on with it, and tries a failed step again" if row.status == "suspended" else None
             raise WfeError("refused", message, hint)
-        await core.take_over(self.id)
+        await core.to_its_end(core.take_over(self.id))
         given = dict(outputs or {})
-        changed = await core.retry(
-            self.id, self._why("retried", reason), start_at=start_at, supplied=skip, outputs=lambda step: given
-        )
+        changed = await core.retry(self.id, why, start_at=start_at, supplied=skip, outputs=lambda step: given)
         await core.settled()
         if changed:
             self._engine.watch_run(row)
@@ -135,14 +135,14 @@ class RunHandle:
 
         Returns whether that changes anything. It has ended when ``result`` returns.
         """
-        check_length("deadline", deadline)
-        seconds = deadline.total_seconds() if isinstance(deadline, timedelta) else deadline
-        until = int(seconds * 1000)
-        return await self._ask(lambda now: Cancel(now, self._why("cancelled", reason), now + until if until else 0))
+        until = milliseconds_of("deadline", deadline)
+        why = self._why("cancelled", reason)
+        return await self._ask(lambda now: Cancel(now, why, now + until if until else 0))
 
     async def terminate(self, reason: str = "") -> bool:
         """End the run at once; no hook of it runs. Returns whether that changes anything."""
-        return await self._ask(lambda now: Terminate(now, self._why("terminated", reason)))
+        why = self._why("terminated", reason)
+        return await self._ask(lambda now: Terminate(now, why))
 
     async def answer(self, option: str, by: str, step: str = "") -> Answer:
         """Answer an approval that the run waits for; see ``Engine.answer``."""
@@ -158,6 +158,7 @@ class RunHandle:
         return await ask(self._engine.core, self.id, make_event)
 
     def _why(self, what: str, reason: str) -> str:
+        check_text("reason", reason)  # it is kept with the run, which nobody could read with another
         return reason or f"{what} by {_user()} through the API"
 
 

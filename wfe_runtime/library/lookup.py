@@ -108,6 +108,8 @@ def run_filter(
     for what, moment in (("since", since), ("until", until)):
         if moment is not None:
             check_moment(what, moment)
+    if not isinstance(status, Iterable):
+        raise TypeError(f"status has to be a text or several, and {status!r} was given")
     statuses = (status,) if isinstance(status, str) and status else tuple(status)
     for one in statuses:
         if one not in RUN_STATUSES:

@@ -18,7 +18,7 @@ import msgspec
 
 from wfe_vm.outcome import Failure
 
-from ..errors import WfeError
+from ..errors import WfeError, keepable, words_of
 from ..executors import ExecutorRegistry
 from ..executors.contract import Executor, StepContext, StepResult
 from ..result import RunResult
@@ -99,8 +99,8 @@ class _Wrapped:
         try:
             result = await middleware(context, call_next)
         except Exception as error:  # whatever a stranger's function raises
-            tail = "".join(traceback.format_exception(error)[-3:])
-            message = f"the middleware {_name_of(middleware)} raised {type(error).__name__}: {error}"
+            tail = keepable("".join(traceback.format_exception(error)[-3:]))
+            message = f"the middleware {_name_of(middleware)} raised {type(error).__name__}: {words_of(error)}"
             return StepResult("error", error=Failure("internal", message, details={"traceback": tail}))
         if isinstance(result, StepResult):
             return result
@@ -128,7 +128,7 @@ async def around_run(
     except Exception as error:  # whatever a stranger's function raises
         if isinstance(error, WfeError) and error.code == "closed":
             return  # the engine was left before the run ended, and the middleware let that through
-        troubled(f"the middleware around run {call.name} raised {type(error).__name__}: {error}")
+        troubled(f"the middleware around run {call.name} raised {type(error).__name__}: {words_of(error)}")
 
 
 def _name_of(function: Callable[..., Any]) -> str:

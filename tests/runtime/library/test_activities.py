@@ -300,3 +300,20 @@ def test_who_waits_for_work_is_let_go_when_its_time_is_over_or_the_engine_is_lef
         assert await waiting is None
 
     asyncio.run(main())
+
+
+def test_a_worker_that_asks_for_work_again_once_the_engine_was_left_is_told_so(store: Store) -> None:
+    async def main() -> None:
+        async with Engine(store) as engine:
+            activities = engine.activities
+        for call in (
+            activities.fetch("charge-card", "w", wait=None),
+            activities.heartbeat("token"),
+            activities.complete("token"),
+            activities.release("token"),
+        ):
+            with pytest.raises(WfeError) as caught:
+                await call
+            assert caught.value.code == "closed"
+
+    asyncio.run(main())

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from tests.runtime.library.workflows import DOUBLE
-from wfe_runtime import Engine, NotFound
+from tests.runtime.library.workflows import DOUBLE, WAITS
+from wfe_runtime import Engine, NotFound, StepContext, StepNext, StepResult
 
 
 def double(n: int) -> dict[str, int]:
@@ -79,6 +79,23 @@ def calls(engine: Engine) -> Iterator[tuple[Callable[[], Awaitable[Any]], str]]:
     yield query(limit=-1), "limit has to be at least 0, not -1"
     yield query(name=5), "name has to be a text, and 5 was given"
     yield query(status="done"), "'done' is no status of a run"
+    yield query(status=5), "status has to be a text or several, and 5 was given"
+    yield query(since=10**30), "since has to be epoch milliseconds, and 1000"
+    yield query(limit=2**63), "limit has to be at most 9223372036854775807, and 9223372036854775808 was given"
+    yield start(key="caf\udce9"), "key holds half a character (a lone surrogate): 'caf\\udce9'"
+    yield start(folder=5), "folder has to be a text, and 5 was given"
+    yield lambda: engine.unregister("double", nothing), "version has to be a whole number, and None was given"
+    yield lambda: anext(engine.events(nothing)), "run has to be a text, and None was given"
+    activities = engine.activities
+    yield lambda: activities.fetch(nothing, "ada"), "kind has to be a text, and None was given"
+    yield lambda: activities.fetch("pack", nothing), "worker has to be a text, and None was given"
+    for length in (nothing, "30"):
+        yield lambda length=length: activities.fetch("pack", "ada", length), "lease has to be seconds or a timedelta"
+    for endless in (float("inf"), 1e300):
+        yield lambda wait=endless: activities.fetch("pack", "ada", wait=wait), "wait has to be less than 1e+15 seconds"
+    yield lambda: activities.heartbeat("token", -5), "a lease lasts longer than nothing"
+    yield lambda: activities.complete("token", cast(Any, [1])), "outputs has to be a map from names to values, and [1]"
+    yield lambda: activities.fail("token", cast(Any, OSError("x"))), "message has to be a text, and OSError('x') was"
 
 
 def test_a_call_that_can_not_be_names_the_argument_and_changes_nothing() -> None:
@@ -104,6 +121,42 @@ def test_a_call_that_can_not_be_names_the_argument_and_changes_nothing() -> None
             assert [run.id for run in await engine.query()] == [handle.id]
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("wrong", [5, "caf\udce9"])
+def test_a_reason_that_no_run_can_keep_is_refused_and_the_run_left_alone(wrong: Any) -> None:
+    async def main() -> None:
+        async with Engine("memory:", workflows=[WAITS]) as engine:
+            handle = await engine.start("waits")
+            for ask in (handle.cancel, handle.suspend, handle.resume, handle.retry, handle.terminate):
+                with pytest.raises((TypeError, ValueError), match="reason"):
+                    await ask(wrong)
+            with pytest.raises((TypeError, ValueError), match="reason"):
+                await handle.move(WAITS, wrong)
+            for endless in (float("inf"), 1e300):
+                with pytest.raises(ValueError, match="deadline has to be less than"):
+                    await handle.cancel(deadline=endless)
+            await engine.publish("paid", "order-7", 1)
+            assert (await handle.result()).outputs == {"paid": 1}
+
+    asyncio.run(main())
+
+
+def test_the_folder_of_a_run_may_be_a_path_and_is_kept_as_an_absolute_one(tmp_path: Path) -> None:
+    where: list[str] = []
+
+    async def look(context: StepContext, call_next: StepNext) -> StepResult:
+        where.append(context.folder)
+        return await call_next(context)
+
+    async def main() -> None:
+        url = f"sqlite:///{tmp_path}/runs.db"
+        async with Engine(url, functions=[double], workflows=[DOUBLE], step_middleware=[look]) as engine:
+            for folder in (tmp_path, "here", ""):
+                await engine.run("double", {"n": 1}, folder=folder)
+
+    asyncio.run(main())
+    assert where == [str(tmp_path), str(Path.cwd() / "here"), str(Path.cwd())]
 
 
 def test_a_handle_stands_for_its_run_wherever_one_is_named() -> None:

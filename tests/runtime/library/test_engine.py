@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,9 @@ from wfe_runtime import (
     NotCompleted,
     NotFound,
     RunFailed,
+    StepContext,
+    StepNext,
+    StepResult,
     Store,
     StoreError,
     WfeError,
@@ -60,6 +64,47 @@ def test_a_registered_workflow_runs_to_its_result(store: Store) -> None:
             await engine.register(TWO)
             result = await engine.run("two", {"n": 5})
             assert (result.status, result.outputs, result.require()) == ("succeeded", {"n": 20}, {"n": 20})
+
+    asyncio.run(main())
+
+
+def test_a_function_that_changes_its_arguments_changes_neither_its_run_nor_its_program(store: Store) -> None:
+    text = """
+workflow:
+  id: shops
+  version: 1
+  inputs: {basket: {type: list<string>, default: [milk]}}
+  outputs: {seen: list<any>, basket: list<string>}
+  steps:
+    - for_each: '[1, 2]'
+      limit: 1
+      collect: {found: steps.shop.output.seen}
+      do:
+        - name: shop
+          type: python
+          config: {call: shop}
+          inputs: {basket: inputs.basket, shelf: '{"top": ["tea"]}'}
+          outputs: [{name: seen, type: any}]
+    - return: {seen: vars.found, basket: inputs.basket}
+"""
+
+    def shop(basket: list[str], shelf: dict[str, list[str]]) -> dict[str, list[str]]:
+        basket += shelf["top"]
+        shelf["top"].clear()
+        return {"seen": basket}
+
+    async def empties(context: StepContext, call_next: StepNext) -> StepResult:
+        result = await call_next(context)
+        context.config.clear()
+        if context.inputs is not None:
+            context.inputs.clear()
+        return result
+
+    async def main() -> None:
+        async with Engine(store, functions=[shop], workflows=[text], step_middleware=[empties]) as engine:
+            for _ in range(2):
+                result = await engine.run("shops")
+                assert result.require() == {"seen": [["milk", "tea"], ["milk", "tea"]], "basket": ["milk"]}
 
     asyncio.run(main())
 
@@ -511,5 +556,165 @@ def test_an_engine_is_entered_once_at_a_time_and_used_only_inside(store: Store) 
             with pytest.raises(WfeError, match="open already"):
                 await engine.__aenter__()
         await engine.close()
+
+    asyncio.run(main())
+
+
+def test_closing_goes_on_though_its_caller_is_out_of_time_and_the_next_to_enter_waits_for_it(
+    make_store: Callable[[], Store],
+) -> None:
+    begun, may_end, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def tidy(n: int) -> int:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await may_end.wait()
+            ended.set()
+        return n
+
+    async def main() -> None:
+        threads = threading.active_count()
+        engine = Engine(make_store(), functions=[tidy], workflows=[calls("tidy")], recover=False)
+        async with engine:
+            handle = await engine.start("work", {"n": 1})
+            await begun.wait()
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0):
+                    await engine.close()
+            again = asyncio.ensure_future(engine.close())
+            entering = asyncio.ensure_future(engine.__aenter__())
+            await turns()
+            assert not again.done()
+            assert not entering.done()
+            may_end.set()
+            await again
+            assert ended.is_set()
+            await entering
+            assert await (await engine.handle(handle.id)).status() == "running"
+        assert len(asyncio.all_tasks()) == 1
+        assert threading.active_count() == threads
+
+    asyncio.run(main())
+
+
+def test_a_step_may_close_its_own_engine(store: Store) -> None:
+    async def main() -> None:
+        async def close(n: int) -> int:
+            await engine.close()
+            return n
+
+        engine = Engine(store, functions=[close], workflows=[calls("close")])
+        async with engine:
+            handle = await engine.start("work", {"n": 1})
+            with pytest.raises(WfeError, match="the engine was closed before the run ended"):
+                await handle.result()
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(main())
+
+
+def test_a_call_from_another_event_loop_is_refused_and_one_that_is_passed_on_is_not(store: Store) -> None:
+    async def main() -> None:
+        async with Engine(store, functions=[double], workflows=[DOUBLE]) as engine:
+            handle = await engine.start("double", {"n": 1})
+            for call in (lambda: engine.run("double", {"n": 1}), handle.cancel, handle.status, engine.close):
+
+                async def elsewhere(call: Callable[[], Awaitable[Any]] = call) -> None:
+                    with pytest.raises(WfeError, match="run_coroutine_threadsafe") as caught:
+                        await call()
+                    assert caught.value.code == "loop"
+
+                await asyncio.to_thread(asyncio.run, elsewhere())
+            loop = asyncio.get_running_loop()
+
+            def passed_on() -> str:
+                return asyncio.run_coroutine_threadsafe(engine.run("double", {"n": 1}), loop).result().status
+
+            assert await asyncio.to_thread(passed_on) == "succeeded"
+
+    asyncio.run(main())
+
+
+class Slow:
+    """Lets what a method of a store gives wait, once the store has done it."""
+
+    def __init__(self, store: Store, method: str) -> None:
+        self.done = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self._call = getattr(store, method)
+        setattr(store, method, self)
+
+    async def __call__(self, *arguments: Any) -> Any:
+        given = await self._call(*arguments)
+        self.done.set()
+        await self.go_on.wait()
+        return given
+
+
+def test_a_run_whose_start_is_cancelled_once_it_is_durable_goes_on(store: Store) -> None:
+    async def main() -> None:
+        async with Engine(store, functions=[double], workflows=[DOUBLE]) as engine:
+            slow = Slow(store, "create_run")
+            starting = asyncio.ensure_future(engine.start("double", {"n": 1}, key="once"))
+            await slow.done.wait()
+            starting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await starting
+            slow.go_on.set()
+            handle = await engine.start("double", {"n": 1}, key="once")
+            assert (await handle.result(30)).outputs == {"n": 2}
+            assert [run.id for run in await engine.query()] == [handle.id]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("ask", ["resume", "suspend", "cancel", "retry"])
+def test_a_run_of_which_something_was_asked_in_vain_while_it_was_taken_over_is_not_lost(
+    make_store: Callable[[], Store], ask: str
+) -> None:
+    async def main() -> None:
+        async with Engine(make_store(), workflows=[WAITS]) as engine:
+            handle = await engine.start("waits")
+            if ask == "retry":
+                await handle.cancel()
+                await handle.result()
+        store = make_store()
+        async with Engine(store, recover=False) as engine:
+            handle = await engine.handle(handle.id)
+            slow = Slow(store, "claim")
+            asking = asyncio.ensure_future(getattr(handle, ask)())
+            await slow.done.wait()
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            slow.go_on.set()
+
+            async def taken_over() -> bool:
+                return engine.core.has(handle.id)
+
+            await until(taken_over)
+            await (handle.retry if ask == "retry" else handle.resume)()
+            await engine.publish("paid", "order-7", 1)
+            assert (await handle.result(30)).outputs == {"paid": 1}
+
+    asyncio.run(main())
+
+
+def test_a_start_that_the_end_of_the_engine_overtakes_is_told_so(make_store: Callable[[], Store]) -> None:
+    async def main() -> None:
+        store = make_store()
+        async with Engine(store, functions=[double], workflows=[DOUBLE]) as engine:
+            slow = Slow(store, "create_run")
+            starting = asyncio.ensure_future(engine.start("double", {"n": 1}, key="once"))
+            await slow.done.wait()
+        with pytest.raises(WfeError) as caught:
+            await starting
+        assert caught.value.code == "closed"
+        slow.go_on.set()
+        async with Engine(make_store(), functions=[double]) as engine:
+            handle = await engine.start("double", {"n": 1}, key="once")
+            assert (await handle.result(30)).outputs == {"n": 2}
 
     asyncio.run(main())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -177,5 +179,27 @@ def test_what_is_subscribed_to_has_to_be_there_and_ends_with_the_engine(store: S
             told = asyncio.ensure_future(all_of(engine.events(handle)))
             await asyncio.sleep(0)
         assert shown(await told)[:1] in ([], ["run.started"])
+
+    asyncio.run(main())
+
+
+def test_a_subscription_that_nobody_holds_any_more_is_forgotten(store: Store) -> None:
+    async def main() -> None:
+        async with Engine(store, functions=[double], workflows=[DOUBLE]) as engine:
+            handle = await engine.start("double", {"n": 1})
+            await handle.result()
+            left: list[weakref.ref[Subscription]] = []
+            for run in (handle, ""):
+                events = engine.events(run)
+                left.append(weakref.ref(events))
+                if run:
+                    async for _ in events:
+                        break
+                else:
+                    await events.__aenter__()
+                del events
+            await engine.run("double", {"n": 2})
+            gc.collect()
+            assert [held() for held in left] == [None, None]
 
     asyncio.run(main())

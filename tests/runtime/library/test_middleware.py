@@ -138,3 +138,38 @@ def test_middleware_around_a_run_that_is_left_behind_learns_it_and_is_called_aga
     asyncio.run(main())
     assert seen == ["left", "succeeded True"]
     assert caplog.text == ""
+
+
+class Mute(Exception):
+    """An exception that can't say what it is."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def test_middleware_may_raise_what_can_not_even_be_told(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    async def around_step(context: StepContext, call_next: StepNext) -> StepResult:
+        raise Mute if context.attempt == 1 else ValueError("caf\udce9")
+
+    async def around_run(call: RunCall, call_next: RunNext) -> RunResult:
+        await call_next(call)
+        raise Mute
+
+    async def main() -> None:
+        text = calls("double", retry="{attempts: 2, interval: 0ms}")
+        async with Engine(
+            store,
+            functions=[double],
+            workflows=[text],
+            step_middleware=[around_step],
+            run_middleware=[around_run],
+        ) as engine:
+            handle = await engine.start("work", {"n": 1})
+            error = (await handle.result()).error
+            assert error is not None
+            assert (error.kind, "raised ValueError: caf\\udce9" in error.message) == ("internal", True)
+            first = next(event.error for event in [event async for event in handle.events()] if event.error)
+            assert "around_step raised Mute" in first.message
+
+    asyncio.run(main())
+    assert "the middleware around run work-1 raised Mute" in caplog.text
