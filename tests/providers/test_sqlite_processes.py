@@ -216,7 +216,7 @@ def test_a_log_that_changed_just_now_is_asked_about_once_more(tmp_path):
             asked.append(future)
             return future
 
-        look = lookout.Lookout(str(tmp_path / "wfe.db"), ask, lambda: None)
+        look = lookout.Lookout(str(tmp_path / "wfe.db"), ask, lambda: None, pytest.fail)
         for _ in range(3):
             await asyncio.sleep(0)
             os.utime(log, ns=(look._state[0], look._state[0]))
@@ -244,7 +244,7 @@ def test_while_nothing_is_committed_nobody_is_asked(tmp_path, monkeypatch):
             asked.append(future)
             return future
 
-        look = lookout.Lookout(str(tmp_path / "wfe.db"), ask, lambda: found.append(1))
+        look = lookout.Lookout(str(tmp_path / "wfe.db"), ask, lambda: found.append(1), pytest.fail)
         await asyncio.sleep(0)
         assert found == [1]  # what was committed while the first question was on its way is news
         found.clear()
