@@ -23,11 +23,14 @@ from tests.runtime.engine_support import (
     until,
 )
 from wfe_runtime.engine import LEASE_MS, Engine
+from wfe_runtime.errors import WfeError
 from wfe_runtime.lifecycle import SilentListener
 from wfe_runtime.providers.rows import RunFilter
 from wfe_runtime.serving import Server, register_schedules
+from wfe_vm.events import Cancel, Resume, Terminate
 
 PLAIN = "workflow: {id: w, version: 1, steps: [{name: work, config: {run: echo}}]}"
+PAUSED = "workflow: {id: w, version: 1, steps: [{wait: {event: go}}, {name: work, config: {run: echo}}]}"
 HOURLY = """
 workflow:
   id: nightly
@@ -102,6 +105,38 @@ def test_the_runs_of_a_host_that_leaves_are_taken_up_by_another_that_serves(make
             await ended(engine.store, 1)
 
     asyncio.run(main())
+
+
+@pytest.mark.acceptance("CTL-02", "ENG-02")
+@pytest.mark.parametrize("asked", ["resume", "cancel", "terminate"])
+def test_what_was_asked_of_a_suspended_run_holds_though_its_host_died_before_it_heard_of_it(
+    make_shared: MakeStore, asked: str
+) -> None:
+    async def main() -> None:
+        clock, work = Clock(), Work()
+        first = await open_engine(make_shared(), work, clock)
+        run = await Workflows(PAUSED).start(first)
+        assert await first.suspend(run, "a pause")
+        await kill(first)
+        now = clock.time
+        events = {"resume": Resume(now), "cancel": Cancel(now, "enough", 0), "terminate": Terminate(now, "enough")}
+        async with embedded(make_shared(), work, clock=clock) as asking:
+            with pytest.raises(WfeError, match="is being advanced by a live process"):
+                await asking.take_over(run)
+            await asking.post(run, events[asked])
+        clock.time += LEASE_MS
+        async with embedded(make_shared(), work, clock=clock) as second, serving(second):
+            if asked == "resume":
+                await until(lambda: _has_status(second, run, "waiting"))
+                await second.publish("go")
+            status = {"resume": "succeeded", "cancel": "aborted", "terminate": "terminated"}[asked]
+            await until(lambda: _has_status(second, run, status))
+
+    asyncio.run(main())
+
+
+async def _has_status(engine: Engine, run: str, status: str) -> bool:
+    return (await row_of(engine.store, run)).status == status
 
 
 @pytest.mark.acceptance("ENG-16")
