@@ -123,16 +123,16 @@ class Parking:
         self._looking = True
         self._stirred.set()
 
-    async def inherit(self, pressed: Callable[[], bool]) -> int:
+    async def inherit(self, judged: int, pressed: Callable[[], bool]) -> int:
         """Take in what hosts that are gone have parked, until there is no more or something else presses.
 
-        Returns how many runs that were.
+        A host is gone whose lease was over at the time ``judged``. Returns how many runs that were.
         """
         engine = self._engine
         count = turns = 0
         if faults.armed is not None:
             faults.reach("engine.before_inherit")
-        while got := await engine.store.inherit(engine.host.id, engine.clock.now(), AT_ONCE):
+        while got := await engine.store.inherit(engine.host.id, judged, AT_ONCE):
             count += got
             turns += 1
             engine.has_parked = True
