@@ -239,7 +239,7 @@ class SqliteStore:
     # Ownership
 
     async def join(self, host: Host, lease_ms: int, now: int) -> None:
-        await self._change(changes.keep_host, host, now + lease_ms, texts={"host": (host,)})
+        await self._change(changes.keep_host, host, lease_ms, now, texts={"host": (host,)})
 
     async def leave(self, host: str, now: int = 0) -> None:
         while await self._change(parking.disown, host, DISOWNED_AT_ONCE):
