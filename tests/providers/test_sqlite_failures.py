@@ -99,7 +99,7 @@ def test_a_damaged_page_is_met_as_an_error_in_reading_and_in_writing_and_never_r
     asyncio.run(main())
 
 
-def test_a_file_cut_in_half_is_damaged(tmp_path):
+def test_a_file_cut_in_half_is_damaged_and_a_copy_put_back_without_its_log_is_told_to_be_the_cure(tmp_path):
     path = tmp_path / "wfe.db"
 
     async def main():
@@ -114,6 +114,7 @@ def test_a_file_cut_in_half_is_damaged(tmp_path):
         with pytest.raises(StoreError) as caught:
             await read_all()
         assert caught.value.code == "damaged"
+        assert f"put back a copy (delete {path}-wal and {path}-shm first" in caught.value.hint
 
     asyncio.run(main())
 
@@ -457,6 +458,26 @@ def test_whoever_watches_a_store_hears_that_a_file_of_it_was_taken_away_though_n
         assert await outcome(store.close()) == ("served" if "wal" in happened else "unreachable")
 
     asyncio.run(main())
+
+
+@pytest.mark.acceptance("STO-13")
+def test_a_copy_that_sqlite_makes_of_a_store_in_use_is_a_store_with_all_that_was_committed(tmp_path):
+    path, copy = tmp_path / "wfe.db", tmp_path / "copy.db"
+
+    async def main():
+        async with opened_file(path) as store:
+            await store.create_run(new("r1"))
+            assert await store.commit([advance("r1", 0)]) == [True]
+            connection = sqlite3.connect(path)
+            connection.execute(f"VACUUM INTO '{copy}'")
+            connection.close()
+            assert await store.commit([advance("r1", 1)]) == [True]
+        async with opened_file(copy) as store:
+            assert (await store.get_run("r1")).sequence == 1
+            assert await store.commit([advance("r1", 1)]) == [True]
+
+    asyncio.run(main())
+    check_integrity(copy)
 
 
 @pytest.mark.acceptance("STO-15")

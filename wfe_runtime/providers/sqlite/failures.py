@@ -94,7 +94,8 @@ def damaged(path: str, reason: str) -> StoreError:
     return StoreError(
         "damaged",
         f"the store {path} is damaged: {reason}",
-        f"it was left as it is: put back a copy, or save what is left (sqlite3 {path} .recover), or name another store",
+        f"it was left as it is: put back a copy (delete {path}-wal and {path}-shm first: they would spoil it), "
+        f"or save what is left (sqlite3 {path} .recover), or name another store",
     )
 
 
