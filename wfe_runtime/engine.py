@@ -657,7 +657,7 @@ class Engine:
         elif active.ends_here:  # else it is at hand to be reopened, and has only read its inbox
             self._active.pop(active.id, None)
             self._secrets.forget(active.id)
-            self._services.end_run(active.id, active.loaded.program)
+            self._services.end_run(active.id, active.loaded.program, row.fence)
             self._volumes.end(active.id, active.loaded.program)
             self._desk.end_run(active)
             result = active.result()

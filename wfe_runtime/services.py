@@ -37,6 +37,8 @@ from .service_probes import probe_of, wait_until_ready
 __all__ = ["Services", "addresses_in", "service_variables"]
 
 HOST: Final = "127.0.0.1"
+CONTAINER: Final = "container"
+"""The type of the steps that are run in a container."""
 
 Addresses = Mapping[str, Any]
 """``{service: {"host": …, "ports": […]}}``, the ports in the order in which the service lists its own."""
@@ -92,11 +94,14 @@ class Services:
         if task is not None:
             self._see_to(self._end(run, task))
 
-    def end_run(self, run: str, program: Program) -> None:
-        """Have the services of a run removed that has ended, whichever process has started them."""
+    def end_run(self, run: str, program: Program, fence: int) -> None:
+        """Have the services of a run removed that has ended, whichever process has started them.
+
+        With them go containers of its steps that a killed process has left: one had the run before, by its ``fence``.
+        """
         if run in self._starting:
             self.end(run)
-        elif program.services:
+        elif program.services or (fence > 1 and any(step.type == CONTAINER for step in program.steps)):
             self._see_to(self._clear(run))
 
     def _see_to(self, ending: Coroutine[Any, Any, None]) -> None:
