@@ -32,7 +32,7 @@ import pytest
 from tests.crash.launcher import Launcher
 from wfe_dsl import source, tables
 from wfe_dsl.yaml_front import reader
-from wfe_runtime import children, engine, logs
+from wfe_runtime import children, dispatch, logs
 from wfe_runtime.cli import exits
 from wfe_runtime.cli.main import run
 from wfe_runtime.executors import outputs, shell
@@ -305,7 +305,7 @@ def limit_rows() -> dict[str, str]:
 
 def test_the_limits_in_the_documents_are_those_in_the_code() -> None:
     assert limit_rows() == {
-        "steps running at once on a host": f"{engine.STEPS_PER_CORE} a core",
+        "steps running at once on a host": f"{dispatch.STEPS_PER_CORE} a core",
         "items of a `for_each` at once, unless it says `limit`": str(tables.DEFAULT_FOR_EACH_LIMIT),
         "depth of sub-workflows": str(children.MAX_DEPTH),
         "instructions of one advance (a loop without steps)": f"{limits.MAX_INSTRUCTIONS:,}",

@@ -7,6 +7,8 @@ output goes, and nothing of how a run goes on.
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -31,9 +33,15 @@ from .masking import Masker, StreamMask
 from .secrets import Secrets, filled
 from .services import Services, addresses_in, service_variables
 
-__all__ = ["Dispatcher", "OutputLog"]
+__all__ = ["STEPS_PER_CORE", "Dispatcher", "OutputLog", "steps_at_once"]
 
 faults.declare("engine.after_step", "a step has ended, and its run does not know yet")
+
+STEPS_PER_CORE: Final = 16
+FILES_PER_STEP: Final = 4
+"""What a process that is being started, and then read from, takes of this process's open files."""
+FILES_BESIDE: Final = 64
+"""What the rest of this process takes of them: the loop, the store, what was inherited."""
 
 TIMED_OUT: Final = "timeout"
 STOPPED: Final = "stop"
@@ -47,6 +55,15 @@ OUTCOMES: Final = ("success", "failure", "error", "abort")
 
 Begin = Callable[[StepContext], StepResult | Awaitable[StepResult]]
 Values = TypeVar("Values", bound=dict[str, Any] | None)
+
+
+def steps_at_once() -> int:
+    """Return how many steps this host runs at once by itself: as the cores say, as far as open files suffice."""
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    by_cores = STEPS_PER_CORE * (os.cpu_count() or 1)
+    return (
+        by_cores if soft == resource.RLIM_INFINITY else max(min(by_cores, (soft - FILES_BESIDE) // FILES_PER_STEP), 1)
+    )
 
 
 class OutputLog(LogSink, Protocol):

@@ -38,7 +38,7 @@ from .clock import Clock, SystemClock
 from .commit import UNFIT, Committer
 from .control import suspend_run
 from .departures import Departures, RunLost, RunParked, break_off
-from .dispatch import Dispatcher, OutputLog
+from .dispatch import Dispatcher, OutputLog, steps_at_once
 from .errands import Errands
 from .errors import NotFound, StoreError, WfeError
 from .executors import ExecutorRegistry
@@ -67,7 +67,6 @@ __all__ = ["LEASE_MS", "PARKED_RUNS", "Engine", "RunLost", "RunParked", "load_ru
 
 Done = TypeVar("Done")
 
-STEPS_PER_CORE: Final = 16
 PARKED_RUNS: Final = ""
 """In the place of a run among the timers: the runs that were let go of."""
 SUSPENDED: Final = "suspended"
@@ -96,7 +95,7 @@ class Engine:
         listener: Listener | None = None,
         step_limit: int | None = None,
     ) -> None:
-        """``step_limit`` is how many steps run at once on this host; 16 a core where it isn't given."""
+        """``step_limit`` is how many steps run at once on this host; see ``steps_at_once`` for what holds without."""
         self.store = store
         self.executors = executors if executors is not None else ExecutorRegistry()
         self.clock: Clock = clock if clock is not None else SystemClock()
@@ -107,7 +106,7 @@ class Engine:
         self.rested: Callable[[ActiveRun], None] | None = None  # … of each that has nothing more to commit
         self.has_parked = False  # it has let go of runs, which are its own as long as its lease is held
         self.woken: Callable[[], None] | None = None  # is called when the time of PARKED_RUNS has come
-        limit = step_limit or STEPS_PER_CORE * (os.cpu_count() or 1)
+        limit = step_limit or steps_at_once()
         clock, host, programs = self.clock, self.host.id, self.programs
         self._work = asyncio.Event()
         self._active: dict[str, ActiveRun] = {}
@@ -667,7 +666,7 @@ class Engine:
         elif active.ends_here:  # else it is at hand to be reopened, and has only read its inbox
             self._active.pop(active.id, None)
             self._secrets.forget(active.id)
-            self._services.end(active.id)
+            self._services.end_run(active.id, active.loaded.program, row.fence)
             self._volumes.end(active.id, active.loaded.program)
             self._desk.end_run(active)
             result = active.result()

@@ -1,11 +1,13 @@
 """The lease of a host: as long as it is renewed, what the host owns is its own.
 
-This file owns when the lease is renewed, and for how long. It knows no run.
+This file owns when the lease is renewed, for how long, and by which time those of others are judged. It knows no run.
 
 Rules:
 
 1. A lease outlives several renewals that fail: a store that is slow for a while costs a host nothing.
 2. An engine that has no run renews nothing by itself; whoever gives it one has the lease held first.
+3. A clock that jumps ahead, and a machine that has slept, let all leases look over at once, though all hosts live. So
+   who looks and finds that far more time has passed than between two looks judges nobody before all could renew.
 """
 
 from __future__ import annotations
@@ -19,10 +21,14 @@ from .errors import StoreError
 from .providers.contracts import Store
 from .providers.rows import Host
 
-__all__ = ["LEASE_MS", "Lease"]
+__all__ = ["LEASE_MS", "Lease", "LeaseJudge"]
 
 LEASE_MS: Final = 10_000
 RENEW_SECONDS: Final = 3.0
+LEAP_MS: Final = LEASE_MS // 2
+"""More than passes between two looks at the leases of others, and less than a lease."""
+GRACE_SECONDS: Final = RENEW_SECONDS + 1.0
+"""After a leap of time: every host that lives has renewed its lease by then."""
 
 
 class Lease:
@@ -53,3 +59,22 @@ class Lease:
                     await self.hold()
                 except StoreError as error:
                     self._troubled(f"the lease could not be renewed: {error}")
+
+
+class LeaseJudge:
+    """By which time the leases of other hosts are judged, by one who looks at them every second or so."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._looked = 0
+        self._before_leap = 0
+        self._grace_ends = 0.0
+
+    def now(self) -> int:
+        """Return the time, in epoch milliseconds; for a while after a leap, that before it."""
+        now, ticks = self._clock.now(), asyncio.get_running_loop().time()
+        if self._looked and now - self._looked > LEAP_MS:
+            self._before_leap = self._looked
+            self._grace_ends = ticks + GRACE_SECONDS
+        self._looked = now
+        return min(now, self._before_leap) if ticks < self._grace_ends else now

@@ -5,6 +5,7 @@ and an engine's runs, and no program. The rules:
 
 * Only a run is let go of of which nothing is under way here, and whose store has all that it waits for. It stays
   this host's: its lease covers what it has let go of, so of several engines none takes what another looks after.
+  A suspended run waits for what it is told, too, once its last step has ended.
 * Only an engine that serves its store lets go of runs: one that does not would never hear of them again.
 * A run is parked once it has stood still for a while, and not for a short wait: that costs more than it saves.
 * Runs that are due are taken up some time ahead, and fire by the engine's own timers. Whoever takes a run up claims
@@ -20,7 +21,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 from typing import Final
 
-from wfe_vm.phases import WAIT_ANSWER, WAIT_CHILD, WAIT_EVENT, WAIT_FORK, WAIT_STEP, WAIT_TIMER, WAIT_UNDO
+from wfe_vm.phases import (
+    PARKED,
+    READY,
+    WAIT_ANSWER,
+    WAIT_CHILD,
+    WAIT_EVENT,
+    WAIT_FORK,
+    WAIT_STEP,
+    WAIT_TIMER,
+    WAIT_UNDO,
+)
 
 from . import faults
 from .active import ActiveRun
@@ -41,6 +52,8 @@ AT_ONCE: Final = 500
 """Runs that are let go of, or taken up, together."""
 
 _WAITS: Final = frozenset({WAIT_CHILD, WAIT_TIMER, WAIT_FORK, WAIT_EVENT, WAIT_ANSWER, WAIT_UNDO})
+_WAITS_SUSPENDED: Final = _WAITS | {READY, PARKED}
+"""What of a suspended run is to go on, or to be tried again, does so with the resume."""
 
 for _name, _meaning in {
     "engine.before_park": "a run stands still, and its engine is about to let go of it",
@@ -54,14 +67,15 @@ for _name, _meaning in {
 def only_waits(active: ActiveRun) -> bool:
     """Say whether nothing of a run at hand is under way here, and its store has all that it waits for."""
     state, program = active.state, active.loaded.program
+    waits = _WAITS_SUSPENDED if state.suspended else _WAITS
     for pointer in state.pointers.values():  # first, since most runs have a step under way
-        if pointer.wait not in _WAITS and (
+        if pointer.wait not in waits and (
             pointer.wait != WAIT_STEP or program.steps[pointer.frames[-1].step].type != ACTIVITY
         ):
             return False
     if active.is_busy or active.dropped or program.services:
         return False
-    return not state.suspended and state.end is None and state.sequence > 0
+    return state.end is None and state.sequence > 0
 
 
 class Parking:
@@ -109,16 +123,16 @@ class Parking:
         self._looking = True
         self._stirred.set()
 
-    async def inherit(self, pressed: Callable[[], bool]) -> int:
+    async def inherit(self, judged: int, pressed: Callable[[], bool]) -> int:
         """Take in what hosts that are gone have parked, until there is no more or something else presses.
 
-        Returns how many runs that were.
+        A host is gone whose lease was over at the time ``judged``. Returns how many runs that were.
         """
         engine = self._engine
         count = turns = 0
         if faults.armed is not None:
             faults.reach("engine.before_inherit")
-        while got := await engine.store.inherit(engine.host.id, engine.clock.now(), AT_ONCE):
+        while got := await engine.store.inherit(engine.host.id, judged, AT_ONCE):
             count += got
             turns += 1
             engine.has_parked = True

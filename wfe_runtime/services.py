@@ -9,8 +9,8 @@ Rules:
    is about to run, once, and every task waits until all of them are ready.
 2. A service that does not come up is the error of the task that waited for it, naming the probe. Tasks in hooks run
    all the same: somebody has to be told.
-3. Services end with the run, with this engine, and when the run is let go of. What a killed process left is removed
-   before the next one starts its own, which are at the same addresses.
+3. Services end with the run, with this engine, and when the run is let go of. What a killed process left of a run is
+   removed before the next one starts its own, which are at the same addresses, and when the run ends without any.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 from wfe_vm.commands import EndRun
@@ -37,6 +37,8 @@ from .service_probes import probe_of, wait_until_ready
 __all__ = ["Services", "addresses_in", "service_variables"]
 
 HOST: Final = "127.0.0.1"
+CONTAINER: Final = "container"
+"""The type of the steps that are run in a container."""
 
 Addresses = Mapping[str, Any]
 """``{service: {"host": …, "ports": […]}}``, the ports in the order in which the service lists its own."""
@@ -87,12 +89,25 @@ class Services:
         await asyncio.shield(task)
 
     def end(self, run: str) -> None:
-        """Have the services of a run removed; ``close`` waits for that."""
+        """Have the services of a run removed that this engine has started; ``close`` waits for that."""
         task = self._starting.pop(run, None)
         if task is not None:
-            ending = asyncio.get_running_loop().create_task(self._end(run, task))
-            self._ending.add(ending)
-            ending.add_done_callback(self._ending.discard)
+            self._see_to(self._end(run, task))
+
+    def end_run(self, run: str, program: Program, fence: int) -> None:
+        """Have the services of a run removed that has ended, whichever process has started them.
+
+        With them go containers of its steps that a killed process has left: one had the run before, by its ``fence``.
+        """
+        if run in self._starting:
+            self.end(run)
+        elif program.services or (fence > 1 and any(step.type == CONTAINER for step in program.steps)):
+            self._see_to(self._clear(run))
+
+    def _see_to(self, ending: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(ending)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     async def close(self) -> None:
         """Remove all services of this engine."""
@@ -125,6 +140,7 @@ class Services:
     async def _start_all(self, run: str, name: str, program: Program, state: State) -> None:
         cli = await self._command()
         await cli.reap()
+        await cli.reap_run(run)  # of a process that was killed since
         environments = _environments(run, name, program, state)
         addresses = addresses_in(program, state)
         containers = self._containers[run] = []
@@ -210,6 +226,17 @@ class Services:
                 await self._cli.remove(*containers)
             except TaskProblem as problem:
                 self._troubled(f"services of the run {run} may be left: {problem.message}")
+
+    async def _clear(self, run: str) -> None:
+        """Remove what a process that was killed left of a run that this engine has started no service of."""
+        try:
+            cli = await self._command()
+        except TaskProblem:
+            return  # then none was started on this host
+        try:
+            await cli.reap_run(run)
+        except TaskProblem as problem:
+            self._troubled(f"services of the run {run} may be left: {problem.message}")
 
 
 def addresses_in(program: Program, state: State) -> Addresses:

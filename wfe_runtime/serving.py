@@ -5,6 +5,7 @@ This file owns when it looks. What a run does then is the engine's; letting go o
 
 * A run that is announced is looked for at once; that a host died nobody announces, so orphans are looked
   for by an index every ``SWEEP_SECONDS`` too. Parked runs are taken up only when they are due or were called.
+* What a living host has is left to it, though the clock has jumped past its lease: see ``lease.py``.
 * Of what this host can't run it keeps off: such a run stays for a host that can.
 * A schedule is fired by whoever moves its due time on in the store; the others see that it was.
 * The clock is looked at again every minute, so one that jumps is noticed; it never fires a time twice.
@@ -28,6 +29,7 @@ from .engine import Engine
 from .errors import GroupFull, StoreError, WfeError
 from .groups import place_of
 from .inputs import check_inputs
+from .lease import LeaseJudge
 from .parking import Parking
 from .programs import LoadedProgram
 from .providers.rows import FINISHED, NewRun, ProgramRow, RunRow, ScheduleRow
@@ -83,6 +85,7 @@ class Server:
         self._engine = engine
         self._lacks = lacks or engine.missing
         self.parking = Parking(engine, self._take_parked)
+        self._judge = LeaseJudge(engine.clock)
         self._taking = asyncio.Lock()
         self._announced = asyncio.Event()
         self._stirred = asyncio.Event()
@@ -146,7 +149,8 @@ class Server:
             taken = 0
             while True:
                 limit = AT_ONCE + len(self._lacking)
-                rows = await engine.store.list_orphans(engine.clock.now(), limit, engine.host.id)
+                judged = self._judge.now()
+                rows = await engine.store.list_orphans(judged, limit, engine.host.id)
                 fresh = [row for row in rows if row.id not in self._lacking and not engine.has(row.id)]
                 taken += await self._take_parked([row for row in fresh if row.parked])
                 for row in fresh:
@@ -157,7 +161,7 @@ class Server:
                 left = {row.id for row in rows}
                 self._lacking = {run: lacks for run, lacks in self._lacking.items() if run in left}
             # It may be much, and an event for one of them does not wait for all of it: it is announced.
-            return taken + await self.parking.inherit(self._announced.is_set)
+            return taken + await self.parking.inherit(judged, self._announced.is_set)
 
     async def _take_parked(self, rows: Sequence[RunRow]) -> int:
         """Take up runs that were parked, together; those that this host can't run are anybody's then."""

@@ -65,7 +65,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "",
         "what a commit waits for where the workflow doesn't say: sync, group(20ms) or relaxed; empty: sync",
     ),
-    Setting("host_steps", "integer", 0, "how many steps run at once on this host; 0: 16 a core"),
+    Setting(
+        "host_steps", "integer", 0, "how many steps run at once on this host; 0: 16 a core, or as open files allow"
+    ),
     Setting(
         "cache",
         "text",

@@ -72,6 +72,32 @@ def test_a_container_of_a_killed_process_is_gone_after_the_rerun(
     assert docker.containers(f"wfe.run={run}") == []
 
 
+@pytest.mark.acceptance("CON-04")
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_worker_that_has_had_a_container_before_removes_that_of_a_process_that_is_killed_later(
+    docker: Docker, folder: Path, wfec: Wfec, processes: Start, cancelled: bool
+) -> None:
+    path = write(folder, LONG.replace("IMAGE", docker.image))
+    second = folder / "second"
+    second.touch()
+    worker = processes("worker", "--json")
+    assert wfec("start", path, "--name", "before").code == 0
+    assert wfec("watch", "before").code == 0
+    second.unlink()
+    first = processes("run", path, "--json")
+    run = read_output(first)[0]["run"]
+    if not cancelled:
+        second.touch()
+    first.send_signal(signal.SIGKILL)
+    finish(first)
+    if cancelled:
+        assert wfec("cancel", run).code == 0
+    assert wfec("watch", run).code == (1 if cancelled else 0)
+    worker.send_signal(signal.SIGTERM)
+    assert finish(worker).code == 0
+    assert docker.containers(f"wfe.run={run}") == []
+
+
 @pytest.mark.acceptance("CON-06", "CLI-01")
 def test_a_host_without_an_engine_refuses_before_the_run_starts_and_says_why(
     folder: Path, wfec: Wfec, monkeypatch: pytest.MonkeyPatch

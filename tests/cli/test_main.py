@@ -118,6 +118,26 @@ def test_a_limit_of_open_files_that_is_too_low_is_told_with_its_cure(folder: Pat
     assert not (folder / ".wfe").exists()
 
 
+@pytest.mark.acceptance("ENG-14")
+def test_no_more_steps_run_at_once_than_the_limit_of_open_files_allows(folder: Path) -> None:
+    """As on a machine of many cores with the usual limit."""
+    items = ", ".join(map(str, range(60)))
+    write(
+        folder,
+        f"""
+workflow:
+  id: wide
+  version: 1
+  steps:
+    - {{for_each: "[{items}]", limit: 60, do: [{{name: work, config: {{run: sleep 0.2}}}}]}}
+""",
+    )
+    script = f"ulimit -n 96; exec {shlex.quote(sys.executable)} -m wfe_runtime run file.yaml --json"
+    done = subprocess.run(["bash", "-c", script], cwd=folder, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-500:]
+    assert done.stdout.count('"status":"succeeded"') == 62  # the steps, the loop and the run
+
+
 def test_files_that_run_out_later_are_no_bug_either(wfec: Wfec, monkeypatch: pytest.MonkeyPatch) -> None:
     def crowded(arguments: object) -> int:
         try:

@@ -124,6 +124,42 @@ def test_services_of_a_killed_process_are_replaced_when_its_run_goes_on(
 
 
 @pytest.mark.acceptance("CON-07")
+@pytest.mark.parametrize("verb", ["cancel", "terminate"])
+def test_services_of_a_killed_process_are_removed_when_its_run_is_ended_without_going_on(
+    docker: Docker, folder: Path, wfec: Wfec, processes: Start, verb: str
+) -> None:
+    path = write(folder, WAITING.replace("IMAGE", docker.image))
+    first = processes("run", path, "--json")
+    run = read_output(first)[0]["run"]
+    first.send_signal(signal.SIGKILL)
+    finish(first)
+    assert len(docker.containers(f"wfe.run={run}")) == 1
+    assert wfec(verb, run).code == 0
+    assert docker.containers(f"wfe.run={run}") == []
+
+
+@pytest.mark.acceptance("CON-07")
+def test_a_worker_that_has_had_services_before_removes_those_of_a_process_that_is_killed_later(
+    docker: Docker, folder: Path, wfec: Wfec, processes: Start
+) -> None:
+    path = write(folder, WAITING.replace("IMAGE", docker.image))
+    (folder / "second").touch()
+    worker = processes("worker", "--json")
+    assert wfec("start", path, "--name", "before").code == 0
+    assert wfec("watch", "before").code == 0
+    (folder / "second").unlink()
+    first = processes("run", path, "--json")
+    run = read_output(first)[0]["run"]
+    (folder / "second").touch()
+    first.send_signal(signal.SIGKILL)
+    finish(first)
+    assert wfec("watch", run).code == 0
+    worker.send_signal(signal.SIGTERM)
+    assert finish(worker).code == 0
+    assert docker.containers(f"wfe.run={run}") == []
+
+
+@pytest.mark.acceptance("CON-07")
 def test_an_interrupted_run_leaves_no_service(docker: Docker, folder: Path, wfec: Wfec, processes: Start) -> None:
     path = write(folder, WAITING.replace("IMAGE", docker.image))
     command = processes("run", path, "--json")

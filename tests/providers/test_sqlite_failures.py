@@ -13,7 +13,7 @@ from tests.providers.opening import opened_file
 from wfe_runtime import faults
 from wfe_runtime.errors import StoreError
 from wfe_runtime.providers.rows import InboxPost, LogRow, NewEvent, RunFilter
-from wfe_runtime.providers.sqlite import SqliteStore, session
+from wfe_runtime.providers.sqlite import SqliteStore, lookout, session
 from wfe_runtime.providers.sqlite.schema import APPLICATION, MIGRATIONS
 
 
@@ -99,7 +99,7 @@ def test_a_damaged_page_is_met_as_an_error_in_reading_and_in_writing_and_never_r
     asyncio.run(main())
 
 
-def test_a_file_cut_in_half_is_damaged(tmp_path):
+def test_a_file_cut_in_half_is_damaged_and_a_copy_put_back_without_its_log_is_told_to_be_the_cure(tmp_path):
     path = tmp_path / "wfe.db"
 
     async def main():
@@ -114,6 +114,7 @@ def test_a_file_cut_in_half_is_damaged(tmp_path):
         with pytest.raises(StoreError) as caught:
             await read_all()
         assert caught.value.code == "damaged"
+        assert f"put back a copy (delete {path}-wal and {path}-shm first" in caught.value.hint
 
     asyncio.run(main())
 
@@ -415,6 +416,109 @@ def test_a_file_that_is_gone_is_noticed_in_the_middle_of_long_runs_and_at_the_en
         aside.rename(path)
         assert await store.post([InboxPost("r1", "e", b"")]) == [1]
         await store.close()
+
+    asyncio.run(main())
+
+
+def delete_log(path):
+    delete(path.with_name(f"{path.name}-wal"))
+
+
+def replace_log(path):
+    replace(path.with_name(f"{path.name}-wal"))
+
+
+TAKEN = [(delete, "deleted"), (replace, "replaced"), (delete_log, "wal was deleted"), (replace_log, "wal was replaced")]
+
+
+@pytest.mark.acceptance("STO-15")
+@pytest.mark.parametrize(("take_away", "happened"), TAKEN)
+def test_whoever_watches_a_store_hears_that_a_file_of_it_was_taken_away_though_nobody_writes(
+    tmp_path, monkeypatch, take_away, happened
+):
+    monkeypatch.setattr(lookout, "SECONDS", 0.01)
+    path = tmp_path / "wfe.db"
+
+    async def main():
+        store = SqliteStore(f"sqlite:///{path}")
+        await store.open()
+        await store.create_run(new("r1"))
+        heard = asyncio.Event()
+        store.watch(lambda _: heard.set())
+        take_away(path)
+        while await outcome(store.get_run("r1")) == "served":
+            heard.clear()
+            await heard.wait()
+        for asked in (store.get_run, store.load_state):
+            with pytest.raises(StoreError, match=happened) as caught:
+                await asked("r1")
+            assert str(path) in caught.value.message
+            assert caught.value.hint
+        assert await outcome(store.create_run(new("r2"))) == "unreachable"
+        assert await outcome(store.close()) == ("served" if "wal" in happened else "unreachable")
+
+    asyncio.run(main())
+
+
+@pytest.mark.acceptance("STO-13")
+def test_a_copy_that_sqlite_makes_of_a_store_in_use_is_a_store_with_all_that_was_committed(tmp_path):
+    path, copy = tmp_path / "wfe.db", tmp_path / "copy.db"
+
+    async def main():
+        async with opened_file(path) as store:
+            await store.create_run(new("r1"))
+            assert await store.commit([advance("r1", 0)]) == [True]
+            connection = sqlite3.connect(path)
+            connection.execute(f"VACUUM INTO '{copy}'")
+            connection.close()
+            assert await store.commit([advance("r1", 1)]) == [True]
+        async with opened_file(copy) as store:
+            assert (await store.get_run("r1")).sequence == 1
+            assert await store.commit([advance("r1", 1)]) == [True]
+
+    asyncio.run(main())
+    check_integrity(copy)
+
+
+@pytest.mark.acceptance("STO-15")
+def test_what_was_committed_before_the_log_was_deleted_is_saved_as_the_last_process_ends(tmp_path):
+    path = tmp_path / "wfe.db"
+
+    async def main():
+        store = SqliteStore(f"sqlite:///{path}")
+        await store.open()
+        await store.create_run(new("r1"))
+        await store.commit([advance("r1", 0)])
+        delete_log(path)
+        ended = advance("r1", 1, status="succeeded", ended=5, result=b"x")
+        with pytest.raises(StoreError, match="wal was deleted") as caught:
+            await store.commit([ended])
+        assert caught.value.code == "unreachable"
+        await store.close()
+        await store.open()
+        row = await store.get_run("r1")
+        assert (row.status, row.sequence) == ("succeeded", 2)
+        await store.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.acceptance("STO-15")
+def test_a_store_that_is_opened_beside_a_deleted_log_says_so_and_not_that_the_disk_is_bad(tmp_path):
+    path = tmp_path / "wfe.db"
+
+    async def main():
+        store = SqliteStore(f"sqlite:///{path}")
+        await store.open()
+        await store.create_run(new("r1"))
+        delete_log(path)
+        with pytest.raises(StoreError, match="write-ahead log") as caught:
+            await SqliteStore(f"sqlite:///{path}").open()
+        assert caught.value.code == "unreachable"
+        assert f"fuser {path}" in caught.value.hint
+        await store.close()
+        async with opened_file(path) as store:
+            assert await store.get_run("r1") is not None
 
     asyncio.run(main())
 

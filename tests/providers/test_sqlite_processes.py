@@ -10,8 +10,9 @@ import sys
 import pytest
 
 from tests.interpreter import WARNINGS_ARE_ERRORS
-from tests.providers.contract.rows import new
+from tests.providers.contract.rows import host, new, start_process
 from tests.providers.opening import opened_file
+from wfe_runtime.providers.hosts import this_host
 from wfe_runtime.providers.rows import InboxPost, RunFilter
 from wfe_runtime.providers.sqlite import lookout, notify
 
@@ -217,7 +218,7 @@ def test_a_log_that_changed_just_now_is_asked_about_once_more(tmp_path):
             asked.append(future)
             return future
 
-        look = lookout.Lookout(str(tmp_path / "wfe.db"), ask, lambda: None)
+        look = lookout.Lookout(str(tmp_path / "wfe.db"), ask, lambda: None, pytest.fail)
         for _ in range(3):
             await asyncio.sleep(0)
             os.utime(log, ns=(look._state[0], look._state[0]))
@@ -227,6 +228,42 @@ def test_a_log_that_changed_just_now_is_asked_about_once_more(tmp_path):
         assert len(asked) > 1
 
     asyncio.run(main())
+
+
+@pytest.mark.acceptance("ENG-02")
+def test_of_hosts_that_were_killed_no_rows_pile_up_and_what_they_had_is_found_as_before(tmp_path):
+    path = tmp_path / "wfe.db"
+    now = 100 * 24 * 3_600_000
+    process, killed = start_process("killed")
+    new_one = this_host()
+
+    def known():
+        connection = sqlite3.connect(path)
+        rows = connection.execute("SELECT id FROM hosts ORDER BY id").fetchall()
+        connection.close()
+        return [id for (id,) in rows]
+
+    async def main():
+        async with opened_file(path) as store:
+            for one, time in ((killed, now), (host("left"), now - 31 * 24 * 3_600_000), (host("late"), 5)):
+                await store.join(one, 10_000, time)
+            await store.join(host("elsewhere"), 10_000, now - 3_600_000)
+            await store.create_run(new("r1", owner="killed"))
+            process.kill()
+            process.wait()
+            await store.join(host("elsewhere"), 10_000, now - 3_590_000)
+            assert "killed" in known(), "who only renews its lease has nothing to clear away"
+            await store.join(new_one, 10_000, now)
+            assert known() == sorted(["elsewhere", new_one.id])
+            assert [row.id for row in await store.list_orphans(now)] == ["r1"]
+            assert (await store.claim("r1", new_one.id, now)).fence == 2
+
+    try:
+        asyncio.run(main())
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
 
 
 @pytest.mark.acceptance("EVT-12")
@@ -245,7 +282,7 @@ def test_while_nothing_is_committed_nobody_is_asked(tmp_path, monkeypatch):
             asked.append(future)
             return future
 
-        look = lookout.Lookout(str(tmp_path / "wfe.db"), ask, lambda: found.append(1))
+        look = lookout.Lookout(str(tmp_path / "wfe.db"), ask, lambda: found.append(1), pytest.fail)
         await asyncio.sleep(0)
         assert found == [1]  # what was committed while the first question was on its way is news
         found.clear()

@@ -28,10 +28,12 @@ from tests.runtime.engine_support import (
 from wfe_runtime import parking, timers
 from wfe_runtime.approvals import Answer
 from wfe_runtime.engine import LEASE_MS, Engine, RunParked
-from wfe_runtime.errors import WfeError
+from wfe_runtime.errors import NotFound, WfeError
+from wfe_runtime.executors.contract import StepContext
+from wfe_runtime.library.control import ask
 from wfe_runtime.providers.rows import RunFilter
 from wfe_runtime.serving import Server
-from wfe_vm.events import Cancel, Resume
+from wfe_vm.events import Cancel, Event, Resume, Terminate
 
 HOUR = 3_600_000
 
@@ -267,10 +269,102 @@ def test_a_run_that_was_let_go_of_is_suspended_resumed_and_cancelled_as_any_othe
             await parked(engine, run)
             assert await engine.suspend(run, "a pause")
             assert (await row_of(engine.store, run)).status == "suspended"
-            assert engine.deliver(run, Resume(engine.clock.now()))
+            assert await ask(engine, run, Resume)
             await parked(engine, run)
             await engine.post(run, Cancel(engine.clock.now(), "enough", 0))
             await ended(engine, run, "aborted")
+
+    asyncio.run(main())
+
+
+@pytest.mark.acceptance("ENG-22", "CTL-01", "CTL-02")
+@pytest.mark.parametrize("asked", ["resume", "cancel", "terminate"])
+def test_a_suspended_run_is_let_go_of_and_does_what_it_is_told(make_store: MakeStore, asked: str) -> None:
+    async def main() -> None:
+        clock = Clock()
+        async with one_that_serves(make_store(), clock=clock) as engine:
+            run = await WAIT.start(engine)
+            assert await engine.suspend(run, "a pause")
+            await parked(engine, run)
+            await engine.publish("paid", "a", 5)  # which it takes in, and stands still all the same
+            await until(lambda: _sequence_is_over(engine, run, 2))
+            await parked(engine, run)
+            now, row = clock.time, await row_of(engine.store, run)
+            assert (row.status, row.owner, row.due) == ("suspended", engine.host.id, 0)
+            event: Event = Resume(now)
+            if asked != "resume":
+                event = Cancel(now, "enough", 0) if asked == "cancel" else Terminate(now, "enough")
+            await engine.post(run, event)
+            if asked == "resume":
+
+                async def answered() -> bool:
+                    with contextlib.suppress(NotFound):
+                        await engine.answer(run, "approve", "ann")
+                        return True
+                    return False
+
+                await until(answered)
+            await ended(engine, run, {"resume": "succeeded", "cancel": "aborted", "terminate": "terminated"}[asked])
+
+    asyncio.run(main())
+
+
+def test_a_run_that_a_failed_step_suspended_is_let_go_of_and_tries_it_again_when_it_is_resumed(
+    make_store: MakeStore,
+) -> None:
+    async def main() -> None:
+        text = """
+workflow:
+  id: w
+  version: 1
+  steps:
+    - {name: made, config: {run: make}}
+    - parallel:
+        - {name: bad, error_behavior: suspend, config: {run: make}}
+        - {name: beside, config: {run: make}}
+        - {name: nap, sleep: 1h}
+"""
+        held, broken = Held(), {"bad"}
+
+        def do(context: StepContext) -> Any:
+            name = context.step.rpartition("/")[2]
+            return held(context) if name == "beside" else fails() if name in broken else gives()
+
+        clock, work = Clock(), Work(do)
+        async with one_that_serves(make_store(), work, clock) as engine:
+            run = await Workflows(text).start(engine)
+            await ended(engine, run, "suspended")
+            await held.under_way(1)
+            await turns()
+            assert engine.has(run), "what runs beside it ends, and counts"
+            held.let_go()
+            await parked(engine, run)
+            broken.clear()
+            clock.time += 2 * HOUR
+            assert await ask(engine, run, Resume)
+            await ended(engine, run)
+            assert sorted(path.rpartition("/")[2] for path in work.paths) == ["bad", "bad", "beside", "made"]
+
+    asyncio.run(main())
+
+
+def test_a_suspended_parent_and_its_child_are_let_go_of_and_go_on_together(make_store: MakeStore) -> None:
+    async def main() -> None:
+        clock = Clock()
+        async with one_that_serves(make_store(), clock=clock) as engine:
+            run = await PARENT.start(engine, "parent")
+            assert await engine.suspend(run, "a pause")
+
+            async def both() -> bool:
+                rows = await engine.store.list_runs(RunFilter())
+                return [(row.status, row.parked) for row in rows] == [("suspended", 1)] * 2 and not engine.at_hand()
+
+            await until(both)
+            clock.time += 2 * HOUR
+            await turns()
+            assert await both(), "the timers of what is suspended stand still"
+            await engine.post(run, Resume(clock.time))
+            await ended(engine, run)
 
     asyncio.run(main())
 

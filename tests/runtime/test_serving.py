@@ -22,12 +22,16 @@ from tests.runtime.engine_support import (
     serving,
     until,
 )
+from wfe_runtime import lease, parking
 from wfe_runtime.engine import LEASE_MS, Engine
+from wfe_runtime.errors import WfeError
 from wfe_runtime.lifecycle import SilentListener
 from wfe_runtime.providers.rows import RunFilter
 from wfe_runtime.serving import Server, register_schedules
+from wfe_vm.events import Cancel, Resume, Terminate
 
 PLAIN = "workflow: {id: w, version: 1, steps: [{name: work, config: {run: echo}}]}"
+PAUSED = "workflow: {id: w, version: 1, steps: [{wait: {event: go}}, {name: work, config: {run: echo}}]}"
 HOURLY = """
 workflow:
   id: nightly
@@ -84,8 +88,68 @@ def test_the_runs_of_a_host_that_died_are_taken_up_when_its_lease_is_over(make_s
         async with embedded(make_shared(), clock=clock) as engine:
             server = Server(engine)
             assert await server.take_up() == 0
-            clock.time += LEASE_MS
+            for _ in range(LEASE_MS // 1000):
+                assert await server.take_up() == 0
+                clock.time += 1000
             assert await server.take_up() == 1
+            await ended(engine.store, 1)
+
+    asyncio.run(main())
+
+
+@pytest.mark.acceptance("ENG-19")
+def test_a_clock_that_jumps_past_the_lease_of_a_living_host_takes_no_run_from_it(
+    make_shared: MakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a machine that has slept, where all hosts wake at once and each finds the leases of the others over."""
+    monkeypatch.setattr(parking, "QUIET_SECONDS", 0.0)
+
+    async def main() -> None:
+        clock, held = Clock(), Held()
+        async with embedded(make_shared(), held, clock=clock) as first, serving(first):
+            runs = [await Workflows(PLAIN).start(first), await Workflows(PAUSED).start(first)]
+            await held.under_way(1)
+            await until(lambda: _is_parked(first, runs[1]))
+            async with embedded(make_shared(), clock=clock) as engine:
+                server = Server(engine)
+                assert await server.take_up() == 0
+                for leap in (LEASE_MS, 72 * HOUR):
+                    clock.time += leap
+                    assert await server.take_up() == 0, "the first has not renewed its lease yet"
+                    await first.hold_lease()
+                    assert await Server(engine).take_up() == 0
+                assert {(await row_of(engine.store, run)).owner for run in runs} == {first.host.id}
+                held.let_go()
+                await ended(engine.store, 1)
+
+    asyncio.run(main())
+
+
+async def _is_parked(engine: Engine, run: str) -> bool:
+    return (await row_of(engine.store, run)).parked == 1
+
+
+@pytest.mark.acceptance("ENG-02", "ENG-19")
+def test_a_host_that_died_while_the_clock_jumped_is_found_out_once_those_that_live_could_renew(
+    make_shared: MakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "GRACE_SECONDS", 0.05)
+
+    async def main() -> None:
+        clock, held = Clock(), Held()
+        first = await open_engine(make_shared(), Work(held), clock)
+        await Workflows(PLAIN).start(first)
+        await held.under_way(1)
+        await kill(first)
+        async with embedded(make_shared(), clock=clock) as engine:
+            server = Server(engine)
+            assert await server.take_up() == 0
+            clock.time += HOUR
+
+            async def taken() -> bool:
+                return await server.take_up() == 1
+
+            await until(taken)
             await ended(engine.store, 1)
 
     asyncio.run(main())
@@ -102,6 +166,38 @@ def test_the_runs_of_a_host_that_leaves_are_taken_up_by_another_that_serves(make
             await ended(engine.store, 1)
 
     asyncio.run(main())
+
+
+@pytest.mark.acceptance("CTL-02", "ENG-02")
+@pytest.mark.parametrize("asked", ["resume", "cancel", "terminate"])
+def test_what_was_asked_of_a_suspended_run_holds_though_its_host_died_before_it_heard_of_it(
+    make_shared: MakeStore, asked: str
+) -> None:
+    async def main() -> None:
+        clock, work = Clock(), Work()
+        first = await open_engine(make_shared(), work, clock)
+        run = await Workflows(PAUSED).start(first)
+        assert await first.suspend(run, "a pause")
+        await kill(first)
+        now = clock.time
+        events = {"resume": Resume(now), "cancel": Cancel(now, "enough", 0), "terminate": Terminate(now, "enough")}
+        async with embedded(make_shared(), work, clock=clock) as asking:
+            with pytest.raises(WfeError, match="is being advanced by a live process"):
+                await asking.take_over(run)
+            await asking.post(run, events[asked])
+        clock.time += LEASE_MS
+        async with embedded(make_shared(), work, clock=clock) as second, serving(second):
+            if asked == "resume":
+                await until(lambda: _has_status(second, run, "waiting"))
+                await second.publish("go")
+            status = {"resume": "succeeded", "cancel": "aborted", "terminate": "terminated"}[asked]
+            await until(lambda: _has_status(second, run, status))
+
+    asyncio.run(main())
+
+
+async def _has_status(engine: Engine, run: str, status: str) -> bool:
+    return (await row_of(engine.store, run)).status == status
 
 
 @pytest.mark.acceptance("ENG-16")

@@ -149,6 +149,8 @@ class ContainerExecutor:
         try:
             start = self._prepare(context, files)
             await start.cli.reap()
+            if context.fence > 1:  # another process had the run before, and may have been killed since the first look
+                await start.cli.reap_run(context.run)
             if context.shared_volume is not None:
                 start.volume_made, told = await self._volumes.make(start.cli, context.run, context.shared_volume)
                 _warn(context, told)

@@ -203,11 +203,15 @@ class ContainerCli:
     async def reap(self) -> None:
         """Remove what processes of this machine left that are gone. Done once; a failure is told by what comes next."""
         if self._reaping is None:
-            self._reaping = asyncio.ensure_future(self._reap())
+            self._reaping = asyncio.ensure_future(self._reap(OWNER_LABEL))
         await asyncio.shield(self._reaping)
 
-    async def _reap(self) -> None:
-        listed = await self.call(("ps", "--all", "--quiet", "--no-trunc", f"--filter=label={OWNER_LABEL}"))
+    async def reap_run(self, run: str) -> None:
+        """Remove what processes of this machine that are gone left of a run. Done anew each time."""
+        await self._reap(f"{RUN_LABEL}={run}")
+
+    async def _reap(self, label: str) -> None:
+        listed = await self.call(("ps", "--all", "--quiet", "--no-trunc", f"--filter=label={label}"))
         for container in listed.stdout.decode("ascii", "replace").split() if listed.code == 0 else ():
             found = await self.inspect(container)
             labels = (found or {}).get("Config", {}).get("Labels") or {}

@@ -262,8 +262,9 @@ class Store(Protocol):
     # Taking up
 
     async def list_orphans(self, now: int, limit: int = 100, host: str = "") -> list[RunRow]:
-        """Return unfinished runs, not suspended, that nobody living has, the first created first.
+        """Return unfinished runs that nobody living has, the first created first.
 
+        A suspended one is left alone until it is told something: what was asked of it holds though its host is gone.
         Parked ones are not among them until they are called; those of ``host`` are then, too. Answered by an
         index, however many runs are parked.
         """

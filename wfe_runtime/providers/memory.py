@@ -549,7 +549,7 @@ class MemoryStore:
         return found[: limit or None]
 
     def _is_orphan(self, run: _Run, now: int, host: str) -> bool:
-        if run.ended or run.status == "suspended" or run.parked == 1:
+        if run.ended or run.parked == 1 or (run.status == "suspended" and not run.inbox):
             return False
         if host and run.owner == host:
             return run.parked == 2

@@ -12,7 +12,7 @@ import pytest
 
 from tests.providers.contract.rows import advance, ends, host, names, new, start_process
 from wfe_runtime.providers.hosts import this_host
-from wfe_runtime.providers.rows import Host
+from wfe_runtime.providers.rows import Host, InboxPost
 
 
 class OwnershipClauses:
@@ -124,5 +124,20 @@ class OwnershipClauses:
             assert names(await store.list_orphans(2_000, 1)) == ["free"]
             await store.leave("h2")
             assert names(await store.list_orphans(2_000)) == ["free", "dead", "alive"]
+
+        run(check)
+
+    def test_a_suspended_run_that_nobody_living_has_is_an_orphan_once_it_is_told_something(self, run):
+        async def check(store):
+            await store.join(host("h1"), 2_000, 0)
+            for id, owner in (("free", ""), ("left", "h1"), ("other", "")):
+                row = await store.create_run(new(id, owner=owner))
+                assert await store.commit([advance(id, 0, fence=row.fence, status="suspended")]) == [True]
+            await store.post([InboxPost("left", "event", b"x"), InboxPost("free", "event", b"x")])
+            assert names(await store.list_orphans(1_999)) == ["free"]
+            assert names(await store.list_orphans(2_000)) == ["free", "left"]
+            (post, _) = await store.read_inbox(["left", "free"])
+            assert await store.commit([advance("left", 1, fence=1, status="suspended", consumed=(post.id,))]) == [True]
+            assert names(await store.list_orphans(2_000)) == ["free"]
 
         run(check)

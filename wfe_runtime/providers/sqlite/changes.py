@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from wfe_runtime.errors import GroupFull, NameTaken
+from wfe_runtime.providers.hosts import is_gone
 from wfe_runtime.providers.rows import Host, InboxPost, LogRow, NewRun, RunRow
 from wfe_runtime.providers.sqlite.commits import insert_posts
 from wfe_runtime.providers.sqlite.creation import RUN_COLUMNS, find_existing, insert_run, run_row
@@ -31,6 +32,8 @@ HOST = """
 INSERT INTO hosts (id, machine, pid, started, lease) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE
 SET machine = excluded.machine, pid = excluded.pid, started = excluded.started, lease = excluded.lease
 """
+LONG_GONE_MS = 30 * 24 * 3_600_000
+"""For how long the lease of a host is over that may have been on a machine, or in a space of processes, of its own."""
 LOG = "INSERT INTO logs (run, step, attempt, stream, time, text) VALUES (?, ?, ?, ?, ?, ?)"
 OWNED = """
 SELECT d.id FROM runs r JOIN run_details d USING (run) WHERE r.owner = ? AND r.owner <> '' AND r.parked <> 1
@@ -48,9 +51,17 @@ def create_run(session: Session, new: NewRun, posts: Sequence[InboxPost]) -> Run
     return row
 
 
-def keep_host(session: Session, host: Host, lease: int) -> None:
-    """Make a host known, or renew its lease, which ends at ``lease`` (epoch milliseconds)."""
-    session.execute(HOST, (host.id, host.machine, host.pid, host.started, lease))
+def keep_host(session: Session, host: Host, lease_ms: int, now: int) -> None:
+    """Make a host known, or renew its lease. Whoever comes new clears away those that were killed: they can't leave.
+
+    What such a host owned has no living owner before and after: one that is not known holds nothing.
+    """
+    is_known = session.execute("SELECT 1 FROM hosts WHERE id = ?", (host.id,)).fetchone()
+    session.execute(HOST, (host.id, host.machine, host.pid, host.started, now + lease_ms))
+    if is_known is None:
+        rows = session.execute("SELECT id, machine, pid, started, lease FROM hosts").fetchall()
+        dead = [(row[0],) for row in rows if row[4] < now - LONG_GONE_MS or is_gone(Host(*row[:4]))]
+        session.executemany("DELETE FROM hosts WHERE id = ?", dead)
 
 
 def forget_host(session: Session, host: str, now: int) -> None:

@@ -16,6 +16,7 @@ __all__ = ["from_os_error", "from_sqlite", "is_busy", "needs_isolation"]
 
 _MOVED = 8 | (4 << 8)  # SQLITE_READONLY_DBMOVED: the file was renamed or deleted under us
 _BUSY = (5, 6, 15)  # SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL (a race for the WAL's locks)
+_SHORT_READ = 10 | (2 << 8)  # SQLITE_IOERR_SHORT_READ: a page of the log lies beyond the log's end
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -79,6 +80,8 @@ def from_sqlite(error: sqlite3.Error, path: str, doing: str, patience: float) ->
             f"can't {doing} the store {path}: {error}",
             "make the file and its folder writable for this user, or name another store",
         )
+    if extended == _SHORT_READ:
+        return log_taken_away(path, "is not the one that a running process has", "it was deleted or replaced")
     if code == 10:
         return _io(path, doing, str(error))
     if code in (18, 19, 20):
@@ -91,7 +94,18 @@ def damaged(path: str, reason: str) -> StoreError:
     return StoreError(
         "damaged",
         f"the store {path} is damaged: {reason}",
-        f"it was left as it is: put back a copy, or save what is left (sqlite3 {path} .recover), or name another store",
+        f"it was left as it is: put back a copy (delete {path}-wal and {path}-shm first: they would spoil it), "
+        f"or save what is left (sqlite3 {path} .recover), or name another store",
+    )
+
+
+def log_taken_away(path: str, happened: str, what: str) -> StoreError:
+    """Describe a write-ahead log that is not the one which those who have the store open write to."""
+    return StoreError(
+        "unreachable",
+        f"the write-ahead log {path}-wal {happened}: {what}",
+        f"what was committed is saved as the last process that has the store open ends by itself (fuser {path} names "
+        "them): end them with SIGTERM, then go on; that file is part of the store, and is never to be deleted by hand",
     )
 
 

@@ -125,7 +125,7 @@ def list_orphans(connection: sqlite3.Connection, now: int, limit: int, host: str
     gone = [owner for (owner,) in connection.execute(OWNERS) if owner is not None and owner not in holders]
     rows = connection.execute(
         f"{RUNS} WHERE r.run IN ({ORPHANS} ({', '.join('?' * len(gone))})) "
-        "AND r.status <> 'suspended' ORDER BY r.run LIMIT ?",
+        "AND (r.status <> 'suspended' OR EXISTS (SELECT 1 FROM inbox WHERE run = r.run)) ORDER BY r.run LIMIT ?",
         (host, *gone, limit or -1),
     )
     return [run_row(connection, row) for row in rows]

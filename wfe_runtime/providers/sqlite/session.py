@@ -9,8 +9,9 @@ thread. The rules:
   the transaction is durable.
 * What is in the write-ahead log is moved to the file by the thread alone: that takes long, and the event loop may end a
   transaction, too.
-* A transaction is durable only in the file that the path names. That is looked at now and then, whenever a run has
-  ended and at the end: where the file was deleted or replaced, nothing more is written and everybody is told.
+* A transaction is durable only in the files that the path names, the store's and its log. They are looked at now and
+  then, whenever a run has ended and at the end: where one was deleted or replaced, nothing more is written and
+  everybody is told.
 """
 
 from __future__ import annotations
@@ -176,10 +177,14 @@ class Session:
         return frames, moved
 
     def look_at_file(self) -> None:
-        """Raise StoreError where the file was deleted or replaced."""
+        """Raise StoreError where the file or its log was deleted or replaced."""
         self._lost = True
         self._file.check()
         self._lost = False
+
+    def look_at_closed_file(self) -> None:
+        """Raise StoreError where the file was deleted or replaced; its log goes with the last connection."""
+        self._file.check_file()
 
     def look_up(self, id: str) -> Known | None:
         """Return the run's row as the open transaction sees it, and remember it; None: no such run."""

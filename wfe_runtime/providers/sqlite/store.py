@@ -88,6 +88,7 @@ class SqliteStore:
         self._reader: Reader | None = None
         self._notifier: Notifier | None = None
         self._lookout: Lookout | None = None
+        self._lost: StoreError | None = None
         self._watchers = Watchers()
 
     @property
@@ -116,7 +117,7 @@ class SqliteStore:
     async def close(self) -> None:
         """Raises StoreError, with all let go, where the file was deleted or replaced after it was written to."""
         writer, reader, notifier, lookout = self._writer, self._reader, self._notifier, self._lookout
-        self._writer = self._reader = self._notifier = self._lookout = None
+        self._writer = self._reader = self._notifier = self._lookout = self._lost = None
         if lookout is not None:
             lookout.stop()
         if reader is not None:
@@ -238,7 +239,7 @@ class SqliteStore:
     # Ownership
 
     async def join(self, host: Host, lease_ms: int, now: int) -> None:
-        await self._change(changes.keep_host, host, now + lease_ms, texts={"host": (host,)})
+        await self._change(changes.keep_host, host, lease_ms, now, texts={"host": (host,)})
 
     async def leave(self, host: str, now: int = 0) -> None:
         while await self._change(parking.disown, host, DISOWNED_AT_ONCE):
@@ -357,7 +358,7 @@ class SqliteStore:
     def _begin_to_watch(self) -> None:
         if self._lookout is None and self._writer is not None and self._notifier is not None:
             self._writer.ask(self._notifier.start)
-            self._lookout = Lookout(self.path, self._writer.look, self._look_at_everything)
+            self._lookout = Lookout(self.path, self._writer.look, self._look_at_everything, self._lose)
 
     def _hear(self, runs: frozenset[str]) -> None:
         if self._lookout is not None:
@@ -367,11 +368,18 @@ class SqliteStore:
     def _look_at_everything(self) -> None:
         self._watchers.look_at(frozenset())
 
+    def _lose(self, error: StoreError) -> None:
+        """Serve nothing more, and have those who watch come and hear why: what they see is nobody's store any more."""
+        self._lost = error
+        self._look_at_everything()
+
     # The way to the threads
 
     def _writing(self) -> Writer:
         if self._writer is None:
             raise StoreError("closed", f"the store {self.path} is not open", "await store.open() first")
+        if self._lost is not None:
+            raise self._lost
         return self._writer
 
     async def _change(

@@ -171,7 +171,10 @@ class Writer(Worker):
         return True
 
     def look(self) -> Any:
-        """Return a future of whether another connection has committed since the last look."""
+        """Return a future of whether another connection has committed since the last look.
+
+        It fails with StoreError where the path does not name what was opened any more.
+        """
         return self.ask(self._look)
 
     def check_file(self) -> None:
@@ -180,7 +183,7 @@ class Writer(Worker):
         Asked once the thread has ended, too.
         """
         if self._opened is not None and self._opened.transactions:
-            self._opened.look_at_file()
+            self._opened.look_at_closed_file()
 
     # Done on the loop
 
@@ -360,10 +363,11 @@ class Writer(Worker):
     def _open(self) -> None:
         connection = open_writer(self._location)
         connection.execute("PRAGMA busy_timeout = 0")  # the waiting is done here, and never on the loop
-        self._opened = Session(connection, OpenedFile(self._location.path))
         self._data_version = connection.execute("PRAGMA data_version").fetchone()[0]
+        self._opened = Session(connection, OpenedFile(self._location.path))
 
     def _look(self) -> bool:
+        self._session.look_at_file()
         before = self._data_version
         self._data_version = self._session.execute("PRAGMA data_version").fetchone()[0]
         return self._data_version != before
