@@ -38,6 +38,7 @@ from .unresolved import Unresolved
 __all__ = ["check_workflow"]
 
 _ANY_LIST: Final = list_of(ANY)
+_NO_TIMES: Final = ("bool", "list", "map", "record")
 
 
 def check_workflow(resolved: Resolved, family: Family, diagnostics: Diagnostics) -> None:
@@ -158,7 +159,24 @@ class _Checker:
         elif isinstance(body, nodes.Fail):
             self.infer(body.message, place)
         elif isinstance(body, nodes.Sleep) and body.until is not None:
-            self.infer(body.until, place)
+            self.check_moment(body.until, place)
+
+    def check_moment(self, moment: nodes.Expression, place: Place) -> None:
+        """Report what is never a time: a value of another kind, or a text that is written out and tells none."""
+        found = self.infer(moment, place)
+        constant = constant_of(moment)
+        if constant is not NOT_CONSTANT:
+            never = constant is not None and epoch_milliseconds(constant) is None  # the front end tells of nothing
+            said = shown(constant)
+        else:
+            never, said = found.kind in _NO_TIMES, str(found)
+        if never:
+            self.diagnostics.add(
+                "WFE0312",
+                f"`sleep_until` needs a time, and this is {said}",
+                moment.span,
+                "it is a text with its zone, '2030-01-31T12:00:00Z', or milliseconds since 1970",
+            )
 
     def check_collect(self, info: StepInfo, collect: nodes.Collect | None) -> None:
         if collect is None:

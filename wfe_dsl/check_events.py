@@ -6,6 +6,7 @@ so what it says is a note and no more.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from . import nodes
@@ -33,5 +34,14 @@ def check_events(workflows: Sequence[nodes.Workflow], diagnostics: Diagnostics) 
                 "WFE0450",
                 f"nothing in these files publishes the event `{name}`",
                 wait.event_span,
-                did_you_mean(name, published) or f"it may come from elsewhere: wfec event {name}",
+                did_you_mean(name, published) or f"it may come from elsewhere: {_command(wait)}",
             )
+
+
+def _command(wait: nodes.Wait) -> str:
+    """Return the command that ends a wait. An event without the key of the wait would not reach it."""
+    command = f"wfec event {shlex.quote(wait.event)}"
+    if wait.key is None:
+        return command
+    key = wait.key.value if isinstance(wait.key, nodes.Literal) else None
+    return f"{command} --key {shlex.quote(key) if isinstance(key, str) else 'KEY'}"

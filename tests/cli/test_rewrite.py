@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from .conftest import Wfec
+from .conftest import Wfec, environment
 from .files import FAMILY, GREETING, write
 
 UGLY = """\
@@ -107,3 +109,11 @@ def test_includes_are_resolved_and_comments_and_variables_kept(folder: Path, wfe
     wfec("convert", write(folder, text), "--to", "wfe", "-o", "out.wfe")
     converted = (folder / "out.wfe").read_text()
     assert all(part in converted for part in ("# its name", "# the only one", "((who))", "workflow part"))
+
+
+def test_a_converted_file_is_utf_8_in_any_locale(folder: Path) -> None:
+    write(folder, UGLY.replace("version: 1", 'version: 1\n    name: "Déploiement 🚀"'))
+    command = [sys.executable, "-m", "wfe_runtime", "convert", "file.yaml", "--to", "wfe"]
+    done = subprocess.run(command, cwd=folder, env=environment(PYTHONIOENCODING="latin-1"), capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert '"Déploiement 🚀"' in done.stdout.decode()

@@ -297,6 +297,9 @@ def test_inputs_come_from_a_file_or_standard_input_and_the_command_line_goes_bef
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     assert wfec("run", "file.yaml", "--inputs", "-", "--json").lines[-1]["outputs"]["s"] == "x"
     assert wfec("run", "file.yaml", "--inputs", "nowhere").code == 4
+    monkeypatch.setattr("sys.stdin", None)  # what Python makes of a standard input that the caller closed
+    closed = wfec("run", "file.yaml", "--inputs", "-")
+    assert (closed.code, "standard input is closed" in closed.err) == (2, True)
 
 
 def test_inputs_that_nobody_declared_are_typed_as_undeclared_outputs_are(folder: Path, wfec: Wfec) -> None:

@@ -566,3 +566,35 @@ def test_a_variable_that_no_shell_could_name_is_refused(steps: str, head: str, n
 @pytest.mark.parametrize("name", ["A", "_1", "a_b", "discovery.type", "X-Y", "ÄÖ"])
 def test_a_variable_that_some_program_can_read_is_let_be(name: str) -> None:
     compiled(f'- {{name: a, config: {{run: make, env: {{"{name}": x}}}}}}')
+
+
+MOMENTS = (
+    "inputs: {at: string, since: integer, number: number, any: any, flag: bool, tags: list<string>, place: '{a: any}'}"
+)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "inputs.flag",
+        "inputs.tags",
+        "inputs.place",
+        "[inputs.at]",
+        "{a: 1}",
+        "'tomorrow'",
+        "'2030-01-31'",
+        "'2030-01-31T12:00:00'",
+        "true",
+        "1.5",
+    ],
+)
+def test_a_sleep_until_what_is_never_a_time_is_an_error(moment: str) -> None:
+    found = compile_text(in_workflow(f'- sleep_until: "{moment}"', MOMENTS))[1]
+    assert [(one.code, one.severity) for one in found] == [("WFE0312", "error")]
+
+
+@pytest.mark.parametrize(
+    "moment", ["inputs.at", "inputs.any", "inputs.since", "'2030-01-31T12:00:00Z'", "1900000000000", "inputs.number"]
+)
+def test_a_sleep_until_what_may_be_a_time_is_taken(moment: str) -> None:
+    assert compile_text(in_workflow(f'- sleep_until: "{moment}"', MOMENTS))[1] == []

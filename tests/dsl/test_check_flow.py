@@ -351,3 +351,16 @@ def test_a_circle_of_workflows_is_seen_through_every_kind_of_step(around: str) -
 def test_a_circle_through_the_hooks_of_a_workflow_is_seen() -> None:
     call = "{name: call, type: workflow, config: {workflow: demo}}"
     assert codes(f"- {WAIT}", f"on_failure: {call}") == ["WFE0220"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "command"),
+    [
+        ("event: paid", "wfec event paid"),
+        ("event: paid, key: order 7", "wfec event paid --key 'order 7'"),
+        ("event: paid, key: '${{ run.id }}'", "wfec event paid --key KEY"),
+    ],
+)
+def test_the_command_that_ends_a_wait_names_its_key(keys: str, command: str) -> None:
+    found = compile_text(in_workflow(f"- wait: {{{keys}, timeout: 1h}}"))[1]
+    assert [(one.code, one.help) for one in found] == [("WFE0450", f"it may come from elsewhere: {command}")]

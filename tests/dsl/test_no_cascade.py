@@ -154,3 +154,12 @@ workflow:
             "WFE0120", "WFE0330", "WFE0401",
         ]
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("options", ["go", "{go: stop}", "[]", "${{ inputs.options }}", "((options))"])
+def test_options_that_can_not_be_read_do_not_make_the_refusal_wrong(options: str) -> None:
+    step = f"{{approve: {{title: Ship?, options: {options!r}, reject: [stop], timeout: 1h}}}}"
+    if options[0] in "[{":
+        step = step.replace(repr(options), options)
+    file = f"workflow: {{id: w, version: 1, steps: [{step}]}}\n"
+    assert len(errors(file)) == 1

@@ -284,8 +284,10 @@ def _approve(inner: Inner, node: Node) -> nodes.Block:
         context.wrong(title, "`title`", "a text", "the question, as in `title: Ship it?`")
     options = _options(context, mapping, "options", ("approve", "reject"))
     reject = _options(context, mapping, "reject", tuple(name for name in ("reject",) if name in options))
+    written = mapping.get("options")
     for name in reject:
-        if name not in options:
+        # What the options are is not known where they could not be read: that was told already.
+        if name not in options and (written is None or (isinstance(written, Listing) and written.items)):
             help = did_you_mean(name, options) or f"the options are {', '.join(options)}"
             context.report("WFE0117", f"`reject` can't be `{name}`", mapping.entries["reject"].value.span, help)
     assignees = mapping.get("assignees")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 
 from wfe_dsl.compiler import UnknownNotation
 from wfe_dsl.diagnostics.model import Diagnostics
@@ -19,7 +18,7 @@ from .documents import read_variables
 from .exits import DEFINITION, SUCCEEDED, CommandError, DefinitionError, UsageError
 from .files import replace_file
 from .options import add_variable_options
-from .output import print_line
+from .output import print_bytes, print_line
 from .sources import check_source, place_of, print_errors, read_source
 from .texts import harmless
 
@@ -61,7 +60,7 @@ def execute(arguments: argparse.Namespace) -> int:
         print_errors(diagnostics)
         raise DefinitionError("")
     if output is None:
-        sys.stdout.write(result)
+        print_bytes(result.encode())  # a workflow file is UTF-8, whatever the locale is
         return SUCCEEDED
     replace_file(output, result.encode())
     print_line(f"{harmless(output)}: written, with the same programs")

@@ -107,6 +107,8 @@ def split_assignment(text: str, option: str) -> tuple[str, str]:
 def _read(path: str, what: str) -> bytes:
     try:
         if path == "-":
+            if sys.stdin is None:  # the caller closed it
+                raise UsageError(f"{what}: standard input is closed", "pipe the map in, or name a file")
             return sys.stdin.buffer.read(MAX_BYTES + 1)
         with open(path, "rb") as file:
             return file.read(MAX_BYTES + 1)
