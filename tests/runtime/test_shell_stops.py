@@ -197,7 +197,9 @@ from wfe_runtime.executors.shell import ShellExecutor
 async def main():
     executor = ShellExecutor(scratch_parent=sys.argv[1])
     script = "echo $$ > pid; sleep 1000 & echo $! > child; trap '' TERM HUP INT; while :; do sleep 1000; done"
-    await executor.run(context({"run": script}, sys.argv[1]))
+    end = executor.begin(context({"run": script}, sys.argv[1]))
+    open(f"{sys.argv[1]}/begun", "w").write("by now the kernel knows whom to kill")
+    await end
 
 asyncio.run(main())
 """
@@ -208,7 +210,7 @@ def test_a_step_does_not_outlive_an_engine_that_was_killed(tmp_path: Path) -> No
     root = Path(__file__).resolve().parents[2]
     engine = subprocess.Popen([sys.executable, "-c", ENGINE, str(tmp_path)], cwd=root, start_new_session=True)
     try:
-        run_on("asyncio", until(lambda: all_there(tmp_path, "pid", "child") or engine.poll() is not None))
+        run_on("asyncio", until(lambda: all_there(tmp_path, "pid", "child", "begun") or engine.poll() is not None))
         processes = [int((tmp_path / name).read_text()) for name in ("pid", "child")]
         assert [is_alive(process) for process in processes] == [True, True]
     finally:
