@@ -38,8 +38,9 @@ def test_what_never_ends_is_gone_when_it_is_stopped(tmp_path: Path, what: str) -
     log = MemoryLog()
 
     async def work(executor: DenoExecutor) -> tuple[int, StepResult]:
+        script, config = f"log(Deno.pid); {ENDLESS[what]}", {"memory": "4GiB"}  # V8 reserves up to 530 MiB for a thread
         hostile = asyncio.create_task(
-            executor.run(script_context(tmp_path, f"log(Deno.pid); {ENDLESS[what]}", log=log, timeout_ms=60_000))
+            executor.run(script_context(tmp_path, script, config, log=log, timeout_ms=60_000))
         )
         await until(lambda: "\n" in log.text("stdout") or hostile.done())
         process = int(log.text("stdout"))
