@@ -33,6 +33,9 @@ from .expression_tree import Tree, check_depth, function_name
 __all__ = ["read_expression"]
 
 _KEY: Final = re.compile(r"[^\W\d]\w*(?:-(?=[^\W_])\w+)+")
+_TIME: Final = re.compile(
+    r"(?<!\w)\d{4}-\d\d-\d\d(?:[Tt]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[Zz]|[+-]\d\d:?\d\d)?)?(?!\w)", re.ASCII
+)
 _CONSTANTS: Final[dict[str, Any]] = {"true": True, "false": False, "null": None}
 _BINDING: Final = {
     "??": 1,
@@ -194,6 +197,7 @@ class _Parser:
     def number(self, word: str, start: int, end: int) -> Tree:
         following = self.tokens[self.at]
         if following[0] == "name" and following[2] == end:
+            self.refuse_time(start)
             whole = word + following[1]
             help = f"write '{whole}' if it is a text, or an operator between the number and the name"
             if following[1] in ("ms", "s", "m", "h", "d"):
@@ -201,6 +205,7 @@ class _Parser:
             raise ExpressionSyntaxError("WFE0305", f"`{whole}` is no number", start, following[3], help)
         if word.isdigit():
             if len(word) > 1 and word[0] == "0":
+                self.refuse_time(start)
                 raise ExpressionSyntaxError(
                     "WFE0305",
                     f"the number `{word}` begins with 0",
@@ -218,6 +223,14 @@ class _Parser:
         if not isfinite(float(word)):
             self.refuse_number(start, end)
         return ("literal", start, end, float(word))
+
+    def refuse_time(self, place: int) -> None:
+        """Tell of a time without quotes, if what can't be a number at that place is a part of one."""
+        for found in _TIME.finditer(self.text):
+            if found.start() <= place < found.end():
+                time = found[0]
+                help = f"a time is a text, in quotes of its own within the expression: '{time}'"
+                raise ExpressionSyntaxError("WFE0305", f"`{time}` is no number", *found.span(), help)
 
     def refuse_number(self, start: int, end: int) -> NoReturn:
         raise ExpressionSyntaxError(

@@ -72,6 +72,7 @@ _PAIRS: Final = {
     ("/", "*"): "a comment begins with `#`, on each line",
 }
 _ENDS_OF_VALUES: Final = frozenset(("word", "number", "string", "member", ")", "]"))
+_HOUR: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d")  # of a time, up to its first colon
 _UNITS: Final = re.compile(r"(ms|millis|s|sec|second|m|min|minute|h|hour|d|day)\w*")
 _VERSION: Final = re.compile(r"[vV]?([0-9]+)(?:\.[0-9]+)*")
 
@@ -85,6 +86,8 @@ def slip(tokens: Sequence[Token], at: int, expected: str) -> str | None:
         return _PAIRS[kind, following[0]]
     if kind == "=":
         return _equals(before, following, expected)
+    if kind == ":" and _HOUR.fullmatch(before[1]):
+        return f"a time stands in quotes: '{before[1]}:…'"
     if kind == ":" and expected == "`{`":
         return "a block stands in braces: { … }"
     if kind == "word":
