@@ -189,6 +189,7 @@ class _Checker:
     def check_switch(self, body: nodes.Switch, place: Place) -> None:
         found = self.infer(body.subject, place)
         seen: dict[Any, nodes.Case] = {}
+        never: list[nodes.Case] = []
         for case in body.cases:
             value = case.value.value
             first = seen.setdefault((type(value) is bool, value), case)  # 1 and 1.0 are one value, true is another
@@ -201,15 +202,26 @@ class _Checker:
                     (Label(first.value.span, "the first one stands here"),),
                 )
             elif check_value(value, found):
-                self.diagnostics.add(
-                    "WFE0414",
-                    f"the value of the switch is {found}, so it is never {shown(value)}",
-                    case.value.span,
-                    "give a value of that type, or remove the case",
-                    (Label(body.subject.span, f"this is {found}"),),
-                )
+                never.append(case)
             else:
                 check_choice("==", body.subject, case.value, self.resolved, self.diagnostics)
+        if len(never) > 1 and len(never) == len(seen):  # the mistake is what is switched on
+            self.diagnostics.add(
+                "WFE0414",
+                f"the value of the switch is {found}, and none of its cases is",
+                body.subject.span,
+                "switch on a value that the cases may be, as in `switch: inputs.color`, or give cases of its type",
+                (Label(never[0].value.span, f"it is never {shown(never[0].value.value)}"),),
+            )
+            return
+        for case in never:
+            self.diagnostics.add(
+                "WFE0414",
+                f"the value of the switch is {found}, so it is never {shown(case.value.value)}",
+                case.value.span,
+                "give a value of that type, or remove the case",
+                (Label(body.subject.span, f"this is {found}"),),
+            )
 
     def check_signal(self, body: nodes.Wait | nodes.Publish | nodes.Approve, place: Place) -> None:
         if isinstance(body, nodes.Wait):
