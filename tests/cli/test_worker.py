@@ -132,8 +132,9 @@ def test_a_changed_file_of_the_same_version_is_registered_only_if_it_is_to_repla
         workers.append(Worker(folder, "file.yaml", "--replace"))
         workers[0].until("worker.ready")
     after = wfec("start", "greet", "--json").json["run"]
-    while wfec("inspect", after, "--json").json["status"] != "succeeded":
-        workers[0].until("run.ended")
+    for run in (before, after):  # they run side by side, and either may end first
+        while wfec("inspect", run, "--json").json["status"] != "succeeded":
+            workers[0].until("run.ended")
     said = {run: wfec("inspect", run, "--json").json["outputs"]["said"] for run in (before, after)}
     assert said == {before: "hello world", after: "welcome world"}
 
